@@ -1,0 +1,46 @@
+//! The public map that is part of the program.
+
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use super::{Catalog, Text};
+
+include!("bundled_version.rs");
+
+/// Which public map a program carries: see [`BUNDLED`](crate::BUNDLED).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BundledCatalog {
+    /// The git blob id of the upstream file, as `git hash-object` prints it.
+    pub source_revision: &'static str,
+    /// The LiteLLM version that shipped it.
+    pub package_version: &'static str,
+    /// The day it was taken, as `YYYY-MM-DD`.
+    pub date: &'static str,
+}
+
+/// The map: upstream's, without its prose.
+static TEXT: &str = include_str!("bundled.json");
+
+/// The bundled catalogue, parsed once a process.
+pub(crate) fn catalog() -> Arc<Catalog> {
+    static CATALOG: OnceCell<Arc<Catalog>> = OnceCell::new();
+    // A test reads the very same text, so that the fallback is never seen.
+    CATALOG
+        .get_or_init(|| Arc::new(Catalog::parse(Text::Static(TEXT)).unwrap_or_else(|_| Catalog::empty())))
+        .clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_map_is_whole() {
+        let catalog = Catalog::parse(Text::Static(TEXT)).map_err(|e| e.to_string());
+        assert_eq!(catalog.as_ref().map(Catalog::len), Ok(4551));
+        let notes = catalog.as_ref().map(|catalog| (catalog.notes().set_aside.len(), catalog.notes().warnings.len()));
+        assert_eq!(notes, Ok((0, 0)));
+    }
+}

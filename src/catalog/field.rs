@@ -1,0 +1,318 @@
+//! The grammar of price fields.
+//!
+//! ```text
+//! FIELD = BASE [ "_above_" TTL ] [ "_above_" N ["k"] "_tokens" ] [ "_" TIER ]
+//! ```
+//!
+//! A TTL belongs to cache writes only, so the bases below carry it.
+//! Names are parsed, not listed, so that tomorrow's `_above_1024k_tokens` prices without a release.
+
+use std::fmt;
+
+/// What a rate is for, before anything qualifies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Base {
+    Input,
+    CacheRead,
+    ExplicitCacheRead,
+    CacheReadAudio,
+    CacheReadImage,
+    CacheWrite,
+    CacheWrite1h,
+    CacheWrite12h,
+    InputAudio,
+    InputImage,
+    InputVideo,
+    Output,
+    Reasoning,
+    OutputAudio,
+    OutputImage,
+    OutputVideo,
+    Citation,
+    Second,
+    InputSecond,
+    OutputSecond,
+    /// A table by context size, read where the entry is (the low rate prices Perplexity's searches).
+    SearchContext,
+}
+
+/// Each base and the name that the map has for it.
+const BASES: [(&str, Base); 20] = [
+    ("input_cost_per_token", Base::Input),
+    ("cache_read_input_token_cost", Base::CacheRead),
+    ("explicit_cache_read_input_token_cost", Base::ExplicitCacheRead),
+    ("cache_read_input_audio_token_cost", Base::CacheReadAudio),
+    ("cache_read_input_image_token_cost", Base::CacheReadImage),
+    ("cache_creation_input_token_cost", Base::CacheWrite),
+    ("cache_creation_input_token_cost_above_1hr", Base::CacheWrite1h),
+    ("cache_creation_input_token_cost_above_12hr", Base::CacheWrite12h),
+    ("input_cost_per_audio_token", Base::InputAudio),
+    ("input_cost_per_image_token", Base::InputImage),
+    ("input_cost_per_video_token", Base::InputVideo),
+    ("output_cost_per_token", Base::Output),
+    ("output_cost_per_reasoning_token", Base::Reasoning),
+    ("output_cost_per_audio_token", Base::OutputAudio),
+    ("output_cost_per_image_token", Base::OutputImage),
+    ("output_cost_per_video_token", Base::OutputVideo),
+    ("citation_cost_per_token", Base::Citation),
+    ("cost_per_second", Base::Second),
+    ("input_cost_per_second", Base::InputSecond),
+    ("output_cost_per_second", Base::OutputSecond),
+];
+
+impl Base {
+    pub(crate) fn name(self) -> &'static str {
+        BASES.iter().find(|(_, base)| *base == self).map_or(SEARCH_CONTEXT, |(name, _)| name)
+    }
+}
+
+/// A table of prices by search context size.
+pub(crate) const SEARCH_CONTEXT: &str = "search_context_cost_per_query";
+
+/// The column of a rate: a service tier, or a kind of call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Tier {
+    Standard,
+    Flex,
+    Balanced,
+    Priority,
+    Ultrafast,
+    Batches,
+    /// A kind of call of some models, not a service tier.
+    Decisions,
+}
+
+const TIERS: [(&str, Tier); 6] = [
+    ("_flex", Tier::Flex),
+    ("_balanced", Tier::Balanced),
+    ("_priority", Tier::Priority),
+    ("_ultrafast", Tier::Ultrafast),
+    ("_batches", Tier::Batches),
+    ("_decisions", Tier::Decisions),
+];
+
+impl Tier {
+    /// `_flex` and so on; nothing for the standard tier.
+    pub(crate) fn suffix(self) -> &'static str {
+        TIERS.iter().find(|(_, tier)| *tier == self).map_or("", |(suffix, _)| suffix)
+    }
+}
+
+/// The name of a rate that tokens, or seconds of a call, are priced with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Field {
+    pub(crate) base: Base,
+    pub(crate) tier: Tier,
+    /// The number of prompt tokens above which it applies; 0 for "from the start".
+    pub(crate) above: u32,
+}
+
+impl Field {
+    pub(crate) const fn new(base: Base) -> Self {
+        Self { base, tier: Tier::Standard, above: 0 }
+    }
+
+    pub(crate) fn tier(self, tier: Tier) -> Self {
+        Self { tier, ..self }
+    }
+
+    pub(crate) fn above(self, above: u32) -> Self {
+        Self { above, ..self }
+    }
+}
+
+/// As the map writes it, thousands as `k`.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.base.name())?;
+        match self.above {
+            0 => {}
+            n if n % 1000 == 0 => write!(f, "_above_{}k_tokens", n / 1000)?,
+            n => write!(f, "_above_{n}_tokens")?,
+        }
+        f.write_str(self.tier.suffix())
+    }
+}
+
+/// What a field's name says about money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A rate that calls are priced with.
+    Rate(Field),
+    /// A rate of a unit that is not a token, or a table of them: known, and priced elsewhere or not yet.
+    Unit,
+    /// It names a cost, and the grammar does not know it.
+    Unknown,
+    /// Nothing about money.
+    Other,
+}
+
+/// Prices that are known, but are not products of a rate and a count of tokens.
+const UNITS: [&str; 14] = [
+    "ocr_cost_per_page",
+    "ocr_cost_per_credit",
+    "annotation_cost_per_page",
+    "code_interpreter_cost_per_session",
+    "computer_use_input_cost_per_1k_tokens",
+    "computer_use_output_cost_per_1k_tokens",
+    "file_search_cost_per_1k_calls",
+    "file_search_cost_per_gb_per_day",
+    "vector_store_cost_per_gb_per_day",
+    "google_maps_grounding_cost_per_query",
+    "cache_creation_input_audio_token_cost",
+    "cache_creation_input_image_token_cost",
+    SEARCH_CONTEXT,
+    "search_queries_cost_per_query",
+];
+
+/// Units behind `input_cost_per_` and `output_cost_per_`.
+const PER: [&str; 9] = [
+    "character",
+    "image",
+    "pixel",
+    "second",
+    "query",
+    "request",
+    "audio_per_second",
+    "video_per_second",
+    "audio_second",
+];
+
+/// Reads a field's name.
+pub(crate) fn parse(name: &str) -> Kind {
+    // Most fields of the map are abilities and limits.
+    if name.starts_with("supports_") || !name.contains("cost") {
+        return Kind::Other;
+    }
+    let (rest, tier) = strip_tier(name);
+    let Some((base_name, above)) = strip_threshold(rest) else {
+        return Kind::Unknown;
+    };
+    match BASES.iter().find(|(known, _)| *known == base_name) {
+        Some((_, base)) => Kind::Rate(Field { base: *base, tier, above }),
+        None if is_unit(base_name) => Kind::Unit,
+        None => Kind::Unknown,
+    }
+}
+
+fn strip_tier(name: &str) -> (&str, Tier) {
+    for (suffix, tier) in TIERS {
+        if let Some(rest) = name.strip_suffix(suffix) {
+            return (rest, tier);
+        }
+    }
+    (name, Tier::Standard)
+}
+
+/// The name without its `_above_N_tokens`, and `N`. `None` where an `_above_` is left that says something else.
+fn strip_threshold(name: &str) -> Option<(&str, u32)> {
+    let Some((rest, count)) =
+        name.strip_suffix("_tokens").and_then(|name| name.rsplit_once("_above_"))
+    else {
+        return Some((name, 0));
+    };
+    let (digits, factor) = match count.strip_suffix('k') {
+        Some(digits) => (digits, 1000),
+        None => (count, 1),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let above = digits.parse::<u32>().ok()?.checked_mul(factor)?;
+    // "Above 0" would be every prompt: no map says so, and 0 means "no threshold" here.
+    (above > 0).then_some((rest, above))
+}
+
+fn is_unit(name: &str) -> bool {
+    let per = name.strip_prefix("input_cost_per_").or_else(|| name.strip_prefix("output_cost_per_"));
+    match per {
+        // A unit alone, or with what it is sold by: `image_1024`, `second_720p`.
+        Some(per) => PER.iter().any(|unit| {
+            per.strip_prefix(unit).is_some_and(|size| {
+                size.is_empty()
+                    || (matches!(*unit, "image" | "second")
+                        && size.starts_with('_')
+                        && size.contains(|c: char| c.is_ascii_digit())
+                        && !size.contains("_above_"))
+            })
+        }),
+        None => UNITS.contains(&name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(name: &str) -> Field {
+        match parse(name) {
+            Kind::Rate(field) => field,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_every_qualifier() {
+        assert_eq!(rate("input_cost_per_token"), Field::new(Base::Input));
+        assert_eq!(
+            rate("output_cost_per_token_above_200k_tokens_priority"),
+            Field::new(Base::Output).above(200_000).tier(Tier::Priority)
+        );
+        assert_eq!(
+            rate("cache_creation_input_token_cost_above_1hr_above_300k_tokens_flex"),
+            Field::new(Base::CacheWrite1h).above(300_000).tier(Tier::Flex)
+        );
+        assert_eq!(rate("input_cost_per_token_above_1024k_tokens"), Field::new(Base::Input).above(1_024_000));
+        assert_eq!(rate("input_cost_per_token_above_128000_tokens"), Field::new(Base::Input).above(128_000));
+        assert_eq!(
+            rate("cache_creation_input_token_cost_above_12hr_batches"),
+            Field::new(Base::CacheWrite12h).tier(Tier::Batches)
+        );
+        assert_eq!(rate("input_cost_per_token_decisions"), Field::new(Base::Input).tier(Tier::Decisions));
+    }
+
+    #[test]
+    fn shows_the_name_that_it_read() {
+        for name in [
+            "input_cost_per_token",
+            "cache_creation_input_token_cost_above_1hr_above_300k_tokens_flex",
+            "output_cost_per_token_above_1500_tokens",
+            "cache_creation_input_token_cost_above_12hr_ultrafast",
+            "explicit_cache_read_input_token_cost",
+            "output_cost_per_reasoning_token_balanced",
+        ] {
+            assert_eq!(rate(name).to_string(), name);
+        }
+    }
+
+    #[test]
+    fn tells_units_from_what_it_does_not_know() {
+        for name in [
+            "output_cost_per_image",
+            "output_cost_per_image_1024",
+            "output_cost_per_second_720p",
+            "input_cost_per_video_per_second_above_128k_tokens",
+            "ocr_cost_per_page_batches",
+            "input_cost_per_request",
+        ] {
+            assert_eq!(parse(name), Kind::Unit, "{name}");
+        }
+        for name in [
+            "input_cost_per_token_cache_hit",
+            "input_dbu_cost_per_token",
+            "input_cost_per_thought",
+            "input_cost_per_token_above_many_tokens",
+            "input_cost_per_token_above_99999999k_tokens",
+            "input_cost_per_token_above_0k_tokens",
+            "input_cost_per_token_above_1hr",
+            "input_cost_per_video_per_second_above_15s_interval",
+            "guardrail_cost_per_unit",
+            "input_cost_per_token_hyperspeed",
+        ] {
+            assert_eq!(parse(name), Kind::Unknown, "{name}");
+        }
+        for name in ["max_tokens", "supports_low_cost_mode", "", "mode"] {
+            assert_eq!(parse(name), Kind::Other, "{name}");
+        }
+    }
+}

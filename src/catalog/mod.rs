@@ -1,0 +1,186 @@
+//! A model map as it was read: entries that keep their own text, names, and compiled rates.
+
+#[cfg(feature = "bundled")]
+pub(crate) mod bundled;
+pub(crate) mod field;
+mod index;
+mod parse;
+
+use std::ops::Deref;
+
+pub(crate) use index::{EntryId, Index, Span};
+pub(crate) use parse::NotAMap;
+
+use crate::rates::RateSet;
+
+/// A model map, parsed and compiled.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    text: Text,
+    entries: Vec<Entry>,
+    index: Index,
+    rate_sets: Vec<RateSet>,
+    providers: Vec<Box<str>>,
+    notes: Notes,
+}
+
+/// The text of a map: part of the program, or its own.
+#[derive(Debug)]
+pub(crate) enum Text {
+    #[cfg(feature = "bundled")]
+    Static(&'static str),
+    Owned(Box<str>),
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            #[cfg(feature = "bundled")]
+            Self::Static(text) => text,
+            Self::Owned(text) => text,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Span,
+    /// Its JSON object.
+    json: Span,
+    rates: u32,
+    provider: Option<u16>,
+}
+
+/// What was noticed while a map was read.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) set_aside: Vec<SetAside>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) unpriced_fields: Vec<UnpricedField>,
+}
+
+/// A row of a map that was not loaded, since its price cannot be trusted. The other rows are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetAside {
+    /// The model.
+    pub model: String,
+    /// The field that is wrong; `None` where it is the row as a whole.
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl std::fmt::Display for SetAside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: ", self.model)?;
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+/// Something odd in a row that was loaded all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The model.
+    pub model: String,
+    /// What is odd, and what was done about it.
+    pub message: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.model, self.message)
+    }
+}
+
+/// A field that names a cost which this version does not know, and so does not price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnpricedField {
+    /// The field's name, as the map has it.
+    pub name: String,
+    /// How many models have it.
+    pub models: usize,
+}
+
+impl Catalog {
+    /// A map of no models.
+    pub(crate) fn empty() -> Self {
+        Self {
+            text: Text::Owned(Box::default()),
+            entries: Vec::new(),
+            index: Index::default(),
+            rate_sets: Vec::new(),
+            providers: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// Reads a map. Rows that cannot be trusted are set aside.
+    pub(crate) fn parse(text: Text) -> Result<Self, NotAMap> {
+        parse::parse(text)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    pub(crate) fn ids(&self) -> std::ops::Range<EntryId> {
+        0..EntryId::try_from(self.entries.len()).unwrap_or(EntryId::MAX)
+    }
+
+    pub(crate) fn entry(&self, id: EntryId) -> Option<EntryRef<'_>> {
+        let entry = self.entries.get(id as usize)?;
+        Some(EntryRef { catalog: self, entry })
+    }
+
+    /// Whether a name is an entry's key, and not just an alias.
+    pub(crate) fn has_key(&self, name: &str) -> bool {
+        self.index.find(name).and_then(|id| self.entry(id)).is_some_and(|entry| entry.key() == name)
+    }
+
+    /// Whether some entry names this provider.
+    pub(crate) fn has_provider(&self, name: &str) -> bool {
+        self.providers.iter().any(|provider| **provider == *name)
+    }
+}
+
+/// One entry of a catalogue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryRef<'a> {
+    catalog: &'a Catalog,
+    entry: &'a Entry,
+}
+
+impl<'a> EntryRef<'a> {
+    pub(crate) fn key(self) -> &'a str {
+        self.catalog.index.name(self.entry.key)
+    }
+
+    /// Its JSON object, as the map has it.
+    pub(crate) fn json(self) -> &'a str {
+        self.entry.json.of(&self.catalog.text)
+    }
+
+    pub(crate) fn provider(self) -> Option<&'a str> {
+        self.catalog.providers.get(usize::from(self.entry.provider?)).map(|provider| &**provider)
+    }
+
+    pub(crate) fn rates(self) -> Option<&'a RateSet> {
+        self.catalog.rate_sets.get(self.entry.rates as usize)
+    }
+}

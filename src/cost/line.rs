@@ -1,0 +1,244 @@
+//! [`Line`]: one component of a bill, with how its rate was found.
+
+use std::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::rates::{self, Component, Factor, Place, Price, Rate, Unit};
+use crate::usd::Usd;
+
+/// A line as a cost keeps it: half the size, the amount worked out when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed {
+    pub(super) price: Option<Price>,
+    pub(super) quantity: Quantity,
+    pub(super) component: Component,
+    pub(super) halved: bool,
+    /// Whether the multipliers of the call apply.
+    pub(super) multiplied: bool,
+    /// Whether the amount is a share of what the provider states.
+    pub(super) stated: bool,
+}
+
+impl Packed {
+    #[inline]
+    pub(super) fn rate(&self) -> Option<Rate> {
+        let rate = self.price?.rate();
+        Some(if self.halved { rate.halved() } else { rate })
+    }
+
+    /// The amount; zero where there is no rate. `None` beyond the range of [`Usd`].
+    #[inline]
+    pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
+        match self.rate() {
+            Some(rate) => {
+                rates::amount(self.quantity.0, rate, if self.multiplied { factor } else { Factor::ONE })
+            }
+            None => Some(Usd::ZERO),
+        }
+    }
+}
+
+/// How much of something was used: a whole number, but for seconds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Quantity(pub(super) rates::Quantity);
+
+impl Quantity {
+    /// The quantity, where it is a whole number.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        let power = 10_u64.checked_pow(u32::from(self.0.scale))?;
+        (self.0.digits % power == 0).then(|| self.0.digits / power)
+    }
+
+    /// The nearest floating-point number.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        self.0.digits as f64 / 10_f64.powi(i32::from(self.0.scale))
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_u64() {
+            Some(whole) => fmt::Display::fmt(&whole, f),
+            None => fmt::Display::fmt(&self.as_f64(), f),
+        }
+    }
+}
+
+impl fmt::Debug for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_u64() {
+            Some(whole) => serializer.serialize_u64(whole),
+            None => serializer.serialize_f64(self.as_f64()),
+        }
+    }
+}
+
+/// One component of a bill: `amount = quantity x rate x multiplier`, exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// What was used.
+    pub component: Component,
+    /// How much of it, in [`Component::unit`]s.
+    pub quantity: Quantity,
+    /// What one costs; `None` where the map has no price for it, or the provider stated the amount.
+    pub rate: Option<Usd>,
+    /// What regions, geos and speeds multiply the rate by; 1 for most calls.
+    pub multiplier: Usd,
+    /// What the line comes to; zero where there is no price.
+    pub amount: Usd,
+    /// Where the rate is from; `None` where there is none.
+    pub source: Option<RateSource>,
+    /// Whether the amount is a share of what the provider states that it charged.
+    pub is_stated: bool,
+}
+
+impl Line {
+    pub(super) fn new(packed: &Packed, factor: Factor, amount: Usd) -> Self {
+        let component = packed.component;
+        Self {
+            component,
+            quantity: packed.quantity,
+            rate: packed.rate().map(Rate::usd),
+            multiplier: if packed.multiplied { factor.decimal() } else { Factor::ONE.decimal() },
+            amount,
+            source: packed.price.map(|price| RateSource { price, halved: packed.halved, component }),
+            is_stated: packed.stated,
+        }
+    }
+
+    /// What the quantity counts.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.component.unit()
+    }
+
+    /// Whether the map has no price for what was used: the bill is then incomplete.
+    #[must_use]
+    pub fn is_unpriced(&self) -> bool {
+        self.rate.is_none() && !self.is_stated
+    }
+}
+
+/// `1200 tokens of cache_read x 0.0000003 = 0.00036 (cache_read_input_token_cost)`.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} of {}", self.quantity, self.unit(), self.component)?;
+        match (self.rate, self.source) {
+            (Some(rate), Some(source)) => {
+                write!(f, " x {rate}")?;
+                if self.multiplier != Factor::ONE.decimal() {
+                    write!(f, " x {}", self.multiplier)?;
+                }
+                write!(f, " = {} ({source})", self.amount)
+            }
+            _ if self.is_stated => write!(f, " = {} (stated by the provider)", self.amount),
+            _ => f.write_str(": no price"),
+        }
+    }
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_struct("Line", 7)?;
+        line.serialize_field("component", self.component.as_str())?;
+        line.serialize_field("quantity", &self.quantity)?;
+        line.serialize_field("unit", self.unit().as_str())?;
+        line.serialize_field("rate", &self.rate)?;
+        line.serialize_field("multiplier", &self.multiplier)?;
+        line.serialize_field("amount", &self.amount)?;
+        line.serialize_field("source", &self.source.map(|source| source.to_string()))?;
+        line.end()
+    }
+}
+
+/// Where a rate is from: the field, and what led to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RateSource {
+    price: Price,
+    halved: bool,
+    component: Component,
+}
+
+impl RateSource {
+    /// The name of the field that the rate stands in, such as
+    /// `input_cost_per_token_above_200k_tokens_priority`.
+    #[must_use]
+    pub fn field(&self) -> String {
+        self.price.field().to_string()
+    }
+
+    /// The service tier whose rate it is, or `batches`; `None` for a standard rate.
+    #[must_use]
+    pub fn tier(&self) -> Option<&'static str> {
+        self.price.field().tier.suffix().strip_prefix('_')
+    }
+
+    /// The number of prompt tokens above which the rate applies (xAI: from which).
+    #[must_use]
+    pub fn threshold(&self) -> Option<u64> {
+        Some(self.price.field().above).filter(|above| *above > 0).map(u64::from)
+    }
+
+    /// The component's own field, where the entry does not have it and another one's rate stands in.
+    #[must_use]
+    pub fn fallback_for(&self) -> Option<&'static str> {
+        let own = self.component.own_base();
+        let base = self.price.field().base;
+        (base != own && self.component != Component::Duration).then(|| own.name())
+    }
+
+    /// Whether it is the rate of off-peak hours.
+    #[must_use]
+    pub fn is_off_peak(&self) -> bool {
+        self.price.place == Place::OffPeak
+    }
+
+    /// Whether it is from a whole-request tier of `tiered_pricing`.
+    #[must_use]
+    pub fn is_tiered_pricing(&self) -> bool {
+        self.price.place == Place::Range
+    }
+
+    /// Whether it is half of what the field says: of a batch without batch rates, or of a cache read
+    /// at Fireworks.
+    #[must_use]
+    pub fn is_halved(&self) -> bool {
+        self.halved
+    }
+}
+
+impl fmt::Display for RateSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.halved {
+            f.write_str("half of ")?;
+        }
+        f.write_str(match self.price.place {
+            Place::Entry => "",
+            Place::Range => "tiered_pricing.",
+            Place::OffPeak => "off_peak_pricing.",
+            Place::BatchDiscount => "the batch discount of cache writes on ",
+        })?;
+        write!(f, "{}", self.price.field())?;
+        match self.fallback_for() {
+            Some(own) => write!(f, ", for want of {own}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for RateSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RateSource({self})")
+    }
+}

@@ -1,0 +1,174 @@
+//! [`CostRequest`]: what to price.
+
+use std::time::{Duration, SystemTime};
+
+use crate::catalog::field::Tier;
+use crate::usage::Usage;
+
+/// A call to price: the model, what it used, and what else its price depends on.
+///
+/// Everything but the model and the usage is optional; the default of each is stated at its method.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::{CostRequest, Usage};
+///
+/// let usage = Usage::new(1_000, 500);
+/// let request = CostRequest::new("claude-sonnet-4-5", &usage).provider("anthropic").batch(true);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct CostRequest<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) usage: &'a Usage,
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) service_tier: Option<&'a str>,
+    pub(crate) served_tier: Option<&'a str>,
+    pub(crate) batch: bool,
+    pub(crate) data_residency: Option<&'a str>,
+    pub(crate) vertex_location: Option<&'a str>,
+    pub(crate) at: Option<SystemTime>,
+    pub(crate) duration: Option<Duration>,
+}
+
+impl<'a> CostRequest<'a> {
+    /// A call to `model`, under any name that the map knows, that used `usage`.
+    #[must_use]
+    pub fn new(model: &'a str, usage: &'a Usage) -> Self {
+        Self {
+            model,
+            usage,
+            provider: None,
+            service_tier: None,
+            served_tier: None,
+            batch: false,
+            data_residency: None,
+            vertex_location: None,
+            at: None,
+            duration: None,
+        }
+    }
+
+    /// Whose model it is, in LiteLLM's words (`openai`, `bedrock`, …). Default: whoever the name says.
+    #[must_use]
+    pub fn provider(mut self, provider: &'a str) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// The service tier that was asked for: `flex`, `balanced`, `priority` (or `fast`), `ultrafast`, in any
+    /// case; `auto`, `default` and `standard` are the standard one. Default: standard.
+    #[must_use]
+    pub fn service_tier(mut self, tier: &'a str) -> Self {
+        self.service_tier = Some(tier);
+        self
+    }
+
+    /// The service tier that the response says was served. It goes before the usage's own, and both
+    /// before the one asked for, where they are one of the tiers, `default` or `standard`.
+    /// Default: none.
+    #[must_use]
+    pub fn served_tier(mut self, tier: &'a str) -> Self {
+        self.served_tier = Some(tier);
+        self
+    }
+
+    /// Whether it was a batch. Default: no.
+    #[must_use]
+    pub fn batch(mut self, batch: bool) -> Self {
+        self.batch = batch;
+        self
+    }
+
+    /// The region that data had to stay in: `eu` or `us`, in any case. Default: none.
+    #[must_use]
+    pub fn data_residency(mut self, region: &'a str) -> Self {
+        self.data_residency = Some(region);
+        self
+    }
+
+    /// The Vertex AI location that served the call, such as `us-east5` or `global`. Default: none, priced
+    /// as `global`.
+    #[must_use]
+    pub fn vertex_location(mut self, location: &'a str) -> Self {
+        self.vertex_location = Some(location);
+        self
+    }
+
+    /// When the call is billed: it decides whether off-peak rates apply. Default: now, where the
+    /// model has such rates.
+    #[must_use]
+    pub fn at(mut self, time: SystemTime) -> Self {
+        self.at = Some(time);
+        self
+    }
+
+    /// How long the call took, for models that are billed by the second. Default: unknown, which
+    /// leaves the cost of such a model incomplete.
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> Self {
+        self.duration = Some(duration);
+        self
+    }
+
+    /// Seconds since 1970 of the billing moment.
+    pub(super) fn unix_seconds(&self) -> i64 {
+        let time = self.at.unwrap_or_else(SystemTime::now);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            Err(before) => {
+                // Into the second that has begun.
+                let before = before.duration();
+                let whole = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+                -whole.saturating_add(i64::from(before.subsec_nanos() > 0))
+            }
+        }
+    }
+
+    /// The tier that the call is billed at, and the word for one that nobody knows.
+    pub(super) fn billed_tier(&self) -> (Tier, Option<&'a str>) {
+        let served = [self.served_tier, self.usage.service_tier.as_deref()];
+        // What was served beats what was asked, where it says so in a known word.
+        let served = served.into_iter().flatten().find_map(|word| match Word::parse(word) {
+            Word::Tier(tier) => Some(tier),
+            Word::Auto | Word::Unknown => None,
+        });
+        match (served, self.service_tier) {
+            (Some(tier), _) => (tier, None),
+            (None, None) => (Tier::Standard, None),
+            (None, Some(asked)) => match Word::parse(asked) {
+                Word::Tier(tier) => (tier, None),
+                Word::Auto => (Tier::Standard, None),
+                Word::Unknown => (Tier::Standard, Some(asked)),
+            },
+        }
+    }
+}
+
+/// What a word for a service tier says.
+enum Word {
+    Tier(Tier),
+    /// Whatever the provider likes.
+    Auto,
+    Unknown,
+}
+
+impl Word {
+    fn parse(word: &str) -> Self {
+        const WORDS: [(&str, Tier); 7] = [
+            ("default", Tier::Standard),
+            ("standard", Tier::Standard),
+            ("flex", Tier::Flex),
+            ("balanced", Tier::Balanced),
+            ("priority", Tier::Priority),
+            ("fast", Tier::Priority),
+            ("ultrafast", Tier::Ultrafast),
+        ];
+        let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        match known {
+            Some((_, tier)) => Self::Tier(*tier),
+            None if word.eq_ignore_ascii_case("auto") => Self::Auto,
+            None => Self::Unknown,
+        }
+    }
+}

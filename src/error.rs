@@ -1,0 +1,141 @@
+//! The one [`Error`].
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What can go wrong. Every message says what, where, and what to do about it.
+///
+/// [`Error::code`] is a stable word for each kind, for logs and metrics.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No entry of the map answers to the name.
+    #[error(transparent)]
+    UnknownModel(Box<UnknownModel>),
+    /// Something that the call used has no price, so that the total would be too low.
+    /// Only from [`Cost::require_complete`](crate::Cost::require_complete).
+    #[error("the cost of {key} is incomplete: no price for {components}")]
+    Incomplete {
+        /// The entry's key.
+        key: String,
+        /// What was used and has no price, comma-separated.
+        components: String,
+    },
+    /// The bill is beyond 17 billion dollars, or a count beyond what can be counted.
+    #[error("the cost of {key} overflows: check the counts of the usage")]
+    Overflow {
+        /// The entry's key.
+        key: String,
+    },
+    /// The text is not JSON, or not an object of models.
+    #[error("{origin} is no model map: {message} (line {line}, column {column})")]
+    InvalidMap {
+        /// Where the text is from: a path, or what it was handed in as.
+        origin: String,
+        /// What is wrong.
+        message: String,
+        /// The line, from 1; 0 where the text as a whole is wrong.
+        line: usize,
+        /// The column, from 1; 0 where the text as a whole is wrong.
+        column: usize,
+    },
+    /// A map without a single model, where one with models was to be replaced.
+    #[error("{origin} has no models: the map in use is kept")]
+    EmptyMap {
+        /// Where the text is from.
+        origin: String,
+    },
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A reload of a map that was not built from anything that can be read again.
+    #[error("this map has no source to reload from: build it with from_file, or hand bytes to reload_from_bytes")]
+    NoSource,
+    /// A registered model that cannot be priced, or is no JSON object.
+    #[error("cannot register {model}: {}{reason}", FieldPrefix(.field.as_deref()))]
+    InvalidModel {
+        /// The model's name.
+        model: String,
+        /// The field that is wrong; `None` where it is the model as a whole.
+        field: Option<String>,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+struct FieldPrefix<'a>(Option<&'a str>);
+
+impl fmt::Display for FieldPrefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |field| write!(f, "{field}: "))
+    }
+}
+
+impl Error {
+    /// A stable word for the kind of error: `unknown_model`, `incomplete`, `overflow`, `invalid_map`,
+    /// `empty_map`, `io`, `no_source`, `invalid_model`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownModel(_) => "unknown_model",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Overflow { .. } => "overflow",
+            Self::InvalidMap { .. } => "invalid_map",
+            Self::EmptyMap { .. } => "empty_map",
+            Self::Io { .. } => "io",
+            Self::NoSource => "no_source",
+            Self::InvalidModel { .. } => "invalid_model",
+        }
+    }
+}
+
+/// No entry of the map answers to a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownModel {
+    model: Box<str>,
+    provider: Option<Box<str>>,
+}
+
+/// Names are kept up to this length: what a client sends may be of any size.
+const KEPT: usize = 256;
+
+impl UnknownModel {
+    pub(crate) fn new(model: &str, provider: Option<&str>) -> Self {
+        Self { model: clip(model), provider: provider.map(clip) }
+    }
+
+    /// The name that was asked for, or its beginning where it is very long.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The provider that was asked for.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+}
+
+/// The beginning of a text, whole characters only.
+fn clip(text: &str) -> Box<str> {
+    let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or("").into()
+}
+
+impl fmt::Display for UnknownModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown model {:?}", self.model)?;
+        if let Some(provider) = &self.provider {
+            write!(f, " of provider {provider:?}")?;
+        }
+        f.write_str(": register it, or check the name")
+    }
+}
+
+impl std::error::Error for UnknownModel {}

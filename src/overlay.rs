@@ -1,0 +1,216 @@
+//! The operator's own models, composed with the catalogue.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::catalog::field::{self, Kind};
+use crate::catalog::{Catalog, EntryId, Text};
+use crate::error::Error;
+use crate::json::Name;
+use crate::resolve::{Layers, resolve};
+
+/// What operators registered, in the order of first registration. It outlives every catalogue.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Overrides {
+    models: Vec<Override>,
+}
+
+#[derive(Debug, Clone)]
+struct Override {
+    name: String,
+    /// The JSON object that was registered.
+    json: String,
+}
+
+/// The operator's models, composed with a catalogue and compiled.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    catalog: Catalog,
+    /// By entry: whether the operator set prices.
+    priced: Vec<bool>,
+}
+
+impl Overlay {
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn is_priced(&self, name: &str) -> bool {
+        let id = self.catalog.index().find(name);
+        id.and_then(|id| self.priced.get(id as usize)).copied().unwrap_or(false)
+    }
+}
+
+impl Overrides {
+    /// Adds a model, or fields to one that was registered before.
+    pub(crate) fn register(&mut self, name: &str, info: &impl Serialize) -> Result<(), Error> {
+        let invalid = |reason: String| Error::InvalidModel { model: name.to_owned(), field: None, reason };
+        let mut json = serde_json::to_string(info).map_err(|e| invalid(e.to_string()))?;
+        // A text is JSON already.
+        if json.starts_with('"') {
+            json = serde_json::from_str(&json).map_err(|e| invalid(e.to_string()))?;
+        }
+        let fields = Fields::read(&json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
+        match self.models.iter_mut().find(|known| known.name == name) {
+            Some(known) => {
+                let before = Fields::read(&known.json).map_err(|e| invalid(e.to_string()))?;
+                known.json = before.merged(&fields, Depth::Nested).to_json();
+            }
+            None => {
+                let json = fields.to_json();
+                self.models.push(Override { name: name.to_owned(), json });
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays the operator's models over a catalogue. `None` where there are none.
+    pub(crate) fn compose(&self, base: &Catalog) -> Result<Option<Overlay>, Error> {
+        if self.models.is_empty() {
+            return Ok(None);
+        }
+        let mut text = String::from("{");
+        for (position, model) in self.models.iter().enumerate() {
+            let invalid =
+                |reason: String| Error::InvalidModel { model: model.name.clone(), field: None, reason };
+            let own = Fields::read(&model.json).map_err(|e| invalid(e.to_string()))?;
+            let layers = Layers { own: None, base };
+            let upstream = resolve(layers, &model.name, None).map(|found| Fields::read(found.entry.json()));
+            let upstream = upstream.transpose().map_err(|e| invalid(e.to_string()))?;
+            let json = upstream.unwrap_or_default().merged(&own, Depth::Nested).to_json();
+            if position > 0 {
+                text.push(',');
+            }
+            text.push_str(&quoted(&model.name));
+            text.push(':');
+            text.push_str(&json);
+        }
+        text.push('}');
+        let catalog = Catalog::parse(Text::Owned(text.into())).map_err(|e| Error::InvalidModel {
+            model: "the operator's models".to_owned(),
+            field: None,
+            reason: e.to_string(),
+        })?;
+        if let Some(bad) = catalog.notes().set_aside.first() {
+            return Err(Error::InvalidModel {
+                model: bad.model.clone(),
+                field: bad.field.clone(),
+                reason: bad.reason.clone(),
+            });
+        }
+        let mut priced = vec![false; catalog.len()];
+        for model in &self.models {
+            // A key that the map reserves is no model.
+            let id: EntryId = catalog.index().find(&model.name).ok_or_else(|| Error::InvalidModel {
+                model: model.name.clone(),
+                field: None,
+                reason: "the map uses this name for something that is no model".to_owned(),
+            })?;
+            if let Some(slot) = priced.get_mut(id as usize) {
+                *slot = Fields::read(&model.json).is_ok_and(|fields| fields.has_price());
+            }
+        }
+        Ok(Some(Overlay { catalog, priced }))
+    }
+}
+
+fn quoted(text: &str) -> String {
+    // A string is always JSON.
+    serde_json::to_string(text).unwrap_or_else(|_| String::from("\"\""))
+}
+
+/// The fields of a JSON object, in their order.
+#[derive(Default)]
+struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+/// How far objects are merged into each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Objects in a field are merged too.
+    Nested,
+    /// A field is taken as a whole.
+    Flat,
+}
+
+impl<'a> Fields<'a> {
+    fn read(json: &'a str) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let fields = deserializer.deserialize_map(FieldsVisitor)?;
+        deserializer.end()?;
+        Ok(fields)
+    }
+
+    /// These fields with others over them: null leaves a field alone.
+    fn merged(&self, over: &Fields<'_>, depth: Depth) -> Fields<'static> {
+        let owned = |(name, json): &(Cow<'_, str>, Cow<'_, str>)| {
+            (Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))
+        };
+        let mut merged: Vec<(Cow<'static, str>, Cow<'static, str>)> = self.0.iter().map(owned).collect();
+        for (name, json) in &over.0 {
+            if json == "null" {
+                continue;
+            }
+            match merged.iter_mut().find(|(known, _)| known == name) {
+                Some((_, slot)) => {
+                    let nested = match (depth, Fields::read(slot), Fields::read(json)) {
+                        (Depth::Nested, Ok(before), Ok(after)) => {
+                            Some(before.merged(&after, Depth::Flat).to_json())
+                        }
+                        _ => None,
+                    };
+                    *slot = Cow::Owned(nested.unwrap_or_else(|| json.clone().into_owned()));
+                }
+                None => merged.push((Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))),
+            }
+        }
+        Fields(merged)
+    }
+
+    fn to_json(&self) -> String {
+        let mut text = String::from("{");
+        for (position, (name, json)) in self.0.iter().enumerate() {
+            if position > 0 {
+                text.push(',');
+            }
+            text.push_str(&quoted(name));
+            text.push(':');
+            text.push_str(json);
+        }
+        text.push('}');
+        text
+    }
+
+    fn has_price(&self) -> bool {
+        let table = ["tiered_pricing", "off_peak_pricing"];
+        self.0.iter().any(|(name, json)| {
+            json != "null" && (table.contains(&&**name) || matches!(field::parse(name), Kind::Rate(_) | Kind::Unit))
+        })
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            let json = Cow::Borrowed(map.next_value::<&RawValue>()?.get());
+            // Of fields with one name the last counts.
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, slot)) => *slot = json,
+                None => fields.push((name, json)),
+            }
+        }
+        Ok(Fields(fields))
+    }
+}

@@ -1,0 +1,597 @@
+//! From the price fields of an entry to its [`RateSet`]: every fallback is followed here, once.
+
+use serde_json::{Map, Value};
+
+use super::off_peak::OffPeakHours;
+use super::{
+    BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, OffPeak, Place, Price, RangeTier, Rate, RateSet,
+    Row,
+};
+use crate::catalog::field::{Base, Field, Tier};
+use crate::decimal::Decimal;
+
+/// What an entry says about prices, as it was read. Entries with equal inputs share a [`RateSet`].
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) fields: Vec<(Field, Rate)>,
+    /// `regional_processing_uplift_multiplier_REGION`.
+    pub(crate) residency: Vec<(Box<str>, Rate)>,
+    /// `regional_endpoint_uplift_multiplier`.
+    pub(crate) vertex: Option<Rate>,
+    /// The JSON of `tiered_pricing`, and so on.
+    pub(crate) tiered_pricing: Option<&'a str>,
+    pub(crate) off_peak_pricing: Option<&'a str>,
+    pub(crate) provider_specific_entry: Option<&'a str>,
+    pub(crate) search_context: Option<&'a str>,
+    pub(crate) rules: ProviderRules,
+}
+
+/// The few rules that depend on whose entry it is.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about an entry")]
+pub(crate) struct ProviderRules {
+    /// Fireworks: a cache read costs half the input rate, where no rate says otherwise.
+    pub(crate) half_price_reads: bool,
+    /// xAI: a threshold is reached at, not above, its number of tokens.
+    pub(crate) inclusive_thresholds: bool,
+    /// Vertex AI's models with a step at 128k tokens.
+    pub(crate) step_at_128k: bool,
+    /// The entry's mode is one that may be billed by the second.
+    pub(crate) by_the_second: bool,
+}
+
+/// Why an entry cannot be priced: the field, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadField {
+    pub(crate) field: String,
+    pub(crate) reason: String,
+}
+
+impl BadField {
+    pub(crate) fn new(field: impl Into<String>, reason: impl ToString) -> Self {
+        Self { field: field.into(), reason: reason.to_string() }
+    }
+}
+
+/// The rate in a JSON value; null is none.
+pub(crate) fn rate_of(value: &Value) -> Result<Option<Rate>, BadRate> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(number) => Rate::parse(&number.to_string()).map(Some),
+        Value::String(text) => Rate::parse(text).map(Some),
+        _ => Err(BadRate::NotANumber),
+    }
+}
+
+/// The rates that move with tiers and thresholds, and the two that follow cache writes.
+#[derive(Clone, Copy)]
+struct Moving {
+    input: Cell,
+    output: Cell,
+    read: Cell,
+    write: Cell,
+    write_1h: Cell,
+    write_12h: Cell,
+}
+
+/// What an off-peak block, or a tier of a table, puts in place.
+#[derive(Clone, Copy)]
+struct Block {
+    input: Cell,
+    output: Cell,
+    read: Cell,
+    write: Cell,
+    write_1h: Cell,
+    write_12h: Cell,
+    reasoning: Cell,
+    explicit_read: Cell,
+}
+
+const MOVING: [Base; 6] =
+    [Base::Input, Base::Output, Base::CacheRead, Base::CacheWrite, Base::CacheWrite1h, Base::CacheWrite12h];
+
+const SERVICE_TIERS: [Tier; 5] =
+    [Tier::Standard, Tier::Flex, Tier::Balanced, Tier::Priority, Tier::Ultrafast];
+
+struct Compiler<'a> {
+    inputs: &'a Inputs<'a>,
+    /// The entry's own fields first, in their order.
+    prices: Vec<Price>,
+    rows: Vec<Row>,
+    /// For each row but those of batches: the rates to build its off-peak twin from.
+    resolved: Vec<(Moving, Tier, Option<Block>)>,
+    warnings: &'a mut Vec<String>,
+}
+
+/// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
+pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
+    let prices = inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, Place::Entry)).collect();
+    let compiler = Compiler { inputs, prices, rows: Vec::new(), resolved: Vec::new(), warnings };
+    compiler.compile()
+}
+
+impl Compiler<'_> {
+    fn compile(mut self) -> Result<RateSet, BadField> {
+        let mut bands = Vec::new();
+        let mut ends = [0; 6];
+        let mut end_of = ends.iter_mut();
+        for tier in SERVICE_TIERS {
+            if tier == Tier::Standard || self.inputs.fields.iter().any(|(field, _)| field.tier == tier) {
+                self.add_bands(tier, &mut bands)?;
+            }
+            Self::end(&bands, end_of.next())?;
+        }
+        let ranges = self.add_ranges()?;
+        let off_peak = self.add_off_peak_twins()?;
+        self.add_batch_bands(&mut bands)?;
+        Self::end(&bands, end_of.next())?;
+
+        let second = self.second();
+        let citation = self.own(Base::Citation);
+        let extras = Extras {
+            ranges,
+            off_peak,
+            residency: self
+                .inputs
+                .residency
+                .iter()
+                .rev()
+                .map(|(region, rate)| (region.clone(), Factor::from_rate(*rate)))
+                .collect(),
+            vertex: self.inputs.vertex.map(Factor::from_rate),
+            specific: self.specific_factors()?,
+            search: self.search()?,
+            legacy_vertex: self.legacy_vertex(),
+        };
+        Ok(RateSet {
+            prices: self.prices.into(),
+            rows: self.rows.into(),
+            bands: bands.into(),
+            ends,
+            inclusive: self.inputs.rules.inclusive_thresholds,
+            second,
+            citation,
+            extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
+        })
+    }
+
+    fn end(bands: &[Band], slot: Option<&mut u16>) -> Result<(), BadField> {
+        if let Some(slot) = slot {
+            *slot = u16::try_from(bands.len()).map_err(|_| too_many())?;
+        }
+        Ok(())
+    }
+
+    /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
+    fn find(&self, field: Field) -> Cell {
+        let index = self.inputs.fields.iter().rposition(|(known, _)| *known == field);
+        index.and_then(Cell::new).unwrap_or(Cell::NONE)
+    }
+
+    fn own(&self, base: Base) -> Cell {
+        self.find(Field::new(base))
+    }
+
+    fn tiered(&self, base: Base, tier: Tier) -> Cell {
+        self.find(Field::new(base).tier(tier)).or(self.own(base))
+    }
+
+    fn is_zero(&self, cell: Cell) -> bool {
+        self.prices.get(cell.index()).is_none_or(|price| price.rate().is_zero())
+    }
+
+    fn add_price(&mut self, rate: Rate, field: Field, place: Place) -> Result<Cell, BadField> {
+        let cell = Cell::new(self.prices.len()).ok_or_else(too_many)?;
+        self.prices.push(Price::new(rate, field, place));
+        Ok(cell)
+    }
+
+    fn add_row(&mut self, row: Row) -> Result<u16, BadField> {
+        let index = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
+        self.rows.push(row);
+        Ok(index)
+    }
+
+    /// The token counts at which one of the moving rates of a tier may change.
+    fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
+        let mut thresholds: Vec<u32> = self
+            .inputs
+            .fields
+            .iter()
+            .filter(|(field, _)| field.above > 0 && applies(field.tier) && MOVING.contains(&field.base))
+            .map(|(field, _)| field.above)
+            .collect();
+        thresholds.sort_unstable();
+        thresholds.dedup();
+        thresholds
+    }
+
+    fn add_bands(&mut self, tier: Tier, bands: &mut Vec<Band>) -> Result<(), BadField> {
+        let mut moving = Moving {
+            input: self.tiered(Base::Input, tier),
+            output: self.base_output(tier),
+            read: self.tiered(Base::CacheRead, tier),
+            write: self.tiered(Base::CacheWrite, tier),
+            write_1h: self.tiered(Base::CacheWrite1h, tier),
+            write_12h: self.tiered(Base::CacheWrite12h, tier),
+        };
+        if self.inputs.rules.half_price_reads {
+            moving.read = moving.read.or(self.own(Base::Input).half());
+        }
+        let row = self.add_resolved(moving, tier, None)?;
+        bands.push(Band { above: 0, row, displaces_tier: false });
+        for above in self.thresholds(|t| t == Tier::Standard || t == tier) {
+            // A standard above-N rate displaces a tier's base rate, as in the reference.
+            let step = |base: Base, before: Cell| {
+                let field = Field::new(base).above(above);
+                self.find(field.tier(tier)).or(self.find(field)).or(before)
+            };
+            // A long-lived write moves with a rate of its own tier only.
+            let long = |base: Base, before: Cell| {
+                self.find(Field::new(base).above(above).tier(tier)).or(before)
+            };
+            moving = Moving {
+                input: step(Base::Input, moving.input),
+                output: step(Base::Output, moving.output),
+                read: step(Base::CacheRead, moving.read),
+                write: step(Base::CacheWrite, moving.write),
+                write_1h: long(Base::CacheWrite1h, moving.write_1h),
+                write_12h: long(Base::CacheWrite12h, moving.write_12h),
+            };
+            let displaces_tier = tier != Tier::Standard
+                && [moving.input, moving.output, moving.read, moving.write]
+                    .into_iter()
+                    .any(|cell| self.displaces(cell, tier));
+            let row = self.add_resolved(moving, tier, None)?;
+            bands.push(Band { above, row, displaces_tier });
+        }
+        Ok(())
+    }
+
+    /// Whether a price is a standard one above a threshold, while the tier has a rate of its own below.
+    fn displaces(&self, cell: Cell, tier: Tier) -> bool {
+        let field = self.prices.get(cell.index()).map(|price| price.field());
+        field.is_some_and(|field| {
+            field.tier == Tier::Standard
+                && field.above > 0
+                && !self.find(Field::new(field.base).tier(tier)).is_none()
+        })
+    }
+
+    /// The output rate; where that is zero or absent, what an image token costs, if anything says so.
+    fn base_output(&self, tier: Tier) -> Cell {
+        let output = self.tiered(Base::Output, tier);
+        if self.is_zero(output) { self.own(Base::OutputImage).or(output) } else { output }
+    }
+
+    fn add_resolved(&mut self, moving: Moving, tier: Tier, range: Option<Block>) -> Result<u16, BadField> {
+        self.resolved.push((moving, tier, range));
+        let row = self.finish(moving, tier, range, None);
+        self.add_row(row)
+    }
+
+    /// Follows the fallbacks of every component.
+    fn finish(&self, mut moving: Moving, tier: Tier, range: Option<Block>, off_peak: Option<Block>) -> Row {
+        if let Some(block) = off_peak {
+            moving.input = block.input.or(moving.input);
+            moving.output = block.output.or(moving.output);
+            moving.read = block.read.or(moving.read);
+            moving.write = block.write.or(moving.write);
+        }
+        let Moving { input, output, read, write, write_1h, write_12h } = moving;
+        let (read, write) = (read.or(input), write.or(input));
+        let own = |base: Base, fallback: Cell| self.tiered(base, tier).or(fallback);
+
+        let mut row = Row::EMPTY;
+        row.set(Component::Input, input);
+        row.set(Component::CacheRead, read);
+        row.set(Component::CacheReadAudio, own(Base::CacheReadAudio, read));
+        row.set(Component::CacheReadImage, own(Base::CacheReadImage, read));
+        row.set(Component::CacheWrite, write);
+        row.set(Component::CacheWrite1h, write_1h.or(write));
+        row.set(Component::CacheWrite12h, write_12h.or(write));
+        row.set(Component::InputAudio, own(Base::InputAudio, input));
+        row.set(Component::InputImage, own(Base::InputImage, input));
+        row.set(Component::InputVideo, own(Base::InputVideo, input));
+        row.set(Component::Output, output);
+        row.set(Component::OutputAudio, own(Base::OutputAudio, output));
+        row.set(Component::OutputImage, own(Base::OutputImage, output));
+        row.set(Component::OutputVideo, own(Base::OutputVideo, output));
+
+        let in_block = |block: Option<Block>, pick: fn(Block) -> Cell| block.map_or(Cell::NONE, pick);
+        let reasoning = in_block(off_peak, |block| block.reasoning)
+            .or(in_block(range, |block| block.reasoning.or(block.output)))
+            .or(self.reasoning(tier, output));
+        row.set(Component::Reasoning, reasoning);
+
+        // Hits of an explicit cache have a rate of their own only where one of the three gives it.
+        let explicit = self.tiered(Base::ExplicitCacheRead, tier);
+        let explicit = match range {
+            Some(range) if !explicit.is_none() || !range.explicit_read.is_none() => {
+                range.explicit_read.or(range.read).or(range.input)
+            }
+            _ => explicit,
+        };
+        let overriding = match off_peak {
+            Some(off) if !off.explicit_read.is_none() => off.explicit_read,
+            Some(off) if !explicit.is_none() => off.read,
+            _ => Cell::NONE,
+        };
+        row.explicit_read = overriding.or(explicit).or(read);
+        row
+    }
+
+    /// What reasoning costs: the tier's own rate, else the output rate where that has the tier's, else
+    /// the standard rate, else the output rate.
+    fn reasoning(&self, tier: Tier, output: Cell) -> Cell {
+        let own = self.find(Field::new(Base::Reasoning).tier(tier));
+        let output_has_tier =
+            tier != Tier::Standard && !self.find(Field::new(Base::Output).tier(tier)).is_none();
+        if output_has_tier { own.or(output) } else { own.or(self.own(Base::Reasoning)).or(output) }
+    }
+
+    /// The tiers of `tiered_pricing`, by their start.
+    fn add_ranges(&mut self) -> Result<Box<[RangeTier]>, BadField> {
+        let Some(json) = self.inputs.tiered_pricing else { return Ok(Box::default()) };
+        let Ok(Value::Array(tiers)) = serde_json::from_str(json) else {
+            return Err(BadField::new("tiered_pricing", "not a list of tiers"));
+        };
+        let mut ranges = Vec::new();
+        for tier in &tiers {
+            let Value::Object(tier) = tier else {
+                return Err(BadField::new("tiered_pricing", "a tier is not an object"));
+            };
+            // Search prices by number of results are a table of another kind.
+            if tier.contains_key("max_results_range") {
+                continue;
+            }
+            let Some((start, end)) = tier.get("range").and_then(range_bounds) else {
+                self.warnings.push("tiered_pricing: a tier without a range of two numbers is passed over".into());
+                continue;
+            };
+            let block = self.block(tier, Place::Range, "tiered_pricing")?;
+            let row = if block.input.is_none() {
+                None
+            } else {
+                let moving = Moving {
+                    input: block.input,
+                    output: block.output.or(self.own(Base::Output)),
+                    read: block.read.or(block.input),
+                    write: block.write.or(block.input),
+                    write_1h: block.write_1h,
+                    write_12h: block.write_12h,
+                };
+                Some(self.add_resolved(moving, Tier::Standard, Some(block))?)
+            };
+            ranges.push(RangeTier { start, end, row });
+        }
+        ranges.sort_by_key(|range| range.start);
+        Ok(ranges.into())
+    }
+
+    /// The rates of a block of prices.
+    fn block(&mut self, block: &Map<String, Value>, place: Place, name: &str) -> Result<Block, BadField> {
+        let mut cell = |base: Base| match block.get(base.name()).map(rate_of) {
+            None | Some(Ok(None)) => Ok(Cell::NONE),
+            Some(Ok(Some(rate))) => self.add_price(rate, Field::new(base), place),
+            Some(Err(bad)) => Err(BadField::new(format!("{name}.{}", base.name()), bad)),
+        };
+        Ok(Block {
+            input: cell(Base::Input)?,
+            output: cell(Base::Output)?,
+            read: cell(Base::CacheRead)?,
+            write: cell(Base::CacheWrite)?,
+            write_1h: cell(Base::CacheWrite1h)?,
+            write_12h: cell(Base::CacheWrite12h)?,
+            reasoning: cell(Base::Reasoning)?,
+            explicit_read: cell(Base::ExplicitCacheRead)?,
+        })
+    }
+
+    /// For each row so far, the same row while the off-peak hours are open.
+    fn add_off_peak_twins(&mut self) -> Result<Option<OffPeak>, BadField> {
+        let Some(json) = self.inputs.off_peak_pricing else { return Ok(None) };
+        let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
+            return Err(BadField::new("off_peak_pricing", "not an object"));
+        };
+        let mut block = self.block(&fields, Place::OffPeak, "off_peak_pricing")?;
+        if self.inputs.rules.half_price_reads && self.own(Base::CacheRead).is_none() {
+            block.read = block.read.or(block.input.half());
+        }
+        let hours = OffPeakHours::parse(&fields, self.warnings);
+        let offset = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
+        for (moving, tier, range) in self.resolved.clone() {
+            let twin = self.finish(moving, tier, range, Some(block));
+            self.add_row(twin)?;
+        }
+        Ok(Some(OffPeak { hours, offset }))
+    }
+
+    /// Batches are a calculation of their own. In their rows "no price" means that such tokens are
+    /// billed as text.
+    fn add_batch_bands(&mut self, bands: &mut Vec<Band>) -> Result<(), BadField> {
+        let flat = |base: Base| self.find(Field::new(base).tier(Tier::Batches));
+        let mut moving = Moving {
+            input: flat(Base::Input),
+            output: flat(Base::Output),
+            read: flat(Base::CacheRead),
+            write: flat(Base::CacheWrite),
+            write_1h: flat(Base::CacheWrite1h),
+            write_12h: flat(Base::CacheWrite12h),
+        };
+        let row = self.batch_row(moving)?;
+        bands.push(Band { above: 0, row, displaces_tier: false });
+        for above in self.thresholds(|tier| tier == Tier::Batches) {
+            let step = |base: Base, before: Cell| {
+                self.find(Field::new(base).above(above).tier(Tier::Batches)).or(before)
+            };
+            moving = Moving {
+                input: step(Base::Input, moving.input),
+                output: step(Base::Output, moving.output),
+                read: step(Base::CacheRead, moving.read),
+                write: step(Base::CacheWrite, moving.write),
+                write_1h: step(Base::CacheWrite1h, moving.write_1h),
+                write_12h: step(Base::CacheWrite12h, moving.write_12h),
+            };
+            let row = self.batch_row(moving)?;
+            bands.push(Band { above, row, displaces_tier: false });
+        }
+        Ok(())
+    }
+
+    fn batch_row(&mut self, batch: Moving) -> Result<u16, BadField> {
+        let mut row = Row::EMPTY;
+        let input = self.own(Base::Input);
+        let batches = |this: &Self, base: Base| this.find(Field::new(base).tier(Tier::Batches));
+        if batch.input.is_none() {
+            let write = self.own(Base::CacheWrite).or(input);
+            let read = self.own(Base::CacheRead).or(input);
+            row.set(Component::Input, input.half());
+            row.set(Component::CacheRead, read.half());
+            row.set(Component::CacheReadAudio, read.half());
+            row.set(Component::CacheReadImage, read.half());
+            row.set(Component::CacheWrite, write.half());
+            row.set(Component::CacheWrite1h, self.own(Base::CacheWrite1h).or(write).half());
+            row.set(Component::CacheWrite12h, self.own(Base::CacheWrite12h).or(write).half());
+        } else {
+            row.set(Component::Input, batch.input);
+            if !batch.read.is_none() {
+                row.set(Component::CacheRead, batch.read);
+                row.set(Component::CacheReadAudio, batches(self, Base::CacheReadAudio).or(batch.read));
+                row.set(Component::CacheReadImage, batches(self, Base::CacheReadImage).or(batch.read));
+            }
+            if ![batch.write, batch.write_1h, batch.write_12h].iter().all(|cell| cell.is_none()) {
+                let write = batch.write.or(batch.input);
+                row.set(Component::CacheWrite, write);
+                let write_1h = self.discounted(batch.write_1h, Base::CacheWrite1h, write)?;
+                row.set(Component::CacheWrite1h, write_1h);
+                let write_12h = self.discounted(batch.write_12h, Base::CacheWrite12h, write)?;
+                row.set(Component::CacheWrite12h, write_12h);
+            }
+            for (component, base) in [
+                (Component::InputAudio, Base::InputAudio),
+                (Component::InputImage, Base::InputImage),
+                (Component::InputVideo, Base::InputVideo),
+            ] {
+                row.set(component, batches(self, base).or(batch.input));
+            }
+        }
+        row.explicit_read = row.cell(Component::CacheRead);
+
+        let image = batches(self, Base::OutputImage).or(self.own(Base::OutputImage).half());
+        let output = batch.output.or(self.own(Base::Output).half());
+        let output = if self.is_zero(output) { image.or(output) } else { output };
+        row.set(Component::Output, output);
+        row.set(Component::OutputImage, image.or(output));
+        for (component, base) in [
+            (Component::Reasoning, Base::Reasoning),
+            (Component::OutputAudio, Base::OutputAudio),
+            (Component::OutputVideo, Base::OutputVideo),
+        ] {
+            row.set(component, batches(self, base).or(self.own(base).half()).or(output));
+        }
+        self.add_row(row)
+    }
+
+    /// A long-lived write of a batch: its own batch rate, else its standard rate times the discount
+    /// that a batch gives on a plain write.
+    fn discounted(&mut self, own_batch: Cell, base: Base, batch_write: Cell) -> Result<Cell, BadField> {
+        if !own_batch.is_none() {
+            return Ok(own_batch);
+        }
+        let rate = |cell: Cell| self.prices.get(cell.index()).map(|price| price.rate());
+        let standard = self.own(base);
+        let plain = self.own(Base::CacheWrite).or(self.own(Base::Input));
+        let discounted = match (rate(standard), rate(batch_write), rate(plain)) {
+            (Some(standard), Some(part), Some(whole)) => standard.proportional(part, whole),
+            _ => None,
+        };
+        match discounted {
+            Some(rate) => self.add_price(rate, Field::new(base), Place::BatchDiscount),
+            None => Ok(batch_write),
+        }
+    }
+
+    /// The price of a second, for entries that price no tokens.
+    fn second(&self) -> Cell {
+        let prices_tokens = !self.is_zero(self.own(Base::Input)) || !self.is_zero(self.own(Base::Output));
+        if prices_tokens || self.inputs.tiered_pricing.is_some() || !self.inputs.rules.by_the_second {
+            return Cell::NONE;
+        }
+        self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
+    }
+
+    fn specific_factors(&mut self) -> Result<Box<[(Box<str>, Factor)]>, BadField> {
+        let Some(json) = self.inputs.provider_specific_entry else { return Ok(Box::default()) };
+        let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
+            return Err(BadField::new("provider_specific_entry", "not an object"));
+        };
+        let mut factors = Vec::new();
+        for (name, value) in &fields {
+            // What is no number is a fact of another kind.
+            if !value.is_number() {
+                continue;
+            }
+            match rate_of(value) {
+                Ok(Some(rate)) => factors.push((name.to_lowercase().into(), Factor::from_rate(rate))),
+                Ok(None) => {}
+                Err(bad) => return Err(BadField::new(format!("provider_specific_entry.{name}"), bad)),
+            }
+        }
+        Ok(factors.into())
+    }
+
+    fn search(&mut self) -> Result<Option<Cell>, BadField> {
+        let Some(json) = self.inputs.search_context else { return Ok(None) };
+        let rate = match serde_json::from_str(json) {
+            Ok(Value::Object(table)) => rate_of(table.get("search_context_size_low").unwrap_or(&Value::Null)),
+            Ok(flat) => rate_of(&flat),
+            Err(_) => Ok(None),
+        };
+        match rate {
+            Ok(Some(rate)) => self.add_price(rate, Field::new(Base::SearchContext), Place::Entry).map(Some),
+            Ok(None) => Ok(None),
+            Err(bad) => Err(BadField::new(Base::SearchContext.name(), bad)),
+        }
+    }
+
+    fn legacy_vertex(&self) -> Option<LegacyVertex> {
+        let step = |base: Base| self.find(Field::new(base).above(128_000));
+        let (input, output) = (step(Base::Input), step(Base::Output));
+        if !self.inputs.rules.step_at_128k || (input.is_none() && output.is_none()) {
+            return None;
+        }
+        let pair = |base: Base, above: Cell| [self.own(base), above.or(self.own(base))];
+        Some(LegacyVertex { input: pair(Base::Input, input), output: pair(Base::Output, output) })
+    }
+}
+
+fn too_many() -> BadField {
+    BadField::new("prices", "more price fields than an entry may have")
+}
+
+/// `[start, end]` as whole tokens: bounds are compared with whole numbers, so a fraction says nothing.
+fn range_bounds(range: &Value) -> Option<(u64, u64)> {
+    let bound = |value: &Value| {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.trim().to_owned(),
+            _ => return None,
+        };
+        let decimal = Decimal::parse(&text).ok()?;
+        if decimal.negative {
+            return Some(0);
+        }
+        match decimal.scaled(0) {
+            Some(whole) => Some(u64::try_from(whole).unwrap_or(u64::MAX)),
+            None if decimal.exponent > 0 => Some(u64::MAX),
+            None => {
+                let power = crate::decimal::pow10(decimal.decimals())?.unsigned_abs();
+                u64::try_from(decimal.digits / power).ok()
+            }
+        }
+    };
+    let Value::Array(bounds) = range else { return None };
+    let [start, end] = bounds.as_slice() else { return None };
+    Some((bound(start)?, bound(end)?))
+}

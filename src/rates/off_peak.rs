@@ -1,0 +1,318 @@
+//! When off-peak rates apply: windows of UTC hours, on days of a calendar.
+
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+/// The hours of an `off_peak_pricing` block.
+#[derive(Debug)]
+pub(crate) struct OffPeakHours {
+    rules: Box<[Rule]>,
+    /// The calendar that weekdays are read on; `None` is UTC.
+    zone: Option<TimeZone>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    /// Bit `n` for ISO weekday `n + 1`, Monday first; `None` for every day.
+    days: Option<u8>,
+    windows: Box<[Window]>,
+}
+
+/// From `start` to before `end`, in minutes of the UTC day.
+#[derive(Debug, PartialEq, Eq)]
+struct Window {
+    start: u16,
+    end: u16,
+}
+
+impl Window {
+    fn parse(text: &str) -> Option<Self> {
+        let (start, end) = text.split_once('-')?;
+        Some(Self { start: minutes(start)?, end: minutes(end)? })
+    }
+
+    fn contains(&self, minute: u16) -> bool {
+        if self.start < self.end {
+            (self.start..self.end).contains(&minute)
+        } else {
+            // Past midnight; equal ends are the whole day.
+            minute >= self.start || minute < self.end
+        }
+    }
+}
+
+/// `HH:MM`, as minutes of the day.
+fn minutes(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.trim().split_once(':')?;
+    let part = |text: &str, limit: u16| {
+        let plain = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|n| plain && *n < limit)
+    };
+    Some(part(hours, 24)? * 60 + part(minutes, 60)?)
+}
+
+const WEEKDAYS: [(&str, u8); 17] = [
+    ("mon", 0),
+    ("monday", 0),
+    ("tue", 1),
+    ("tues", 1),
+    ("tuesday", 1),
+    ("wed", 2),
+    ("wednesday", 2),
+    ("thu", 3),
+    ("thur", 3),
+    ("thurs", 3),
+    ("thursday", 3),
+    ("fri", 4),
+    ("friday", 4),
+    ("sat", 5),
+    ("saturday", 5),
+    ("sun", 6),
+    ("sunday", 6),
+];
+
+/// A weekday, Monday 0, from `1` .. `7` or an English name.
+fn weekday(value: &Value) -> Option<u8> {
+    match value {
+        Value::Number(number) => {
+            let day = number.as_u64().filter(|day| (1..=7).contains(day))?;
+            u8::try_from(day - 1).ok()
+        }
+        Value::String(name) => {
+            let name = name.trim();
+            WEEKDAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, day)| *day)
+        }
+        _ => None,
+    }
+}
+
+impl OffPeakHours {
+    /// Reads a block; what it cannot read is left out, and said in `warnings`.
+    pub(crate) fn parse(block: &serde_json::Map<String, Value>, warnings: &mut Vec<String>) -> Self {
+        let mut rules = Vec::new();
+        if let Some(hours) = block.get("hours_utc") {
+            let windows = parse_windows(hours, warnings);
+            rules.push(Rule { days: None, windows });
+        }
+        match block.get("windows") {
+            None | Some(Value::Null) => {}
+            Some(Value::Array(entries)) => {
+                rules.extend(entries.iter().filter_map(|entry| Rule::parse(entry, warnings)));
+            }
+            Some(other) => warnings.push(format!("off_peak_pricing.windows: not a list: {other}")),
+        }
+        let zone = match block.get("weekday_timezone") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => TimeZone::get(name.trim()).map_or_else(
+                |_| {
+                    warnings.push(format!(
+                        "off_peak_pricing.weekday_timezone: no time zone {name:?}; weekdays are read in UTC"
+                    ));
+                    None
+                },
+                Some,
+            ),
+            Some(other) => {
+                warnings.push(format!(
+                    "off_peak_pricing.weekday_timezone: not a name: {other}; weekdays are read in UTC"
+                ));
+                None
+            }
+        };
+        rules.retain(|rule| !rule.windows.is_empty());
+        Self { rules: rules.into(), zone }
+    }
+
+    /// Whether a moment, in seconds since 1970, is off-peak.
+    pub(crate) fn contains(&self, unix_seconds: i64) -> bool {
+        let minute = u16::try_from(unix_seconds.rem_euclid(86_400) / 60).unwrap_or(0);
+        self.rules.iter().any(|rule| {
+            rule.windows.iter().any(|window| window.contains(minute))
+                && rule.days.is_none_or(|days| days & (1 << self.weekday(unix_seconds)) != 0)
+        })
+    }
+
+    /// The weekday on the block's calendar, Monday 0.
+    fn weekday(&self, unix_seconds: i64) -> u8 {
+        let local = self.zone.as_ref().and_then(|zone| {
+            let moment = jiff::Timestamp::from_second(unix_seconds).ok()?;
+            Some(zone.to_datetime(moment).weekday())
+        });
+        let day = match local {
+            Some(Weekday::Monday) => 0,
+            Some(Weekday::Tuesday) => 1,
+            Some(Weekday::Wednesday) => 2,
+            Some(Weekday::Thursday) => 3,
+            Some(Weekday::Friday) => 4,
+            Some(Weekday::Saturday) => 5,
+            Some(Weekday::Sunday) => 6,
+            // The first day of 1970 was a Thursday.
+            None => (unix_seconds.div_euclid(86_400) + 3).rem_euclid(7),
+        };
+        u8::try_from(day).unwrap_or(0)
+    }
+}
+
+impl Rule {
+    fn parse(entry: &Value, warnings: &mut Vec<String>) -> Option<Self> {
+        let Value::Object(entry) = entry else {
+            warnings.push(format!("off_peak_pricing.windows: not an object: {entry}"));
+            return None;
+        };
+        let days = match entry.get("weekdays") {
+            None | Some(Value::Null) => None,
+            Some(Value::Array(days)) => {
+                let mut mask = 0u8;
+                for day in days {
+                    match weekday(day) {
+                        Some(day) => mask |= 1 << day,
+                        None => warnings.push(format!("off_peak_pricing.windows.weekdays: no weekday: {day}")),
+                    }
+                }
+                Some(mask)
+            }
+            Some(other) => {
+                warnings.push(format!("off_peak_pricing.windows.weekdays: not a list: {other}"));
+                Some(0)
+            }
+        };
+        let windows = entry.get("hours_utc").map(|hours| parse_windows(hours, warnings))?;
+        Some(Self { days, windows })
+    }
+}
+
+fn parse_windows(hours: &Value, warnings: &mut Vec<String>) -> Box<[Window]> {
+    let texts = match hours {
+        Value::Array(texts) => texts.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    texts
+        .iter()
+        .filter_map(|text| {
+            let window = text.as_str().and_then(Window::parse);
+            if window.is_none() {
+                warnings.push(format!("off_peak_pricing.hours_utc: not HH:MM-HH:MM: {text}"));
+            }
+            window
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours(json: &str) -> (OffPeakHours, Vec<String>) {
+        let mut warnings = Vec::new();
+        let block = serde_json::from_str(json).unwrap_or_else(|e| panic!("{e}"));
+        (OffPeakHours::parse(&block, &mut warnings), warnings)
+    }
+
+    fn at(time: &str) -> i64 {
+        time.parse::<jiff::Timestamp>().map_or_else(|e| panic!("{time}: {e}"), jiff::Timestamp::as_second)
+    }
+
+    fn check(json: &str, expected: &[(&str, bool)]) {
+        let (hours, warnings) = hours(json);
+        assert_eq!(warnings, Vec::<String>::new());
+        for (time, open) in expected {
+            assert_eq!(hours.contains(at(time)), *open, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_window_starts_in_and_ends_out() {
+        check(
+            r#"{"hours_utc": "16:30-18:00"}"#,
+            &[
+                ("2026-11-18T16:29:59Z", false),
+                ("2026-11-18T16:30:00Z", true),
+                ("2026-11-18T17:59:59Z", true),
+                ("2026-11-18T18:00:00Z", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_window_wraps_midnight() {
+        check(
+            r#"{"hours_utc": ["16:30-00:30"]}"#,
+            &[
+                ("2026-11-18T23:59:00Z", true),
+                ("2026-11-19T00:00:00Z", true),
+                ("2026-11-19T00:29:59Z", true),
+                ("2026-11-19T00:30:00Z", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn equal_ends_are_the_whole_day() {
+        check(
+            r#"{"windows": [{"hours_utc": "00:00-00:00", "weekdays": [6, "sunday"]}]}"#,
+            &[
+                ("2026-11-20T23:59:59Z", false),
+                ("2026-11-21T00:00:00Z", true),
+                ("2026-11-22T23:59:59Z", true),
+                ("2026-11-23T00:00:00Z", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_tail_of_a_window_counts_on_its_own_day() {
+        // Sunday's window wraps; its tail on Monday does not count, Sunday's own tail does.
+        check(
+            r#"{"windows": [{"hours_utc": "22:00-02:00", "weekdays": ["Sun"]}]}"#,
+            &[
+                ("2026-11-22T01:59:00Z", true),
+                ("2026-11-22T23:00:00Z", true),
+                ("2026-11-23T01:00:00Z", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn weekdays_are_read_on_the_named_calendar() {
+        // Monday 00:30 in Shanghai is Sunday 16:30 in UTC.
+        check(
+            r#"{"weekday_timezone": "Asia/Shanghai", "windows": [{"hours_utc": "16:00-17:00", "weekdays": [1]}]}"#,
+            &[
+                ("2026-11-22T15:59:59Z", false),
+                ("2026-11-22T16:00:00Z", true),
+                ("2026-11-22T16:59:59Z", true),
+                ("2026-11-23T16:30:00Z", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn dates_before_1970_have_weekdays_too() {
+        check(
+            r#"{"windows": [{"hours_utc": "00:00-00:00", "weekdays": ["wed"]}]}"#,
+            &[("1969-12-31T12:00:00Z", true), ("1970-01-01T00:00:00Z", false)],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out_and_said() {
+        let (hours, warnings) = hours(
+            r#"{"hours_utc": ["25:00-26:00", 7, "01:00-02:00"], "weekday_timezone": "Mars/Olympus",
+                "windows": [3, {"hours_utc": "03:00-04:00", "weekdays": ["Funday", 8]}, {"weekdays": [1]}]}"#,
+        );
+        assert_eq!(
+            warnings,
+            [
+                "off_peak_pricing.hours_utc: not HH:MM-HH:MM: \"25:00-26:00\"",
+                "off_peak_pricing.hours_utc: not HH:MM-HH:MM: 7",
+                "off_peak_pricing.windows: not an object: 3",
+                "off_peak_pricing.windows.weekdays: no weekday: \"Funday\"",
+                "off_peak_pricing.windows.weekdays: no weekday: 8",
+                "off_peak_pricing.weekday_timezone: no time zone \"Mars/Olympus\"; weekdays are read in UTC",
+            ]
+        );
+        assert!(hours.contains(at("2026-11-18T01:30:00Z")));
+        assert!(!hours.contains(at("2026-11-18T03:30:00Z")));
+    }
+}

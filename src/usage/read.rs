@@ -1,0 +1,228 @@
+//! Reading a [`Usage`] as providers and logs write it.
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::{
+    CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
+};
+use crate::usd::Usd;
+
+/// A usage as it may be written: every field may be absent or null.
+#[derive(Deserialize)]
+struct Written {
+    prompt_tokens: Option<Count>,
+    completion_tokens: Option<Count>,
+    prompt_tokens_details: Option<WrittenPrompt>,
+    completion_tokens_details: Option<WrittenCompletion>,
+    cache_read_input_tokens: Option<Count>,
+    cache_creation_input_tokens: Option<Count>,
+    prompt_cache_hit_tokens: Option<Count>,
+    reasoning_tokens: Option<Count>,
+    citation_tokens: Option<Count>,
+    num_search_queries: Option<Count>,
+    service_tier: Option<String>,
+    speed: Option<String>,
+    inference_geo: Option<String>,
+    cost: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenPrompt {
+    cached_tokens: Option<Count>,
+    cache_type: Option<String>,
+    cached_tokens_details: Option<WrittenCached>,
+    cache_write_tokens: Option<Count>,
+    cache_creation_tokens: Option<Count>,
+    cache_creation_input_tokens: Option<Count>,
+    cache_creation_token_details: Option<WrittenCreation>,
+    text_tokens: Option<Count>,
+    audio_tokens: Option<Count>,
+    image_tokens: Option<Count>,
+    video_tokens: Option<Count>,
+    web_search_requests: Option<Count>,
+}
+
+#[derive(Deserialize)]
+struct WrittenCached {
+    text_tokens: Option<Count>,
+    audio_tokens: Option<Count>,
+    image_tokens: Option<Count>,
+}
+
+#[derive(Deserialize)]
+struct WrittenCreation {
+    ephemeral_5m_input_tokens: Option<Count>,
+    ephemeral_30m_input_tokens: Option<Count>,
+    ephemeral_1h_input_tokens: Option<Count>,
+    ephemeral_12h_input_tokens: Option<Count>,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenCompletion {
+    reasoning_tokens: Option<Count>,
+    text_tokens: Option<Count>,
+    audio_tokens: Option<Count>,
+    image_tokens: Option<Count>,
+    video_tokens: Option<Count>,
+}
+
+/// A number of things: a whole number, even where it is written `12.0`.
+#[derive(Clone, Copy)]
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = serde_json::Number::deserialize(deserializer)?.to_string();
+        let whole = crate::decimal::Decimal::parse(&written)
+            .ok()
+            .filter(|decimal| !decimal.negative || decimal.digits == 0)
+            .and_then(|decimal| decimal.scaled(0))
+            .and_then(|whole| u64::try_from(whole).ok());
+        whole
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(format_args!("{written} is no count: a whole number from 0 to 2^64 - 1")))
+    }
+}
+
+fn count(written: Option<Count>) -> u64 {
+    written.map_or(0, |count| count.0)
+}
+
+impl<'de> Deserialize<'de> for Usage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::deserialize(deserializer)?;
+        let prompt = written.prompt_tokens_details.unwrap_or_default();
+        let completion = written.completion_tokens_details.unwrap_or_default();
+        let hits =
+            written.cache_read_input_tokens.or(written.prompt_cache_hit_tokens).or(prompt.cached_tokens);
+        let writes = written
+            .cache_creation_input_tokens
+            .or(prompt.cache_write_tokens)
+            .or(prompt.cache_creation_tokens)
+            .or(prompt.cache_creation_input_tokens);
+        Ok(Self {
+            prompt_tokens: count(written.prompt_tokens),
+            completion_tokens: count(written.completion_tokens),
+            prompt_tokens_details: PromptTokensDetails {
+                cached_tokens: count(hits),
+                cache_type: prompt.cache_type,
+                cached_tokens_details: prompt.cached_tokens_details.map_or_else(
+                    CachedTokensDetails::default,
+                    |cached| CachedTokensDetails {
+                        text_tokens: count(cached.text_tokens),
+                        audio_tokens: count(cached.audio_tokens),
+                        image_tokens: count(cached.image_tokens),
+                    },
+                ),
+                cache_creation_tokens: count(writes),
+                cache_creation_token_details: prompt.cache_creation_token_details.map_or_else(
+                    CacheCreationTokenDetails::default,
+                    |ttl| CacheCreationTokenDetails {
+                        ephemeral_5m_input_tokens: count(ttl.ephemeral_5m_input_tokens),
+                        ephemeral_30m_input_tokens: count(ttl.ephemeral_30m_input_tokens),
+                        ephemeral_1h_input_tokens: count(ttl.ephemeral_1h_input_tokens),
+                        ephemeral_12h_input_tokens: count(ttl.ephemeral_12h_input_tokens),
+                    },
+                ),
+                text_tokens: count(prompt.text_tokens),
+                audio_tokens: count(prompt.audio_tokens),
+                image_tokens: count(prompt.image_tokens),
+                video_tokens: count(prompt.video_tokens),
+                web_search_requests: count(prompt.web_search_requests.or(written.num_search_queries)),
+            },
+            completion_tokens_details: CompletionTokensDetails {
+                reasoning_tokens: count(completion.reasoning_tokens.or(written.reasoning_tokens)),
+                text_tokens: count(completion.text_tokens),
+                audio_tokens: count(completion.audio_tokens),
+                image_tokens: count(completion.image_tokens),
+                video_tokens: count(completion.video_tokens),
+            },
+            citation_tokens: count(written.citation_tokens),
+            service_tier: written.service_tier,
+            speed: written.speed,
+            inference_geo: written.inference_geo,
+            cost: written.cost.as_ref().and_then(stated_cost),
+        })
+    }
+}
+
+/// `0.5` or `{"total_cost": 0.5}`; what is negative or not a number states nothing.
+fn stated_cost(cost: &Value) -> Option<Usd> {
+    let amount = match cost {
+        Value::Object(parts) => parts.get("total_cost")?,
+        amount => amount,
+    };
+    match amount {
+        Value::Number(number) => number.to_string().parse().ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+    .filter(|cost| *cost >= Usd::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Usage {
+        serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
+    }
+
+    #[test]
+    fn null_and_absent_are_zero_and_unknown_fields_are_passed_over() {
+        assert_eq!(read("{}"), Usage::default());
+        let usage = read(
+            r#"{"prompt_tokens": 12.0, "completion_tokens": null, "total_tokens": 12, "novel": [1],
+                "prompt_tokens_details": null, "completion_tokens_details": {"reasoning_tokens": null}}"#,
+        );
+        assert_eq!(usage, Usage::new(12, 0));
+    }
+
+    #[test]
+    fn the_places_of_cached_and_written_tokens() {
+        let usage = read(
+            r#"{"prompt_tokens": 100, "completion_tokens": 1, "cache_read_input_tokens": 7,
+                "prompt_tokens_details": {"cached_tokens": 50, "cache_write_tokens": 0, "cache_creation_tokens": 9}}"#,
+        );
+        assert_eq!(usage.prompt_tokens_details.cached_tokens, 7);
+        assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 0);
+        let usage = read(r#"{"prompt_tokens_details": {"cache_creation_tokens": 9}, "prompt_cache_hit_tokens": 3}"#);
+        assert_eq!(usage.prompt_tokens_details.cached_tokens, 3);
+        assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 9);
+        let usage = read(r#"{"cache_creation_input_tokens": 4, "prompt_tokens_details": {"cache_creation_tokens": 9}}"#);
+        assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 4);
+    }
+
+    #[test]
+    fn a_stated_cost_is_exact_or_none() {
+        assert_eq!(read(r#"{"cost": 0.1}"#).cost, "0.1".parse().ok());
+        assert_eq!(read(r#"{"cost": {"total_cost": "0.25"}}"#).cost, "0.25".parse().ok());
+        for none in ["null", "-1", "true", "{}", "[]", "1e999", "\"NaN\""] {
+            let json = format!(r#"{{"cost": {none}}}"#);
+            if let Ok(usage) = serde_json::from_str::<Usage>(&json) {
+                assert_eq!(usage.cost, None, "{none}");
+            }
+        }
+    }
+
+    #[test]
+    fn says_which_count_is_none() {
+        for (count, shown) in [("-1", "-1"), ("1.5", "1.5"), ("1e30", "1e30")] {
+            let error = serde_json::from_str::<Usage>(&format!(r#"{{"prompt_tokens": {count}}}"#));
+            let message = error.map_err(|e| e.to_string()).err().unwrap_or_default().replace("1e+30", "1e30");
+            let expected = format!("{shown} is no count: a whole number from 0 to 2^64 - 1 at line 1 column");
+            assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut usage = Usage::new(1_000, 500).cached_tokens(800).reasoning_tokens(300);
+        usage.prompt_tokens_details.cache_type = Some("ephemeral".to_owned());
+        usage.speed = Some("fast".to_owned());
+        usage.cost = "0.125".parse().ok();
+        let json = serde_json::to_string(&usage).unwrap_or_default();
+        assert_eq!(read(&json), usage);
+    }
+}
