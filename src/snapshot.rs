@@ -9,7 +9,7 @@ use crate::cost::{self, Cost, CostRequest, Subject};
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::resolve::{Layers, resolve};
+use crate::resolve::{Layers, Resolved, resolve};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -55,9 +55,7 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let Some(found) = resolve(self.layers(), request.model, request.provider) else {
-            return Err(Error::UnknownModel(Box::new(UnknownModel::new(request.model, request.provider))));
-        };
+        let found = self.find(request.model, request.provider)?;
         let subject = Subject {
             entry: found.entry,
             provider: found.provider,
@@ -71,6 +69,21 @@ impl Snapshot {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<ModelInfo<'_>> {
         resolve(self.layers(), name, None).map(|found| ModelInfo::of(found.entry))
+    }
+
+    /// The model that a name leads to, if a provider is asked for: the one that prices its calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`] where no entry answers to the name.
+    pub fn resolve(&self, name: &str, provider: Option<&str>) -> Result<ModelInfo<'_>, Error> {
+        let found = self.find(name, provider)?;
+        Ok(ModelInfo::of(found.entry))
+    }
+
+    fn find<'n>(&self, name: &'n str, provider: Option<&'n str>) -> Result<Resolved<'_, 'n>, Error> {
+        resolve(self.layers(), name, provider)
+            .ok_or_else(|| Error::UnknownModel(Box::new(UnknownModel::new(name, provider))))
     }
 
     /// All models, in the order of the map, then those that only the operator knows.

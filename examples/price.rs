@@ -1,0 +1,261 @@
+//! A filter that prices calls: one JSON object a line in, one out.
+//!
+//! ```text
+//! echo '{"id": 1, "model": "gpt-4o", "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}' |
+//!     cargo run --release --example price
+//! {"id":1,"key":"gpt-4o","input":"0.0025","output":"0.005","tools":"0","total":"0.0075","complete":true}
+//! ```
+//!
+//! In: `id` (any value, echoed), `model`, and optionally `provider`, `usage`, `service_tier`, `batch`,
+//! `data_residency`, `vertex_location` and `at` (RFC 3339). A line that has no `usage` asks what is known of
+//! the model; a line that is just a name (`gpt-4o` or `"gpt-4o"`) asks the same.
+//!
+//! `--map FILE` prices by another map than the one of the crate. A summary goes to standard error. The exit
+//! status is 1 where a line was not JSON. Memory stays the same however many lines there are.
+
+use std::io::{self, BufRead, BufWriter, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use llm_costmap::{CostMap, CostRequest, Error, Snapshot, Usage, Usd};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A line of input.
+#[derive(Deserialize)]
+struct Call<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    model: String,
+    provider: Option<String>,
+    usage: Option<Usage>,
+    service_tier: Option<String>,
+    batch: Option<bool>,
+    data_residency: Option<String>,
+    vertex_location: Option<String>,
+    at: Option<String>,
+}
+
+/// A line of output.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<'a> {
+    Cost { id: Option<&'a RawValue>, key: &'a str, input: Usd, output: Usd, tools: Usd, total: Usd, complete: bool },
+    Info { id: Option<&'a RawValue>, key: &'a str, model_info: llm_costmap::ModelInfo<'a> },
+    Failure { id: Option<&'a RawValue>, error: &'a str, message: String },
+    NotJson { line: u64, error: &'a str, message: String },
+}
+
+/// What went by.
+#[derive(Default)]
+struct Summary {
+    lines: u64,
+    priced: u64,
+    unknown: u64,
+    incomplete: u64,
+    failed: u64,
+    invalid: u64,
+    total: Usd,
+    overflowed: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(summary) if summary.invalid == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        // Whoever reads may stop reading.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("price: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run() -> Result<Summary, Box<dyn std::error::Error>> {
+    let snapshot = open_map()?.snapshot();
+    let mut input = io::stdin().lock();
+    let mut output = BufWriter::new(io::stdout().lock());
+    let mut summary = Summary::default();
+    let mut line = Vec::new();
+    let mut number = 0;
+    while input.read_until(b'\n', &mut line)? > 0 {
+        number += 1;
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        if !text.is_empty() {
+            summary.lines += 1;
+            answer(&snapshot, text, number, &mut summary, &mut output)?;
+        }
+        line.clear();
+    }
+    output.flush()?;
+    let Summary { lines, priced, unknown, incomplete, failed, invalid, total, overflowed } = &summary;
+    eprintln!(
+        "{lines} lines: {priced} priced, {unknown} unknown, {incomplete} incomplete, {failed} failed, \
+         {invalid} invalid; total {total} USD{}",
+        if *overflowed { " (and more than can be counted)" } else { "" }
+    );
+    Ok(summary)
+}
+
+fn open_map() -> Result<CostMap, Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
+        (None, ..) => Ok(CostMap::builder().build()?),
+        (Some("--map"), Some(file), None) => Ok(CostMap::from_file(file)?),
+        _ => Err("usage: price [--map FILE] < CALLS".into()),
+    }
+}
+
+/// Answers one line.
+fn answer(
+    snapshot: &Arc<Snapshot>,
+    text: &str,
+    line: u64,
+    summary: &mut Summary,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    // A name alone needs no quotes around it.
+    let name = if text.starts_with(['{', '[']) { None } else { Some(bare_name(text)) };
+    let call = match name {
+        Some(name) => Ok(Call::named(name)),
+        None => serde_json::from_str::<Call<'_>>(text),
+    };
+    let call = match call {
+        Ok(call) => call,
+        Err(error) if error.is_data() => {
+            let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
+            summary.failed += 1;
+            return write_line(output, &Answer::Failure { id, error: "invalid_call", message: error.to_string() });
+        }
+        Err(error) => {
+            summary.invalid += 1;
+            return write_line(output, &Answer::NotJson { line, error: "invalid_json", message: error.to_string() });
+        }
+    };
+    match &call.usage {
+        Some(usage) => price(snapshot, &call, usage, summary, output),
+        None => describe(snapshot, &call, summary, output),
+    }
+}
+
+/// Of a line that is no call: what to answer to.
+#[derive(Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+fn bare_name(text: &str) -> String {
+    serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
+}
+
+impl Call<'_> {
+    fn named(model: String) -> Self {
+        Self {
+            id: None,
+            model,
+            provider: None,
+            usage: None,
+            service_tier: None,
+            batch: None,
+            data_residency: None,
+            vertex_location: None,
+            at: None,
+        }
+    }
+
+    fn request<'a>(&'a self, usage: &'a Usage) -> Result<CostRequest<'a>, String> {
+        let mut request = CostRequest::new(&self.model, usage).batch(self.batch.unwrap_or(false));
+        if let Some(provider) = &self.provider {
+            request = request.provider(provider);
+        }
+        if let Some(tier) = &self.service_tier {
+            request = request.service_tier(tier);
+        }
+        if let Some(region) = &self.data_residency {
+            request = request.data_residency(region);
+        }
+        if let Some(location) = &self.vertex_location {
+            request = request.vertex_location(location);
+        }
+        if let Some(at) = &self.at {
+            let time: jiff::Timestamp =
+                at.parse().map_err(|_| format!("at: {at:?} is no time as RFC 3339 writes it"))?;
+            request = request.at(SystemTime::from(time));
+        }
+        Ok(request)
+    }
+}
+
+fn price(
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+    usage: &Usage,
+    summary: &mut Summary,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let request = match call.request(usage) {
+        Ok(request) => request,
+        Err(message) => {
+            summary.failed += 1;
+            return write_line(output, &Answer::Failure { id: call.id, error: "invalid_call", message });
+        }
+    };
+    match snapshot.cost(&request) {
+        Ok(cost) => {
+            summary.priced += 1;
+            summary.incomplete += u64::from(!cost.is_complete());
+            match summary.total.checked_add(cost.total()) {
+                Some(total) => summary.total = total,
+                None => summary.overflowed = true,
+            }
+            let answer = Answer::Cost {
+                id: call.id,
+                key: cost.key(),
+                input: cost.input(),
+                output: cost.output(),
+                tools: Usd::ZERO,
+                total: cost.total(),
+                complete: cost.is_complete(),
+            };
+            write_line(output, &answer)
+        }
+        Err(error) => fail(call, &error, summary, output),
+    }
+}
+
+fn describe(
+    snapshot: &Snapshot,
+    call: &Call<'_>,
+    summary: &mut Summary,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    match snapshot.resolve(&call.model, call.provider.as_deref()) {
+        Ok(model) => {
+            let key = model.key().to_owned();
+            write_line(output, &Answer::Info { id: call.id, key: &key, model_info: model })
+        }
+        Err(error) => fail(call, &error, summary, output),
+    }
+}
+
+fn fail(call: &Call<'_>, error: &Error, summary: &mut Summary, output: &mut impl Write) -> io::Result<()> {
+    if matches!(error, Error::UnknownModel(_)) {
+        summary.unknown += 1;
+    } else {
+        summary.failed += 1;
+    }
+    write_line(output, &Answer::Failure { id: call.id, error: error.code(), message: error.to_string() })
+}
+
+fn write_line(output: &mut impl Write, answer: &Answer<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, answer)?;
+    output.write_all(b"\n")
+}
