@@ -41,10 +41,30 @@ struct Call<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Answer<'a> {
-    Cost { id: Option<&'a RawValue>, key: &'a str, input: Usd, output: Usd, tools: Usd, total: Usd, complete: bool },
-    Info { id: Option<&'a RawValue>, key: &'a str, model_info: llm_costmap::ModelInfo<'a> },
-    Failure { id: Option<&'a RawValue>, error: &'a str, message: String },
-    NotJson { line: u64, error: &'a str, message: String },
+    Cost {
+        id: Option<&'a RawValue>,
+        key: &'a str,
+        input: Usd,
+        output: Usd,
+        tools: Usd,
+        total: Usd,
+        complete: bool,
+    },
+    Info {
+        id: Option<&'a RawValue>,
+        key: &'a str,
+        model_info: llm_costmap::ModelInfo<'a>,
+    },
+    Failure {
+        id: Option<&'a RawValue>,
+        error: &'a str,
+        message: String,
+    },
+    NotJson {
+        line: u64,
+        error: &'a str,
+        message: String,
+    },
 }
 
 /// What went by.
@@ -132,11 +152,17 @@ fn answer(
         Err(error) if error.is_data() => {
             let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
             summary.failed += 1;
-            return write_line(output, &Answer::Failure { id, error: "invalid_call", message: error.to_string() });
+            return write_line(
+                output,
+                &Answer::Failure { id, error: "invalid_call", message: error.to_string() },
+            );
         }
         Err(error) => {
             summary.invalid += 1;
-            return write_line(output, &Answer::NotJson { line, error: "invalid_json", message: error.to_string() });
+            return write_line(
+                output,
+                &Answer::NotJson { line, error: "invalid_json", message: error.to_string() },
+            );
         }
     };
     match &call.usage {

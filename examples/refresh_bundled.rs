@@ -55,7 +55,7 @@ fn run() -> Result<String, Box<dyn Error>> {
 }
 
 /// The map without its prose.
-pub fn prune(json: &str) -> Result<String, Box<dyn Error>> {
+pub(crate) fn prune(json: &str) -> Result<String, Box<dyn Error>> {
     let mut pruned = String::from("{\n");
     for (position, (name, entry)) in fields(json)?.into_iter().enumerate() {
         if position > 0 {
@@ -143,7 +143,7 @@ fn minify(json: &str, out: &mut String) {
 }
 
 /// What `git hash-object` prints for a file of these bytes.
-fn blob_id(bytes: &[u8]) -> String {
+pub(crate) fn blob_id(bytes: &[u8]) -> String {
     use sha1::Digest;
     let mut hash = sha1::Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));

@@ -1,6 +1,7 @@
 //! Decimal digits, read exactly: what `Usd`, rates and multipliers are made from.
 
 /// `10^n` for every power that an `i128` holds.
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const POWERS: [i128; 39] = {
     let mut powers = [1; 39];
     let mut n = 1;
@@ -97,9 +98,7 @@ impl Decimal {
         Ok(Self { negative, digits, exponent })
     }
 
-    fn parse_exponent(
-        bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>,
-    ) -> Result<i32, NotDecimal> {
+    fn parse_exponent(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Result<i32, NotDecimal> {
         let negative = bytes.peek() == Some(&b'-');
         if matches!(bytes.peek(), Some(b'-' | b'+')) {
             bytes.next();
@@ -120,8 +119,7 @@ impl Decimal {
         if self.digits == 0 {
             return Some(0);
         }
-        pow10(u32::try_from(shift).ok()?)
-            .and_then(|power| self.digits.checked_mul(power.unsigned_abs()))
+        pow10(u32::try_from(shift).ok()?).and_then(|power| self.digits.checked_mul(power.unsigned_abs()))
     }
 
     /// How many digits stand behind the point.
@@ -156,7 +154,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_number() {
-        for text in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", "NaN", "inf", "0x10", "1 ", " 1", "1_000", "١"] {
+        for text in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", "NaN", "inf", "0x10", "1 ", " 1", "1_000", "١"]
+        {
             assert_eq!(read(text), Err(NotDecimal::Syntax), "{text:?}");
         }
         assert_eq!(read(&"9".repeat(40)), Err(NotDecimal::TooManyDigits));

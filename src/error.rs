@@ -54,7 +54,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A reload of a map that was not built from anything that can be read again.
-    #[error("this map has no source to reload from: build it with from_file, or hand bytes to reload_from_bytes")]
+    #[error(
+        "this map has no source to reload from: build it with from_file, or hand bytes to reload_from_bytes"
+    )]
     NoSource,
     /// A registered model that cannot be priced, or is no JSON object.
     #[error("cannot register {model}: {}{reason}", FieldPrefix(.field.as_deref()))]

@@ -6,6 +6,7 @@ mod catalog;
 mod cost;
 mod decimal;
 mod error;
+mod families;
 mod json;
 mod map;
 mod model_info;

@@ -122,7 +122,6 @@ impl CostMap {
     }
 
     /// A map with settings.
-    #[must_use]
     pub fn builder() -> CostMapBuilder {
         CostMapBuilder::default()
     }
@@ -131,7 +130,9 @@ impl CostMap {
         let generation = 1;
         let live = ArcSwap::from_pointee(Snapshot::new(base.clone(), None, generation, SystemTime::now()));
         let writer = Writer { base, overrides: Overrides::default(), generation, retired: Vec::new() };
-        Self { inner: Arc::new(Inner { live, writer: Mutex::new(writer), reloading: Mutex::new(()), source }) }
+        Self {
+            inner: Arc::new(Inner { live, writer: Mutex::new(writer), reloading: Mutex::new(()), source }),
+        }
     }
 
     /// The live snapshot, pinned: it stays as it is for as long as it is kept.
@@ -235,7 +236,12 @@ impl CostMap {
     }
 
     /// Puts the next snapshot together and swaps it in. Nothing changes on an error.
-    fn swap(&self, writer: &mut Writer, base: Arc<Catalog>, overrides: Overrides) -> Result<Arc<Snapshot>, Error> {
+    fn swap(
+        &self,
+        writer: &mut Writer,
+        base: Arc<Catalog>,
+        overrides: Overrides,
+    ) -> Result<Arc<Snapshot>, Error> {
         let own = overrides.compose(&base)?;
         let generation = writer.generation + 1;
         let next = Arc::new(Snapshot::new(base.clone(), own, generation, SystemTime::now()));
@@ -282,8 +288,10 @@ fn parse(bytes: Vec<u8>, origin: &str) -> Result<Parsed, Error> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..good).unwrap_or(&[]);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        let (mut line, mut column) = (1, 1);
+        for byte in before {
+            (line, column) = if *byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
         invalid("not UTF-8 text".to_owned(), line, column)
     })?;
     // A byte order mark is no part of the text.

@@ -55,15 +55,11 @@ impl Overrides {
             json = serde_json::from_str(&json).map_err(|e| invalid(e.to_string()))?;
         }
         let fields = Fields::read(&json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
-        match self.models.iter_mut().find(|known| known.name == name) {
-            Some(known) => {
-                let before = Fields::read(&known.json).map_err(|e| invalid(e.to_string()))?;
-                known.json = before.merged(&fields, Depth::Nested).to_json();
-            }
-            None => {
-                let json = fields.to_json();
-                self.models.push(Override { name: name.to_owned(), json });
-            }
+        if let Some(known) = self.models.iter_mut().find(|known| known.name == name) {
+            let before = Fields::read(&known.json).map_err(|e| invalid(e.to_string()))?;
+            known.json = before.merged(&fields, Depth::Nested).to_json();
+        } else {
+            self.models.push(Override { name: name.to_owned(), json: fields.to_json() });
         }
         Ok(())
     }
@@ -164,7 +160,8 @@ impl<'a> Fields<'a> {
                     };
                     *slot = Cow::Owned(nested.unwrap_or_else(|| json.clone().into_owned()));
                 }
-                None => merged.push((Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))),
+                None => merged
+                    .push((Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))),
             }
         }
         Fields(merged)
@@ -187,7 +184,8 @@ impl<'a> Fields<'a> {
     fn has_price(&self) -> bool {
         let table = ["tiered_pricing", "off_peak_pricing"];
         self.0.iter().any(|(name, json)| {
-            json != "null" && (table.contains(&&**name) || matches!(field::parse(name), Kind::Rate(_) | Kind::Unit))
+            json != "null"
+                && (table.contains(&&**name) || matches!(field::parse(name), Kind::Rate(_) | Kind::Unit))
         })
     }
 }

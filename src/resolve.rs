@@ -63,6 +63,7 @@ impl<'a> Layers<'a> {
 /// 1. `provider/name`, or the name as given where it begins so
 /// 2. the name as given
 /// 3. the name without its provider
+/// 4. `provider/` and the name that begins so already, for ids that repeat their provider
 pub(crate) fn resolve<'m, 'n>(
     layers: Layers<'m>,
     name: &'n str,
@@ -83,8 +84,11 @@ pub(crate) fn resolve<'m, 'n>(
         let exact = layers.exact(candidate).filter(fit);
         exact.or_else(|| layers.folded(candidate).filter(fit))
     };
-    let joined = if rest.is_some() { look_up(name) } else { join(layers, provider, name, look_up) };
-    let entry = joined.or_else(|| look_up(name)).or_else(|| look_up(rest?))?;
+    let joined = || join(layers, provider, name, look_up);
+    let entry = match rest {
+        None => joined().or_else(|| look_up(name)),
+        Some(rest) => look_up(name).or_else(|| look_up(rest)).or_else(joined),
+    }?;
     Some(Resolved { entry, provider: Some(provider) })
 }
 
@@ -123,7 +127,8 @@ fn join<'a>(
 fn inferred<'a>(layers: Layers<'_>, name: &'a str) -> Option<&'a str> {
     const OTHERS: [&str; 4] = ["litellm_proxy", "github", "nadir", "openrouter"];
     let (first, _) = name.split_once('/')?;
-    let internal = first.starts_with("vertex_ai-") || first.starts_with("fireworks_ai-") || first == "bedrock_converse";
+    let internal =
+        first.starts_with("vertex_ai-") || first.starts_with("fireworks_ai-") || first == "bedrock_converse";
     ((layers.has_provider(first) && !internal) || OTHERS.contains(&first)).then_some(first)
 }
 

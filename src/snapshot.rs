@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
 use crate::error::{Error, UnknownModel};
+use crate::families;
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::resolve::{Layers, Resolved, resolve};
+use crate::resolve::{Layers, resolve};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -39,7 +40,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(base: Arc<Catalog>, own: Option<Overlay>, generation: u64, loaded_at: SystemTime) -> Self {
+    pub(crate) fn new(
+        base: Arc<Catalog>,
+        own: Option<Overlay>,
+        generation: u64,
+        loaded_at: SystemTime,
+    ) -> Self {
         Self { base, own, generation, loaded_at }
     }
 
@@ -55,11 +61,38 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let found = self.find(request.model, request.provider)?;
+        let layers = self.layers();
+        let Some(found) = resolve(layers, request.model, request.provider) else {
+            return self.cost_without_entry(request);
+        };
+        self.price(found.entry, found.provider, request)
+    }
+
+    /// What a call costs to a model that has no entry of its own.
+    fn cost_without_entry(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+        let (model, provider) = (request.model, request.provider);
+        match families::stand_in(self.layers(), model, provider) {
+            Some(entry) => self.price(entry, provider, request),
+            None if families::runs_at_home(model, provider) => Ok(Cost::free(model, self.generation)),
+            None => Err(unknown(model, provider)),
+        }
+    }
+
+    fn price(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<&str>,
+        request: &CostRequest<'_>,
+    ) -> Result<Cost, Error> {
+        let router = request
+            .requested_model
+            .and_then(|requested| families::router_fee(self.layers(), requested, request.provider));
         let subject = Subject {
-            entry: found.entry,
-            provider: found.provider,
-            operator_priced: self.own.as_ref().is_some_and(|own| own.is_priced(found.entry.key())),
+            entry,
+            provider,
+            // A router's own entry is the fee already.
+            router: router.filter(|_| !families::is_router_entry(entry.key())),
+            operator_priced: self.own.as_ref().is_some_and(|own| own.is_priced(entry.key())),
             generation: self.generation,
         };
         cost::price(subject, request)
@@ -77,19 +110,15 @@ impl Snapshot {
     ///
     /// [`Error::UnknownModel`] where no entry answers to the name.
     pub fn resolve(&self, name: &str, provider: Option<&str>) -> Result<ModelInfo<'_>, Error> {
-        let found = self.find(name, provider)?;
+        let found = resolve(self.layers(), name, provider).ok_or_else(|| unknown(name, provider))?;
         Ok(ModelInfo::of(found.entry))
-    }
-
-    fn find<'n>(&self, name: &'n str, provider: Option<&'n str>) -> Result<Resolved<'_, 'n>, Error> {
-        resolve(self.layers(), name, provider)
-            .ok_or_else(|| Error::UnknownModel(Box::new(UnknownModel::new(name, provider))))
     }
 
     /// All models, in the order of the map, then those that only the operator knows.
     pub fn models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
         let layers = self.layers();
-        let upstream = self.base.ids().filter_map(move |id| self.base.entry(id).map(|entry| layers.overridden(entry)));
+        let upstream =
+            self.base.ids().filter_map(move |id| self.base.entry(id).map(|entry| layers.overridden(entry)));
         upstream.chain(self.only_own()).map(ModelInfo::of)
     }
 
@@ -141,6 +170,10 @@ impl Snapshot {
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields
     }
+}
+
+fn unknown(name: &str, provider: Option<&str>) -> Error {
+    Error::UnknownModel(Box::new(UnknownModel::new(name, provider)))
 }
 
 impl fmt::Debug for Snapshot {

@@ -40,7 +40,8 @@ mod tests {
     fn the_bundled_map_is_whole() {
         let catalog = Catalog::parse(Text::Static(TEXT)).map_err(|e| e.to_string());
         assert_eq!(catalog.as_ref().map(Catalog::len), Ok(4551));
-        let notes = catalog.as_ref().map(|catalog| (catalog.notes().set_aside.len(), catalog.notes().warnings.len()));
+        let notes =
+            catalog.as_ref().map(|catalog| (catalog.notes().set_aside.len(), catalog.notes().warnings.len()));
         assert_eq!(notes, Ok((0, 0)));
     }
 }

@@ -206,8 +206,7 @@ fn strip_tier(name: &str) -> (&str, Tier) {
 
 /// The name without its `_above_N_tokens`, and `N`. `None` where an `_above_` is left that says something else.
 fn strip_threshold(name: &str) -> Option<(&str, u32)> {
-    let Some((rest, count)) =
-        name.strip_suffix("_tokens").and_then(|name| name.rsplit_once("_above_"))
+    let Some((rest, count)) = name.strip_suffix("_tokens").and_then(|name| name.rsplit_once("_above_"))
     else {
         return Some((name, 0));
     };

@@ -88,7 +88,8 @@ impl Index {
         *longest = (*longest).max(name.len());
 
         let names = names.as_str();
-        let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| hasher.hash_one(folded.as_bytes()));
+        let rehash =
+            |slot: &Slot| with_folded(slot.name.of(names), |folded| hasher.hash_one(folded.as_bytes()));
         with_folded(name, |lower| {
             let same = |s: &Slot| folds_to(s.name.of(names), lower);
             match folded.entry(hasher.hash_one(lower.as_bytes()), same, rehash) {

@@ -75,14 +75,17 @@ pub enum Note {
     StandardRateAboveThreshold,
     /// The total is what the provider states that it charged.
     StatedByProvider,
+    /// The map has no entry for the model, and it runs on the caller's own machines: it is free.
+    RunsAtHome,
 }
 
 impl Note {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::UnknownServiceTier,
         Self::UnknownDataResidency,
         Self::StandardRateAboveThreshold,
         Self::StatedByProvider,
+        Self::RunsAtHome,
     ];
 
     /// The name, as it is serialised.
@@ -93,6 +96,7 @@ impl Note {
             Self::UnknownDataResidency => "unknown_data_residency",
             Self::StandardRateAboveThreshold => "standard_rate_above_threshold",
             Self::StatedByProvider => "stated_by_provider",
+            Self::RunsAtHome => "runs_at_home",
         }
     }
 }
@@ -106,6 +110,7 @@ impl fmt::Display for Note {
                 "above the threshold only a standard rate is known; it replaces the tier's"
             }
             Self::StatedByProvider => "the total is what the provider states that it charged",
+            Self::RunsAtHome => "no entry; free, since it runs on machines of your own",
         })
     }
 }
@@ -125,7 +130,8 @@ impl Notes {
 }
 
 impl Cost {
-    /// The key of the entry that priced the call.
+    /// The key of the entry that priced the call; the name as given where none was needed
+    /// ([`Note::RunsAtHome`]).
     #[must_use]
     pub fn key(&self) -> &str {
         self.key.as_str()
@@ -150,6 +156,7 @@ impl Cost {
     }
 
     /// The lines, input first. Only what was used has one.
+    #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
         self.lines.iter().map(|packed| {
             let amount = if packed.stated {
@@ -224,7 +231,7 @@ impl fmt::Debug for Cost {
             .field("generation", &self.generation)
             .field("lines", &self.lines().collect::<Vec<_>>())
             .field("notes", &self.notes().collect::<Vec<_>>())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

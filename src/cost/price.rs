@@ -18,6 +18,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) entry: EntryRef<'a>,
     /// The provider asked for or inferred, where that is known already.
     pub(crate) provider: Option<&'a str>,
+    /// The entry of a router that adds a fee.
+    pub(crate) router: Option<EntryRef<'a>>,
     /// Whether the operator set prices of the entry: they win over what a provider states.
     pub(crate) operator_priced: bool,
     pub(crate) generation: u64,
@@ -26,17 +28,7 @@ pub(crate) struct Subject<'a> {
 /// Prices a call.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     let overflow = || Error::Overflow { key: subject.entry.key().to_owned() };
-    let mut cost = Cost {
-        input: Usd::ZERO,
-        output: Usd::ZERO,
-        total: Usd::ZERO,
-        factor: Factor::ONE,
-        generation: subject.generation,
-        notes: Notes::default(),
-        complete: true,
-        key: Key::new(subject.entry.key()),
-        lines: ArrayVec::new(),
-    };
+    let mut cost = Cost::nothing(subject.entry.key(), subject.generation);
     let Some(rates) = subject.entry.rates() else { return Err(overflow()) };
     cost.add_all(rates, subject, request).ok_or_else(overflow)?;
     if let Some(stated) = request.usage.cost {
@@ -48,6 +40,28 @@ pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<C
 }
 
 impl Cost {
+    /// A cost without a line.
+    fn nothing(key: &str, generation: u64) -> Self {
+        Self {
+            input: Usd::ZERO,
+            output: Usd::ZERO,
+            total: Usd::ZERO,
+            factor: Factor::ONE,
+            generation,
+            notes: Notes::default(),
+            complete: true,
+            key: Key::new(key),
+            lines: ArrayVec::new(),
+        }
+    }
+
+    /// What a call costs to a model that runs on the caller's own machines.
+    pub(crate) fn free(name: &str, generation: u64) -> Self {
+        let mut cost = Self::nothing(name, generation);
+        cost.notes.add(Note::RunsAtHome);
+        cost
+    }
+
     /// Adds every line of a call. `None` where an amount or a count overflows.
     fn add_all(&mut self, rates: &RateSet, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let usage = request.usage;
@@ -57,6 +71,7 @@ impl Cost {
         }
         self.factor = self.factor(rates, request)?;
 
+        self.add_router_fee(subject, request)?;
         // Few rules depend on the provider, and only some entries have them.
         let provider = || subject.provider.or_else(|| request.model.split_once('/').map(|(first, _)| first));
         if !request.batch && provider() == Some("vertex_ai") {
@@ -134,6 +149,19 @@ impl Cost {
             apply(rates.speed_factor(speed))?;
         }
         Some(factor)
+    }
+
+    /// What a router adds for every prompt token: its own entry's input rate.
+    fn add_router_fee(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        let Some(router) = subject.router.and_then(EntryRef::rates) else { return Some(()) };
+        let tokens = request.usage.prompt_tokens;
+        let selection =
+            Selection { tier: Tier::Standard, prompt_tokens: tokens, xai: false, unix_seconds: 0 };
+        let fee = router.row(selection)?.row.cell(Component::Input);
+        if tokens == 0 || fee.is_none() {
+            return Some(());
+        }
+        self.push(router, fee, Component::RouterFee, rates::Quantity::whole(tokens), false)
     }
 
     /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.

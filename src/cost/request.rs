@@ -22,6 +22,7 @@ pub struct CostRequest<'a> {
     pub(crate) model: &'a str,
     pub(crate) usage: &'a Usage,
     pub(crate) provider: Option<&'a str>,
+    pub(crate) requested_model: Option<&'a str>,
     pub(crate) service_tier: Option<&'a str>,
     pub(crate) served_tier: Option<&'a str>,
     pub(crate) batch: bool,
@@ -39,6 +40,7 @@ impl<'a> CostRequest<'a> {
             model,
             usage,
             provider: None,
+            requested_model: None,
             service_tier: None,
             served_tier: None,
             batch: false,
@@ -53,6 +55,14 @@ impl<'a> CostRequest<'a> {
     #[must_use]
     pub fn provider(mut self, provider: &'a str) -> Self {
         self.provider = Some(provider);
+        self
+    }
+
+    /// The name that the client asked for, where the call is priced by what the response names: Azure's model
+    /// router adds its fee to the model that it chose. Default: the model.
+    #[must_use]
+    pub fn requested_model(mut self, name: &'a str) -> Self {
+        self.requested_model = Some(name);
         self
     }
 

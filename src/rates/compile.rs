@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::off_peak::OffPeakHours;
 use super::{
-    BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, OffPeak, Place, Price, RangeTier, Rate, RateSet,
-    Row,
+    BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price,
+    RangeTier, Rate, RateSet, Row,
 };
 use crate::catalog::field::{Base, Field, Tier};
 use crate::decimal::Decimal;
@@ -48,7 +48,7 @@ pub(crate) struct BadField {
 }
 
 impl BadField {
-    pub(crate) fn new(field: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn new(field: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self { field: field.into(), reason: reason.to_string() }
     }
 }
@@ -65,13 +65,13 @@ pub(crate) fn rate_of(value: &Value) -> Result<Option<Rate>, BadRate> {
 
 /// The rates that move with tiers and thresholds, and the two that follow cache writes.
 #[derive(Clone, Copy)]
-struct Moving {
-    input: Cell,
-    output: Cell,
-    read: Cell,
-    write: Cell,
-    write_1h: Cell,
-    write_12h: Cell,
+pub(super) struct Moving {
+    pub(super) input: Cell,
+    pub(super) output: Cell,
+    pub(super) read: Cell,
+    pub(super) write: Cell,
+    pub(super) write_1h: Cell,
+    pub(super) write_12h: Cell,
 }
 
 /// What an off-peak block, or a tier of a table, puts in place.
@@ -93,10 +93,10 @@ const MOVING: [Base; 6] =
 const SERVICE_TIERS: [Tier; 5] =
     [Tier::Standard, Tier::Flex, Tier::Balanced, Tier::Priority, Tier::Ultrafast];
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     inputs: &'a Inputs<'a>,
     /// The entry's own fields first, in their order.
-    prices: Vec<Price>,
+    pub(super) prices: Vec<Price>,
     rows: Vec<Row>,
     /// For each row but those of batches: the rates to build its off-peak twin from.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
@@ -163,12 +163,12 @@ impl Compiler<'_> {
     }
 
     /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
-    fn find(&self, field: Field) -> Cell {
+    pub(super) fn find(&self, field: Field) -> Cell {
         let index = self.inputs.fields.iter().rposition(|(known, _)| *known == field);
         index.and_then(Cell::new).unwrap_or(Cell::NONE)
     }
 
-    fn own(&self, base: Base) -> Cell {
+    pub(super) fn own(&self, base: Base) -> Cell {
         self.find(Field::new(base))
     }
 
@@ -176,24 +176,24 @@ impl Compiler<'_> {
         self.find(Field::new(base).tier(tier)).or(self.own(base))
     }
 
-    fn is_zero(&self, cell: Cell) -> bool {
+    pub(super) fn is_zero(&self, cell: Cell) -> bool {
         self.prices.get(cell.index()).is_none_or(|price| price.rate().is_zero())
     }
 
-    fn add_price(&mut self, rate: Rate, field: Field, place: Place) -> Result<Cell, BadField> {
+    pub(super) fn add_price(&mut self, rate: Rate, field: Field, place: Place) -> Result<Cell, BadField> {
         let cell = Cell::new(self.prices.len()).ok_or_else(too_many)?;
         self.prices.push(Price::new(rate, field, place));
         Ok(cell)
     }
 
-    fn add_row(&mut self, row: Row) -> Result<u16, BadField> {
+    pub(super) fn add_row(&mut self, row: Row) -> Result<u16, BadField> {
         let index = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
         self.rows.push(row);
         Ok(index)
     }
 
     /// The token counts at which one of the moving rates of a tier may change.
-    fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
+    pub(super) fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
         let mut thresholds: Vec<u32> = self
             .inputs
             .fields
@@ -227,9 +227,8 @@ impl Compiler<'_> {
                 self.find(field.tier(tier)).or(self.find(field)).or(before)
             };
             // A long-lived write moves with a rate of its own tier only.
-            let long = |base: Base, before: Cell| {
-                self.find(Field::new(base).above(above).tier(tier)).or(before)
-            };
+            let long =
+                |base: Base, before: Cell| self.find(Field::new(base).above(above).tier(tier)).or(before);
             moving = Moving {
                 input: step(Base::Input, moving.input),
                 output: step(Base::Output, moving.output),
@@ -346,7 +345,8 @@ impl Compiler<'_> {
                 continue;
             }
             let Some((start, end)) = tier.get("range").and_then(range_bounds) else {
-                self.warnings.push("tiered_pricing: a tier without a range of two numbers is passed over".into());
+                self.warnings
+                    .push("tiered_pricing: a tier without a range of two numbers is passed over".into());
                 continue;
             };
             let block = self.block(tier, Place::Range, "tiered_pricing")?;
@@ -407,111 +407,6 @@ impl Compiler<'_> {
         Ok(Some(OffPeak { hours, offset }))
     }
 
-    /// Batches are a calculation of their own. In their rows "no price" means that such tokens are
-    /// billed as text.
-    fn add_batch_bands(&mut self, bands: &mut Vec<Band>) -> Result<(), BadField> {
-        let flat = |base: Base| self.find(Field::new(base).tier(Tier::Batches));
-        let mut moving = Moving {
-            input: flat(Base::Input),
-            output: flat(Base::Output),
-            read: flat(Base::CacheRead),
-            write: flat(Base::CacheWrite),
-            write_1h: flat(Base::CacheWrite1h),
-            write_12h: flat(Base::CacheWrite12h),
-        };
-        let row = self.batch_row(moving)?;
-        bands.push(Band { above: 0, row, displaces_tier: false });
-        for above in self.thresholds(|tier| tier == Tier::Batches) {
-            let step = |base: Base, before: Cell| {
-                self.find(Field::new(base).above(above).tier(Tier::Batches)).or(before)
-            };
-            moving = Moving {
-                input: step(Base::Input, moving.input),
-                output: step(Base::Output, moving.output),
-                read: step(Base::CacheRead, moving.read),
-                write: step(Base::CacheWrite, moving.write),
-                write_1h: step(Base::CacheWrite1h, moving.write_1h),
-                write_12h: step(Base::CacheWrite12h, moving.write_12h),
-            };
-            let row = self.batch_row(moving)?;
-            bands.push(Band { above, row, displaces_tier: false });
-        }
-        Ok(())
-    }
-
-    fn batch_row(&mut self, batch: Moving) -> Result<u16, BadField> {
-        let mut row = Row::EMPTY;
-        let input = self.own(Base::Input);
-        let batches = |this: &Self, base: Base| this.find(Field::new(base).tier(Tier::Batches));
-        if batch.input.is_none() {
-            let write = self.own(Base::CacheWrite).or(input);
-            let read = self.own(Base::CacheRead).or(input);
-            row.set(Component::Input, input.half());
-            row.set(Component::CacheRead, read.half());
-            row.set(Component::CacheReadAudio, read.half());
-            row.set(Component::CacheReadImage, read.half());
-            row.set(Component::CacheWrite, write.half());
-            row.set(Component::CacheWrite1h, self.own(Base::CacheWrite1h).or(write).half());
-            row.set(Component::CacheWrite12h, self.own(Base::CacheWrite12h).or(write).half());
-        } else {
-            row.set(Component::Input, batch.input);
-            if !batch.read.is_none() {
-                row.set(Component::CacheRead, batch.read);
-                row.set(Component::CacheReadAudio, batches(self, Base::CacheReadAudio).or(batch.read));
-                row.set(Component::CacheReadImage, batches(self, Base::CacheReadImage).or(batch.read));
-            }
-            if ![batch.write, batch.write_1h, batch.write_12h].iter().all(|cell| cell.is_none()) {
-                let write = batch.write.or(batch.input);
-                row.set(Component::CacheWrite, write);
-                let write_1h = self.discounted(batch.write_1h, Base::CacheWrite1h, write)?;
-                row.set(Component::CacheWrite1h, write_1h);
-                let write_12h = self.discounted(batch.write_12h, Base::CacheWrite12h, write)?;
-                row.set(Component::CacheWrite12h, write_12h);
-            }
-            for (component, base) in [
-                (Component::InputAudio, Base::InputAudio),
-                (Component::InputImage, Base::InputImage),
-                (Component::InputVideo, Base::InputVideo),
-            ] {
-                row.set(component, batches(self, base).or(batch.input));
-            }
-        }
-        row.explicit_read = row.cell(Component::CacheRead);
-
-        let image = batches(self, Base::OutputImage).or(self.own(Base::OutputImage).half());
-        let output = batch.output.or(self.own(Base::Output).half());
-        let output = if self.is_zero(output) { image.or(output) } else { output };
-        row.set(Component::Output, output);
-        row.set(Component::OutputImage, image.or(output));
-        for (component, base) in [
-            (Component::Reasoning, Base::Reasoning),
-            (Component::OutputAudio, Base::OutputAudio),
-            (Component::OutputVideo, Base::OutputVideo),
-        ] {
-            row.set(component, batches(self, base).or(self.own(base).half()).or(output));
-        }
-        self.add_row(row)
-    }
-
-    /// A long-lived write of a batch: its own batch rate, else its standard rate times the discount
-    /// that a batch gives on a plain write.
-    fn discounted(&mut self, own_batch: Cell, base: Base, batch_write: Cell) -> Result<Cell, BadField> {
-        if !own_batch.is_none() {
-            return Ok(own_batch);
-        }
-        let rate = |cell: Cell| self.prices.get(cell.index()).map(|price| price.rate());
-        let standard = self.own(base);
-        let plain = self.own(Base::CacheWrite).or(self.own(Base::Input));
-        let discounted = match (rate(standard), rate(batch_write), rate(plain)) {
-            (Some(standard), Some(part), Some(whole)) => standard.proportional(part, whole),
-            _ => None,
-        };
-        match discounted {
-            Some(rate) => self.add_price(rate, Field::new(base), Place::BatchDiscount),
-            None => Ok(batch_write),
-        }
-    }
-
     /// The price of a second, for entries that price no tokens.
     fn second(&self) -> Cell {
         let prices_tokens = !self.is_zero(self.own(Base::Input)) || !self.is_zero(self.own(Base::Output));
@@ -521,7 +416,7 @@ impl Compiler<'_> {
         self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
     }
 
-    fn specific_factors(&mut self) -> Result<Box<[(Box<str>, Factor)]>, BadField> {
+    fn specific_factors(&self) -> Result<NamedFactors, BadField> {
         let Some(json) = self.inputs.provider_specific_entry else { return Ok(Box::default()) };
         let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
             return Err(BadField::new("provider_specific_entry", "not an object"));

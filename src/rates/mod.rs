@@ -1,6 +1,7 @@
 //! An entry's prices, compiled: bands by threshold, columns by tier, fallbacks already followed.
 //! Pricing picks a row and multiplies.
 
+mod batch;
 pub(crate) mod compile;
 mod component;
 mod off_peak;
@@ -150,15 +151,18 @@ pub(crate) struct RateSet {
     extras: Option<Box<Extras>>,
 }
 
+/// Multipliers by name.
+type NamedFactors = Box<[(Box<str>, Factor)]>;
+
 #[derive(Debug, Default)]
 struct Extras {
     ranges: Box<[RangeTier]>,
     off_peak: Option<OffPeak>,
     /// By lower-case region.
-    residency: Box<[(Box<str>, Factor)]>,
+    residency: NamedFactors,
     vertex: Option<Factor>,
     /// By lower-case geo; `fast` is a speed.
-    specific: Box<[(Box<str>, Factor)]>,
+    specific: NamedFactors,
     /// A search at the low context size.
     search: Option<Cell>,
     /// The rates of models with a step at 128k tokens, when Vertex AI is asked.
@@ -288,7 +292,8 @@ impl RateSet {
     /// The multiplier for the geo that a call was served from.
     pub(crate) fn geo_factor(&self, geo: &str) -> Option<Factor> {
         let specific = &self.extras.as_ref()?.specific;
-        let multiplies = !["global", "not_available", "fast"].iter().any(|word| geo.eq_ignore_ascii_case(word));
+        let multiplies =
+            !["global", "not_available", "fast"].iter().any(|word| geo.eq_ignore_ascii_case(word));
         if multiplies { find_factor(specific, geo) } else { None }
     }
 

@@ -167,7 +167,9 @@ impl Rule {
                 for day in days {
                     match weekday(day) {
                         Some(day) => mask |= 1 << day,
-                        None => warnings.push(format!("off_peak_pricing.windows.weekdays: no weekday: {day}")),
+                        None => {
+                            warnings.push(format!("off_peak_pricing.windows.weekdays: no weekday: {day}"));
+                        }
                     }
                 }
                 Some(mask)

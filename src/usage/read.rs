@@ -79,9 +79,9 @@ impl<'de> Deserialize<'de> for Count {
             .filter(|decimal| !decimal.negative || decimal.digits == 0)
             .and_then(|decimal| decimal.scaled(0))
             .and_then(|whole| u64::try_from(whole).ok());
-        whole
-            .map(Self)
-            .ok_or_else(|| de::Error::custom(format_args!("{written} is no count: a whole number from 0 to 2^64 - 1")))
+        whole.map(Self).ok_or_else(|| {
+            de::Error::custom(format_args!("{written} is no count: a whole number from 0 to 2^64 - 1"))
+        })
     }
 }
 
@@ -187,10 +187,13 @@ mod tests {
         );
         assert_eq!(usage.prompt_tokens_details.cached_tokens, 7);
         assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 0);
-        let usage = read(r#"{"prompt_tokens_details": {"cache_creation_tokens": 9}, "prompt_cache_hit_tokens": 3}"#);
+        let usage =
+            read(r#"{"prompt_tokens_details": {"cache_creation_tokens": 9}, "prompt_cache_hit_tokens": 3}"#);
         assert_eq!(usage.prompt_tokens_details.cached_tokens, 3);
         assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 9);
-        let usage = read(r#"{"cache_creation_input_tokens": 4, "prompt_tokens_details": {"cache_creation_tokens": 9}}"#);
+        let usage = read(
+            r#"{"cache_creation_input_tokens": 4, "prompt_tokens_details": {"cache_creation_tokens": 9}}"#,
+        );
         assert_eq!(usage.prompt_tokens_details.cache_creation_tokens, 4);
     }
 

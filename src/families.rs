@@ -1,0 +1,162 @@
+//! Names that have no entry, and are priced all the same: by parameter count, by an older name, by a
+//! router's fee, or as free.
+
+use crate::catalog::EntryRef;
+use crate::resolve::{Layers, resolve};
+
+/// Providers whose models run on the caller's own machines.
+const AT_HOME: [&str; 2] = ["ollama", "lemonade"];
+
+/// Older names of Databricks endpoints, by how they begin.
+const DATABRICKS: [(&str, &str); 7] = [
+    ("dbrx-instruct", "databricks/databricks-dbrx-instruct"),
+    ("meta-llama-3.1-70b-instruct", "databricks/databricks-meta-llama-3-1-70b-instruct"),
+    ("meta-llama-3.1-405b-instruct", "databricks/databricks-meta-llama-3-1-405b-instruct"),
+    ("mixtral-8x7b-instruct-v0.1", "databricks/databricks-mixtral-8x7b-instruct"),
+    ("bge-large-en", "databricks/databricks-bge-large-en"),
+    ("gte-large-en", "databricks/databricks-gte-large-en"),
+    ("llama-2-70b-chat", "databricks/databricks-llama-2-70b-chat"),
+];
+
+/// Together's sizes: up to so many billion parameters.
+const TOGETHER: [(u64, &str); 6] = [
+    (4, "together-ai-up-to-4b"),
+    (8, "together-ai-4.1b-8b"),
+    (21, "together-ai-8.1b-21b"),
+    (41, "together-ai-21.1b-41b"),
+    (80, "together-ai-41.1b-80b"),
+    (110, "together-ai-81.1b-110b"),
+];
+
+/// Fireworks' sizes.
+const FIREWORKS: [(u64, &str); 3] =
+    [(4, "fireworks-ai-up-to-4b"), (16, "fireworks-ai-4.1b-to-16b"), (u64::MAX, "fireworks-ai-above-16b")];
+
+/// Fireworks' sizes of mixtures of experts, experts times parameters.
+const FIREWORKS_EXPERTS: [(u64, &str); 2] =
+    [(56, "fireworks-ai-moe-up-to-56b"), (176, "fireworks-ai-56b-to-176b")];
+
+/// The entry that prices Azure's model router: a flat fee on prompt tokens.
+const ROUTER: &str = "azure_ai/model_router";
+
+/// The provider asked for, or else what the name begins with.
+fn provider_of<'a>(name: &'a str, asked: Option<&'a str>) -> Option<&'a str> {
+    asked.or_else(|| name.split_once('/').map(|(first, _)| first))
+}
+
+/// The entry that prices a name which no entry answers to.
+pub(crate) fn stand_in<'m>(layers: Layers<'m>, name: &str, asked: Option<&str>) -> Option<EntryRef<'m>> {
+    let provider = provider_of(name, asked)?;
+    let rest = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
+    let key = match provider {
+        "together_ai" => bucket(&TOGETHER, parameters(rest)?),
+        "fireworks_ai" => {
+            let experts = mixture(rest).and_then(|total| bucket(&FIREWORKS_EXPERTS, total));
+            experts.or_else(|| bucket(&FIREWORKS, parameters(rest)?))
+        }
+        "databricks" => DATABRICKS.iter().find(|(prefix, _)| rest.starts_with(prefix)).map(|(_, key)| *key),
+        "azure_ai" if is_router(rest) => Some(ROUTER),
+        _ => None,
+    };
+    resolve(layers, key?, None).map(|found| found.entry)
+}
+
+/// The entry whose input rate a router adds to what the model costs that it chose.
+pub(crate) fn router_fee<'m>(
+    layers: Layers<'m>,
+    requested: &str,
+    asked: Option<&str>,
+) -> Option<EntryRef<'m>> {
+    if provider_of(requested, asked)? != "azure_ai" {
+        return None;
+    }
+    let rest = requested.strip_prefix("azure_ai/").unwrap_or(requested);
+    if is_router(rest) { resolve(layers, ROUTER, None).map(|found| found.entry) } else { None }
+}
+
+/// Whether an entry is a router's own, and so the fee itself.
+pub(crate) fn is_router_entry(key: &str) -> bool {
+    matches!(key, ROUTER | "azure_ai/model-router")
+}
+
+/// Whether a model runs on the caller's own machines.
+pub(crate) fn runs_at_home(name: &str, asked: Option<&str>) -> bool {
+    provider_of(name, asked).is_some_and(|provider| AT_HOME.contains(&provider))
+}
+
+fn is_router(name: &str) -> bool {
+    let name = name.as_bytes();
+    name.windows(12)
+        .any(|part| part.eq_ignore_ascii_case(b"model-router") || part.eq_ignore_ascii_case(b"model_router"))
+}
+
+fn bucket(sizes: &[(u64, &'static str)], size: u64) -> Option<&'static str> {
+    sizes.iter().find(|(up_to, _)| size <= *up_to).map(|(_, key)| *key)
+}
+
+/// Billions of parameters: the first digits in front of a `b`.
+fn parameters(name: &str) -> Option<u64> {
+    numbers(name).find(|number| number.unit == Some(b'b')).and_then(|number| number.value)
+}
+
+/// Billions of parameters of a mixture of experts: the product of `8x7b`.
+fn mixture(name: &str) -> Option<u64> {
+    let mut numbers = numbers(name).peekable();
+    while let Some(number) = numbers.next() {
+        if let (Some(b'x'), Some(next)) = (number.unit, numbers.peek()) {
+            if next.start == number.end + 1 && next.unit == Some(b'b') {
+                return number.value?.checked_mul(next.value?);
+            }
+        }
+    }
+    None
+}
+
+/// A run of digits in a name.
+struct Number {
+    start: usize,
+    end: usize,
+    /// `None` where it is beyond any count.
+    value: Option<u64>,
+    /// What follows, in lower case.
+    unit: Option<u8>,
+}
+
+fn numbers(name: &str) -> impl Iterator<Item = Number> + '_ {
+    let bytes = name.as_bytes();
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        let start = position + bytes.get(position..)?.iter().position(u8::is_ascii_digit)?;
+        let length = bytes.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let end = start + length;
+        position = end;
+        let value = name.get(start..end).and_then(|digits| digits.parse().ok());
+        Some(Number { start, end, value, unit: bytes.get(end).map(u8::to_ascii_lowercase) })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_parameter_counts() {
+        assert_eq!(parameters("meta-llama/Llama-3.1-70B-Instruct"), Some(70));
+        assert_eq!(parameters("qwen2-0.5b"), Some(5));
+        assert_eq!(parameters("mixtral-8x7b"), Some(7));
+        assert_eq!(parameters("gpt-4o"), None);
+        assert_eq!(parameters("99999999999999999999999b"), None);
+        assert_eq!(parameters("日本語-13b"), Some(13));
+        assert_eq!(mixture("mixtral-8x22b-instruct"), Some(176));
+        assert_eq!(mixture("8x-7b"), None);
+        assert_eq!(mixture("v2-8x7b"), Some(56));
+    }
+
+    #[test]
+    fn knows_a_router_by_its_name() {
+        for name in ["model-router", "azure-model-router", "Model_Router/gpt-5"] {
+            assert!(is_router(name), "{name}");
+        }
+        assert!(!is_router("router-model") && !is_router(""));
+    }
+}

@@ -1,0 +1,81 @@
+//! What several tests read: the reference's answers, and real catalogues.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use flate2::read::GzDecoder;
+use llm_costmap::{CostRequest, Usage, Usd};
+use serde::Deserialize;
+
+/// One question to the reference, and its answer.
+#[derive(Deserialize)]
+pub struct Vector {
+    pub id: u64,
+    pub model: String,
+    pub provider: Option<String>,
+    pub usage: Usage,
+    pub at: String,
+    pub service_tier: Option<String>,
+    pub batch: Option<bool>,
+    pub data_residency: Option<String>,
+    pub vertex_location: Option<String>,
+    pub expect: Expected,
+}
+
+/// The reference's input and output cost, or its error.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Expected {
+    Cost { input: f64, output: f64 },
+    Error { error: String },
+}
+
+impl Vector {
+    pub fn request(&self) -> CostRequest<'_> {
+        let at: jiff::Timestamp = self.at.parse().expect("a time");
+        let mut request = CostRequest::new(&self.model, &self.usage)
+            .batch(self.batch.unwrap_or(false))
+            .at(SystemTime::from(at));
+        if let Some(provider) = &self.provider {
+            request = request.provider(provider);
+        }
+        if let Some(tier) = &self.service_tier {
+            request = request.service_tier(tier);
+        }
+        if let Some(region) = &self.data_residency {
+            request = request.data_residency(region);
+        }
+        if let Some(location) = &self.vertex_location {
+            request = request.vertex_location(location);
+        }
+        request
+    }
+}
+
+pub fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn open(name: &str) -> GzDecoder<std::fs::File> {
+    GzDecoder::new(std::fs::File::open(data(name)).unwrap_or_else(|e| panic!("{name}: {e}")))
+}
+
+pub fn vectors(suite: &str) -> Vec<Vector> {
+    let lines = BufReader::new(open(&format!("{suite}.jsonl.gz"))).lines();
+    lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("a vector")).collect()
+}
+
+/// The map as a version of the reference shipped it.
+pub fn catalog(version: &str) -> String {
+    let mut text = String::new();
+    open(&format!("catalogs/{version}.json.gz")).read_to_string(&mut text).expect("a catalogue");
+    text
+}
+
+/// Whether an exact amount is what the reference calculated in floating point.
+pub fn close(ours: Usd, reference: f64) -> bool {
+    let ours = ours.as_f64();
+    (ours - reference).abs() <= 1e-15 + 1e-9 * ours.abs().max(reference.abs())
+}

@@ -1,0 +1,94 @@
+//! The reference's answers on every entry of the map, one by one.
+//!
+//! Where we differ on purpose, the line falls into a class of its own; how many lines each class holds is
+//! asserted, and `tests/differences.rs` has what we answer instead.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Expected, Vector, close};
+use llm_costmap::{CostMap, Snapshot};
+
+/// Why a line may differ from the reference, from its question alone.
+fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
+    const TIERLESS: [&str; 8] = [
+        "fireworks_ai",
+        "xai",
+        "deepseek",
+        "tencent",
+        "perplexity",
+        "dashscope",
+        "qwencloud",
+        "qwen_ai_platform",
+    ];
+    let provider = snapshot
+        .resolve(&vector.model, vector.provider.as_deref())
+        .ok()
+        .and_then(|model| model.litellm_provider())
+        .unwrap_or_default();
+    if vector.service_tier.is_some() && TIERLESS.contains(&provider.as_str()) {
+        return Some("tiers wherever the entry has them");
+    }
+    if provider == "perplexity" {
+        return Some("cache and threshold rates on perplexity");
+    }
+    if vector.batch == Some(true) {
+        return Some("batches: geo, speed, long writes");
+    }
+    let is_key = snapshot.get(&vector.model).is_some_and(|model| model.key() == vector.model);
+    (vector.provider.is_none() && is_key).then_some("a key is itself")
+}
+
+/// Compares every line, and counts: agreements, and differences by class.
+fn compare(suite: &str) -> (usize, BTreeMap<&'static str, usize>) {
+    let snapshot = CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot();
+    let (mut agree, mut differ) = (0, BTreeMap::new());
+    for vector in common::vectors(suite) {
+        let ours = snapshot.cost(&vector.request());
+        let class = match (&ours, &vector.expect) {
+            (Ok(cost), Expected::Cost { input, output })
+                if close(cost.input(), *input) && close(cost.output(), *output) =>
+            {
+                let sum: Option<_> = cost.lines().map(|line| line.amount).sum();
+                assert_eq!(sum, Some(cost.total()), "{suite} {}: lines sum to the total", vector.id);
+                agree += 1;
+                continue;
+            }
+            (Ok(_), Expected::Error { .. }) => "the reference errs, we answer",
+            (Ok(cost), Expected::Cost { input, output }) => on_purpose(&snapshot, &vector)
+                .unwrap_or_else(|| panic!("{suite} {}: not {input} + {output}:\n{cost}", vector.id)),
+            (Err(error), _) => panic!("{suite} {}: {error}", vector.id),
+        };
+        *differ.entry(class).or_insert(0) += 1;
+    }
+    (agree, differ)
+}
+
+#[test]
+fn token_prices_agree_on_every_entry() {
+    let (agree, differ) = compare("token");
+    assert_eq!(agree, 4_527);
+    assert_eq!(
+        differ,
+        BTreeMap::from([
+            ("cache and threshold rates on perplexity", 17),
+            ("the reference errs, we answer", 7),
+        ])
+    );
+}
+
+#[test]
+fn tiers_thresholds_batches_and_multipliers_agree() {
+    let (agree, differ) = compare("context");
+    assert_eq!(agree, 1_904);
+    assert_eq!(
+        differ,
+        BTreeMap::from([
+            ("a key is itself", 1),
+            ("batches: geo, speed, long writes", 16),
+            ("cache and threshold rates on perplexity", 19),
+            ("tiers wherever the entry has them", 64),
+        ])
+    );
+}
