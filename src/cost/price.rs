@@ -238,15 +238,22 @@ impl Cost {
     }
 }
 
+/// The greatest common divisor; `b` is not zero.
+fn common_divisor(a: u128, b: u128) -> u128 {
+    if a == 0 { b } else { common_divisor(b % a, a) }
+}
+
 /// `whole x part / sum`, rounded down; zero where the sum is.
 fn share(whole: Usd, part: Usd, sum: Usd) -> Usd {
     let [whole, part, sum] = [whole, part, sum].map(|amount| amount.units().unsigned_abs());
-    // 64 bits of the ratio are enough, and leave room for the product.
-    let shift = (u128::BITS - sum.leading_zeros()).saturating_sub(64);
-    let (part, sum) = (part >> shift, sum >> shift);
     if sum == 0 {
         return Usd::ZERO;
     }
+    // In lowest terms a ratio of prices is of small numbers; where not, 64 bits of it are enough.
+    let divisor = common_divisor(part, sum);
+    let (part, sum) = (part / divisor, sum / divisor);
+    let shift = (u128::BITS - sum.leading_zeros()).saturating_sub(64);
+    let (part, sum) = (part >> shift, sum >> shift);
     // part <= sum < 2^64, so neither product can overflow.
     let units = (whole / sum) * part + (whole % sum) * part / sum;
     i128::try_from(units).ok().and_then(Usd::from_units).unwrap_or(Usd::ZERO)
