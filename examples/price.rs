@@ -141,6 +141,11 @@ fn answer(
     summary: &mut Summary,
     output: &mut impl Write,
 ) -> io::Result<()> {
+    if text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+        summary.failed += 1;
+        let message = "a call is an object".to_owned();
+        return write_line(output, &Answer::Failure { id: None, error: "invalid_call", message });
+    }
     // A name alone needs no quotes around it.
     let name = if text.starts_with(['{', '[']) { None } else { Some(bare_name(text)) };
     let call = match name {

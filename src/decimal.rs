@@ -17,16 +17,44 @@ pub(crate) fn pow10(n: u32) -> Option<i128> {
     POWERS.get(n as usize).copied()
 }
 
-/// `numerator / denominator`, rounded half to even. Both are positive or zero; no denominator is zero.
+/// `numerator / denominator`, rounded half to even. The denominator is not zero.
 pub(crate) fn divide_half_even(numerator: u128, denominator: u128) -> u128 {
-    let (quotient, rest) = (numerator / denominator, numerator % denominator);
-    // `rest < denominator`, so the difference cannot be negative where doubling would overflow.
+    round_half_even(numerator / denominator, numerator % denominator, denominator)
+}
+
+/// `whole + rest / denominator`, rounded half to even; `rest` is less than the denominator.
+fn round_half_even(whole: u128, rest: u128, denominator: u128) -> u128 {
+    // Compared with what is missing, since doubling could overflow.
     let round_up = match rest.cmp(&(denominator - rest)) {
         std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Equal => quotient % 2 == 1,
+        std::cmp::Ordering::Equal => whole % 2 == 1,
         std::cmp::Ordering::Greater => true,
     };
-    quotient + u128::from(round_up)
+    whole + u128::from(round_up)
+}
+
+/// `value x part / whole`, rounded half to even. `None` where `whole` is zero or the result is too large.
+///
+/// The product may be too large on the way. A ratio that in lowest terms needs more than 64 bits is taken at
+/// 64 bits.
+pub(crate) fn multiply_divide(value: u128, part: u128, whole: u128) -> Option<u128> {
+    if whole == 0 {
+        return None;
+    }
+    let divisor = common_divisor(part, whole);
+    let (part, whole) = (part / divisor, whole / divisor);
+    let bits = u128::BITS - part.max(whole).leading_zeros();
+    let shift = bits.saturating_sub(64);
+    let (part, whole) = (part >> shift, (whole >> shift).max(1));
+    // Both are below 2^64 now, so that the second product fits.
+    let rest = (value % whole) * part;
+    let quotient = (value / whole).checked_mul(part)?.checked_add(rest / whole)?;
+    Some(round_half_even(quotient, rest % whole, whole))
+}
+
+/// The greatest common divisor; `b` is not zero.
+fn common_divisor(a: u128, b: u128) -> u128 {
+    if a == 0 { b } else { common_divisor(b % a, a) }
 }
 
 /// `digits x 10^exponent`, with a sign. `digits` does not end in a zero, unless it is zero.
@@ -169,5 +197,19 @@ mod tests {
             assert_eq!(divide_half_even(numerator, denominator), expected, "{numerator}/{denominator}");
         }
         assert_eq!(divide_half_even(u128::MAX, u128::MAX - 1), 1);
+    }
+
+    #[test]
+    fn multiplies_and_divides_without_overflow_on_the_way() {
+        assert_eq!(multiply_divide(10, 1, 4), Some(2));
+        assert_eq!(multiply_divide(30, 1, 4), Some(8));
+        assert_eq!(multiply_divide(7, 0, 4), Some(0));
+        assert_eq!(multiply_divide(7, 4, 0), None);
+        assert_eq!(multiply_divide(u128::MAX, 3, 3), Some(u128::MAX));
+        assert_eq!(multiply_divide(u128::MAX, 2, 1), None);
+        assert_eq!(
+            multiply_divide(4 * 10_u128.pow(30), 25 * 10_u128.pow(28), 10_u128.pow(30)),
+            Some(10_u128.pow(30))
+        );
     }
 }

@@ -52,7 +52,7 @@ fn a_bad_rate_sets_its_row_aside_and_no_other() {
             "infinite": {"cache_read_input_token_cost": 1e999},
             "word": {"input_cost_per_token_above_200k_tokens": "free"},
             "flag": {"output_cost_per_image": true},
-            "fine": {"input_cost_per_token": 1.2345678901234567890123e-6},
+            "fine": {"input_cost_per_token": 1.2345678901234567890123456e-6},
             "tier": {"tiered_pricing": [{"range": [0, 10], "input_cost_per_token": -1}]},
             "night": {"off_peak_pricing": {"output_cost_per_token": "cheap"}},
             "geo": {"provider_specific_entry": {"us": -1.1}},
@@ -69,8 +69,7 @@ fn a_bad_rate_sets_its_row_aside_and_no_other() {
             "infinite: cache_read_input_token_cost: 1e999 is too large to be a rate",
             "word: input_cost_per_token_above_200k_tokens: \"free\" is not a number",
             "flag: output_cost_per_image: true is not a number",
-            "fine: input_cost_per_token: 1.2345678901234567890123e-6 is of more digits than can be kept exactly \
-             (18 significant digits, 28 decimals)",
+            "fine: input_cost_per_token: 1.2345678901234567890123456e-6 is of more than 28 decimals, which cannot be kept exactly",
             "tier: tiered_pricing.input_cost_per_token: negative",
             "night: off_peak_pricing.output_cost_per_token: not a number",
             "geo: provider_specific_entry.us: negative",

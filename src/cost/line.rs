@@ -5,37 +5,70 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::rates::{self, Component, Factor, Place, Price, Rate, Unit};
+use crate::rates::{self, Component, Factor, Place, Price, Unit};
 use crate::usd::Usd;
 
-/// A line as a cost keeps it: half the size, the amount worked out when it is asked for.
+/// A line as a cost keeps it: small, the amount worked out when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    pub(super) price: Option<Price>,
-    pub(super) quantity: Quantity,
+    price: Option<Price>,
+    digits: u64,
+    scale: u8,
     pub(super) component: Component,
-    pub(super) halved: bool,
-    /// Whether the multipliers of the call apply.
-    pub(super) multiplied: bool,
-    /// Whether the amount is a share of what the provider states.
-    pub(super) stated: bool,
+    how: How,
+}
+
+/// What leads from a price to an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Times the multipliers of the call.
+    Multiplied,
+    /// Half of it, times the multipliers of the call.
+    Halved,
+    /// As it is.
+    Plain,
+    /// The amount is a share of what the provider states.
+    Stated,
 }
 
 impl Packed {
     #[inline]
-    pub(super) fn rate(&self) -> Option<Rate> {
-        let rate = self.price?.rate();
-        Some(if self.halved { rate.halved() } else { rate })
+    pub(super) fn new(
+        price: Option<Price>,
+        quantity: rates::Quantity,
+        component: Component,
+        how: How,
+    ) -> Self {
+        let rates::Quantity { digits, scale } = quantity;
+        Self { price, digits, scale, component, how }
+    }
+
+    pub(super) fn is_stated(&self) -> bool {
+        self.how == How::Stated
+    }
+
+    fn quantity(&self) -> rates::Quantity {
+        rates::Quantity { digits: self.digits, scale: self.scale }
     }
 
     /// The amount; zero where there is no rate. `None` beyond the range of [`Usd`].
     #[inline]
     pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
-        match self.rate() {
-            Some(rate) => {
-                rates::amount(self.quantity.0, rate, if self.multiplied { factor } else { Factor::ONE })
-            }
-            None => Some(Usd::ZERO),
+        let Some(price) = self.price else { return Some(Usd::ZERO) };
+        let factor = match self.how {
+            How::Multiplied => factor,
+            How::Halved => factor.times(Factor::HALF)?,
+            How::Plain | How::Stated => Factor::ONE,
+        };
+        rates::amount(self.quantity(), price.rate(), factor)
+    }
+
+    /// The rate, halved where half of it is billed.
+    fn rate(&self) -> Option<Usd> {
+        let rate = self.price?.rate();
+        match self.how {
+            How::Halved => rates::amount(rates::Quantity::whole(1), rate, Factor::HALF),
+            _ => Some(rate.usd()),
         }
     }
 }
@@ -108,12 +141,19 @@ impl Line {
         let component = packed.component;
         Self {
             component,
-            quantity: packed.quantity,
-            rate: packed.rate().map(Rate::usd),
-            multiplier: if packed.multiplied { factor.decimal() } else { Factor::ONE.decimal() },
+            quantity: Quantity(packed.quantity()),
+            rate: packed.rate(),
+            multiplier: match packed.how {
+                How::Multiplied | How::Halved => factor.decimal(),
+                How::Plain | How::Stated => Factor::ONE.decimal(),
+            },
             amount,
-            source: packed.price.map(|price| RateSource { price, halved: packed.halved, component }),
-            is_stated: packed.stated,
+            source: packed.price.map(|price| RateSource {
+                price,
+                halved: packed.how == How::Halved,
+                component,
+            }),
+            is_stated: packed.is_stated(),
         }
     }
 

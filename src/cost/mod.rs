@@ -159,7 +159,7 @@ impl Cost {
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
         self.lines.iter().map(|packed| {
-            let amount = if packed.stated {
+            let amount = if packed.is_stated() {
                 if packed.component.is_input() { self.input } else { self.output }
             } else {
                 // It was within the range when the total was made of it.

@@ -3,13 +3,14 @@
 use arrayvec::ArrayVec;
 
 use super::key::Key;
-use super::line::{Packed, Quantity};
-use super::tokens::{self, Tokens};
+use super::line::{How, Packed};
+use super::tokens;
 use super::{Cost, CostRequest, Note, Notes};
 use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
+use crate::decimal::multiply_divide;
 use crate::error::Error;
-use crate::rates::{self, Cell, Component, Factor, RateSet, Selection};
+use crate::rates::{self, Cell, Component, Factor, RateSet, Row, Selection};
 use crate::usd::Usd;
 
 /// The entry to price by.
@@ -27,16 +28,13 @@ pub(crate) struct Subject<'a> {
 
 /// Prices a call.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
-    let overflow = || Error::Overflow { key: subject.entry.key().to_owned() };
-    let mut cost = Cost::nothing(subject.entry.key(), subject.generation);
-    let Some(rates) = subject.entry.rates() else { return Err(overflow()) };
-    cost.add_all(rates, subject, request).ok_or_else(overflow)?;
-    if let Some(stated) = request.usage.cost {
-        if !subject.operator_priced {
-            cost.replace_by_stated(stated, request).ok_or_else(overflow)?;
-        }
+    // Filled where it will lie: a cost is large, and every move of it would show.
+    let mut result = Ok(Cost::nothing(subject.entry.key(), subject.generation));
+    let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
+    if filled.is_none() {
+        result = Err(Error::Overflow { key: subject.entry.key().to_owned() });
     }
-    Ok(cost)
+    result
 }
 
 impl Cost {
@@ -62,6 +60,16 @@ impl Cost {
         cost
     }
 
+    /// Makes the bill. `None` where an amount or a count overflows.
+    fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        self.add_all(subject.entry.rates()?, subject, request)?;
+        self.total = self.input.checked_add(self.output)?;
+        match request.usage.cost {
+            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
+            _ => Some(()),
+        }
+    }
+
     /// Adds every line of a call. `None` where an amount or a count overflows.
     fn add_all(&mut self, rates: &RateSet, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let usage = request.usage;
@@ -70,21 +78,18 @@ impl Cost {
             self.notes.add(Note::UnknownServiceTier);
         }
         self.factor = self.factor(rates, request)?;
-
         self.add_router_fee(subject, request)?;
+        if !rates.second().is_none() {
+            return self.add_duration(rates, request);
+        }
         // Few rules depend on the provider, and only some entries have them.
         let provider = || subject.provider.or_else(|| request.model.split_once('/').map(|(first, _)| first));
-        if !request.batch && provider() == Some("vertex_ai") {
-            let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-            if let Some((input, output)) = legacy {
+        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
+        if let Some((input, output)) = legacy {
+            if !request.batch && provider() == Some("vertex_ai") {
                 self.add(rates, input, Component::Input, usage.prompt_tokens)?;
-                self.add(rates, output, Component::Output, usage.completion_tokens)?;
-                return self.sum();
+                return self.add(rates, output, Component::Output, usage.completion_tokens);
             }
-        }
-        if !rates.second().is_none() {
-            self.add_duration(rates, request)?;
-            return self.sum();
         }
         let selection = Selection {
             tier: if request.batch { Tier::Batches } else { tier },
@@ -96,9 +101,22 @@ impl Cost {
         if picked.displaces_tier {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
-        let row = picked.row;
-        let counts: Tokens =
-            if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
+        self.add_tokens(rates, picked.row, request)?;
+        if usage.citation_tokens > 0 && !rates.citation().is_none() {
+            self.add(rates, rates.citation(), Component::Citation, usage.citation_tokens)?;
+        }
+        let searches = usage.prompt_tokens_details.web_search_requests;
+        if searches > 0 && !rates.search().is_none() {
+            let quantity = rates::Quantity::whole(searches);
+            self.push(rates, rates.search(), Component::Search, quantity, How::Plain)?;
+        }
+        Some(())
+    }
+
+    /// Adds a line for every component that was used.
+    fn add_tokens(&mut self, rates: &RateSet, row: &Row, request: &CostRequest<'_>) -> Option<()> {
+        let usage = request.usage;
+        let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
         let explicit = usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
         for (component, count) in counts.iter() {
             if count == 0 {
@@ -111,15 +129,7 @@ impl Cost {
             }
             self.add(rates, cell, component, count)?;
         }
-        if usage.citation_tokens > 0 && !rates.citation().is_none() {
-            self.add(rates, rates.citation(), Component::Citation, usage.citation_tokens)?;
-        }
-        let searches = usage.prompt_tokens_details.web_search_requests;
-        if searches > 0 && !rates.search().is_none() {
-            let quantity = rates::Quantity::whole(searches);
-            self.push(rates, rates.search(), Component::Search, quantity, false)?;
-        }
-        self.sum()
+        Some(())
     }
 
     /// What multiplies all token costs of a call.
@@ -161,17 +171,18 @@ impl Cost {
         if tokens == 0 || fee.is_none() {
             return Some(());
         }
-        self.push(router, fee, Component::RouterFee, rates::Quantity::whole(tokens), false)
+        self.push(router, fee, Component::RouterFee, rates::Quantity::whole(tokens), How::Plain)
     }
 
     /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
     fn add_duration(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<()> {
         let Some(duration) = request.duration else {
-            return self.push(rates, Cell::NONE, Component::Duration, rates::Quantity::whole(0), false);
+            let none = rates::Quantity::whole(0);
+            return self.push(rates, Cell::NONE, Component::Duration, none, How::Plain);
         };
         let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
         let quantity = rates::Quantity { digits: nanoseconds, scale: 9 };
-        self.push(rates, rates.second(), Component::Duration, quantity, false)
+        self.push(rates, rates.second(), Component::Duration, quantity, How::Plain)
     }
 
     #[inline]
@@ -179,28 +190,21 @@ impl Cost {
         if count == 0 {
             return Some(());
         }
-        self.push(rates, cell, component, rates::Quantity::whole(count), true)
+        let how = if cell.is_half() { How::Halved } else { How::Multiplied };
+        self.push(rates, cell, component, rates::Quantity::whole(count), how)
     }
 
     /// Adds a line and its amount.
-    #[inline]
     fn push(
         &mut self,
         rates: &RateSet,
         cell: Cell,
         component: Component,
         quantity: rates::Quantity,
-        multiplied: bool,
+        how: How,
     ) -> Option<()> {
         let price = rates.price(cell);
-        let line = Packed {
-            price,
-            quantity: Quantity(quantity),
-            component,
-            halved: cell.is_half(),
-            multiplied,
-            stated: false,
-        };
+        let line = Packed::new(price, quantity, component, how);
         self.complete &= price.is_some();
         let amount = line.amount(self.factor)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
@@ -208,14 +212,12 @@ impl Cost {
         self.lines.try_push(line).ok()
     }
 
-    fn sum(&mut self) -> Option<()> {
-        self.total = self.input.checked_add(self.output)?;
-        Some(())
-    }
-
     /// Puts what the provider states in the place of what was calculated, split in the same ratio.
     fn replace_by_stated(&mut self, stated: Usd, request: &CostRequest<'_>) -> Option<()> {
-        self.input = share(stated, self.input, self.total);
+        let [whole, part, sum] = [stated, self.input, self.total].map(|usd| usd.units().unsigned_abs());
+        let share = multiply_divide(whole, part, sum).and_then(|units| i128::try_from(units).ok());
+        // Nothing of our own to split by: all of it is output.
+        self.input = share.and_then(Usd::from_units).unwrap_or(Usd::ZERO);
         self.output = stated.checked_sub(self.input)?;
         self.total = stated;
         self.complete = true;
@@ -229,32 +231,9 @@ impl Cost {
             if count == 0 && amount.is_zero() {
                 continue;
             }
-            let quantity = Quantity(rates::Quantity::whole(count));
-            let line =
-                Packed { price: None, quantity, component, halved: false, multiplied: false, stated: true };
+            let line = Packed::new(None, rates::Quantity::whole(count), component, How::Stated);
             self.lines.try_push(line).ok()?;
         }
         Some(())
     }
-}
-
-/// The greatest common divisor; `b` is not zero.
-fn common_divisor(a: u128, b: u128) -> u128 {
-    if a == 0 { b } else { common_divisor(b % a, a) }
-}
-
-/// `whole x part / sum`, rounded down; zero where the sum is.
-fn share(whole: Usd, part: Usd, sum: Usd) -> Usd {
-    let [whole, part, sum] = [whole, part, sum].map(|amount| amount.units().unsigned_abs());
-    if sum == 0 {
-        return Usd::ZERO;
-    }
-    // In lowest terms a ratio of prices is of small numbers; where not, 64 bits of it are enough.
-    let divisor = common_divisor(part, sum);
-    let (part, sum) = (part / divisor, sum / divisor);
-    let shift = (u128::BITS - sum.leading_zeros()).saturating_sub(64);
-    let (part, sum) = (part >> shift, sum >> shift);
-    // part <= sum < 2^64, so neither product can overflow.
-    let units = (whole / sum) * part + (whole % sum) * part / sum;
-    i128::try_from(units).ok().and_then(Usd::from_units).unwrap_or(Usd::ZERO)
 }

@@ -131,14 +131,12 @@ impl Compiler<'_> {
         let extras = Extras {
             ranges,
             off_peak,
-            residency: self
+            residency: self.residency_factors()?,
+            vertex: self
                 .inputs
-                .residency
-                .iter()
-                .rev()
-                .map(|(region, rate)| (region.clone(), Factor::from_rate(*rate)))
-                .collect(),
-            vertex: self.inputs.vertex.map(Factor::from_rate),
+                .vertex
+                .map(|rate| factor(rate, "regional_endpoint_uplift_multiplier"))
+                .transpose()?,
             specific: self.specific_factors()?,
             search: self.search()?,
             legacy_vertex: self.legacy_vertex(),
@@ -416,6 +414,17 @@ impl Compiler<'_> {
         self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
     }
 
+    fn residency_factors(&self) -> Result<NamedFactors, BadField> {
+        // Of a repeated region the last counts: it is found first.
+        let regions = self.inputs.residency.iter().rev();
+        regions
+            .map(|(region, rate)| {
+                let field = format!("regional_processing_uplift_multiplier_{region}");
+                Ok((region.clone(), factor(*rate, &field)?))
+            })
+            .collect()
+    }
+
     fn specific_factors(&self) -> Result<NamedFactors, BadField> {
         let Some(json) = self.inputs.provider_specific_entry else { return Ok(Box::default()) };
         let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
@@ -428,7 +437,10 @@ impl Compiler<'_> {
                 continue;
             }
             match rate_of(value) {
-                Ok(Some(rate)) => factors.push((name.to_lowercase().into(), Factor::from_rate(rate))),
+                Ok(Some(rate)) => {
+                    let field = format!("provider_specific_entry.{name}");
+                    factors.push((name.to_lowercase().into(), factor(rate, &field)?));
+                }
                 Ok(None) => {}
                 Err(bad) => return Err(BadField::new(format!("provider_specific_entry.{name}"), bad)),
             }
@@ -459,6 +471,11 @@ impl Compiler<'_> {
         let pair = |base: Base, above: Cell| [self.own(base), above.or(self.own(base))];
         Some(LegacyVertex { input: pair(Base::Input, input), output: pair(Base::Output, output) })
     }
+}
+
+/// A multiplier, out of the digits of a field.
+fn factor(rate: Rate, field: &str) -> Result<Factor, BadField> {
+    Factor::new(rate).ok_or_else(|| BadField::new(field, "more digits than a multiplier may have"))
 }
 
 fn too_many() -> BadField {

@@ -26,12 +26,13 @@ pub(crate) enum Place {
     BatchDiscount,
 }
 
-/// A price and the field that it came from, in 16 bytes.
+/// A price and the field that it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Price {
-    digits: u64,
+    /// The rate's units, in halves that need no alignment beyond eight bytes.
+    high: u64,
+    low: u64,
     above: u32,
-    scale: u8,
     base: Base,
     tier: Tier,
     pub(crate) place: Place,
@@ -39,13 +40,16 @@ pub(crate) struct Price {
 
 impl Price {
     pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
-        let Rate { digits, scale } = rate;
+        let units = rate.units();
         let Field { base, tier, above } = field;
-        Self { digits, above, scale, base, tier, place }
+        // The lower half is cut off on purpose.
+        #[allow(clippy::cast_possible_truncation)]
+        Self { high: (units >> 64) as u64, low: units as u64, above, base, tier, place }
     }
 
+    #[inline]
     pub(crate) fn rate(self) -> Rate {
-        Rate { digits: self.digits, scale: self.scale }
+        Rate::from_units(u128::from(self.high) << 64 | u128::from(self.low))
     }
 
     pub(crate) fn field(self) -> Field {

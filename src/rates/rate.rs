@@ -1,16 +1,12 @@
 //! One rate, one multiplier, and the product that a line of a bill is.
 
-use crate::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
+use crate::decimal::{Decimal, NotDecimal, divide_half_even, multiply_divide, pow10};
 use crate::usd::Usd;
 
-/// The most digits a rate may have, chosen so that its half still fits.
-const MAX_RATE_DIGITS: u64 = u64::MAX / 5;
-
-/// US dollars per unit: `digits x 10^-scale`, exact, zero or positive.
+/// US dollars per unit: zero or positive, in 10^-28 dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Rate {
-    pub(crate) digits: u64,
-    pub(crate) scale: u8,
+    units: u128,
 }
 
 /// Why a text is no rate.
@@ -22,13 +18,11 @@ pub(crate) enum BadRate {
     Negative,
     #[error("too large to be a rate")]
     TooLarge,
-    #[error("more digits than can be kept exactly (18 significant digits, 28 decimals)")]
+    #[error("more than 28 decimals, which cannot be kept exactly")]
     TooPrecise,
 }
 
 impl Rate {
-    pub(crate) const ZERO: Self = Self { digits: 0, scale: 0 };
-
     /// Reads decimal digits.
     pub(crate) fn parse(text: &str) -> Result<Self, BadRate> {
         let decimal = match Decimal::parse(text.trim()) {
@@ -37,72 +31,43 @@ impl Rate {
             Err(NotDecimal::TooManyDigits) => return Err(BadRate::TooPrecise),
         };
         if decimal.digits == 0 {
-            return Ok(Self::ZERO);
+            return Ok(Self { units: 0 });
         }
         if decimal.negative {
             return Err(BadRate::Negative);
         }
-        let scale = decimal.decimals();
-        if scale > Usd::DECIMALS {
+        if decimal.decimals() > Usd::DECIMALS {
             return Err(BadRate::TooPrecise);
         }
-        // Within the range of money first: past it no number of digits would help.
-        let in_range = decimal.scaled(Usd::DECIMALS).is_some_and(|u| u <= Usd::MAX.units().unsigned_abs());
-        if !in_range {
-            return Err(BadRate::TooLarge);
-        }
-        let digits = decimal.scaled(scale).and_then(|digits| u64::try_from(digits).ok());
-        match (digits, u8::try_from(scale)) {
-            (Some(digits), Ok(scale)) if digits <= MAX_RATE_DIGITS => Ok(Self { digits, scale }),
-            _ => Err(BadRate::TooPrecise),
-        }
+        let units = decimal.scaled(Usd::DECIMALS).filter(|units| *units <= Usd::MAX.units().unsigned_abs());
+        units.map(|units| Self { units }).ok_or(BadRate::TooLarge)
+    }
+
+    pub(crate) fn from_units(units: u128) -> Self {
+        Self { units }
+    }
+
+    pub(crate) fn units(self) -> u128 {
+        self.units
     }
 
     pub(crate) fn is_zero(self) -> bool {
-        self.digits == 0
+        self.units == 0
     }
 
-    /// Half of this rate, exactly.
-    pub(crate) fn halved(self) -> Self {
-        if self.digits % 2 == 0 {
-            Self { digits: self.digits / 2, ..self }
-        } else {
-            // `digits` is at most a fifth of what fits.
-            Self { digits: self.digits.saturating_mul(5), scale: self.scale + 1 }
-        }
-    }
-
-    /// `self x part / whole`, to 28 decimals, half to even. `None` where `whole` is zero or digits run out.
+    /// `self x part / whole`, to 28 decimals, half to even. `None` where `whole` is zero.
     pub(crate) fn proportional(self, part: Self, whole: Self) -> Option<Self> {
-        if whole.is_zero() {
-            return None;
-        }
-        let product = u128::from(self.digits).checked_mul(u128::from(part.digits))?;
-        // Scale such that the quotient has 28 decimals.
-        let shift = 28 + i32::from(whole.scale) - i32::from(self.scale) - i32::from(part.scale);
-        let power = pow10(shift.unsigned_abs())?.unsigned_abs();
-        let (numerator, denominator) = if shift >= 0 {
-            (product.checked_mul(power)?, u128::from(whole.digits))
-        } else {
-            (product, u128::from(whole.digits).checked_mul(power)?)
-        };
-        let mut digits = divide_half_even(numerator, denominator);
-        let mut scale = 28;
-        while scale > 0 && digits % 10 == 0 {
-            digits /= 10;
-            scale -= 1;
-        }
-        Some(Self { digits: u64::try_from(digits).ok().filter(|d| *d <= MAX_RATE_DIGITS)?, scale })
+        multiply_divide(self.units, part.units, whole.units).map(Self::from_units)
     }
 
-    /// As money. Every rate fits; one that was halved may lose its 29th decimal.
+    /// As money.
     pub(crate) fn usd(self) -> Usd {
-        amount(Quantity::whole(1), self, Factor::ONE).unwrap_or(Usd::MAX)
+        i128::try_from(self.units).ok().and_then(Usd::from_units).unwrap_or(Usd::MAX)
     }
 }
 
-/// What token costs are multiplied by: `digits x 10^-scale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a rate is multiplied by: `digits x 10^-scale`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Factor {
     digits: u64,
     scale: u8,
@@ -110,10 +75,16 @@ pub(crate) struct Factor {
 
 impl Factor {
     pub(crate) const ONE: Self = Self { digits: 1, scale: 0 };
+    pub(crate) const HALF: Self = Self { digits: 5, scale: 1 };
 
-    /// A rate's digits, taken as a multiplier.
-    pub(crate) fn from_rate(rate: Rate) -> Self {
-        Self { digits: rate.digits, scale: rate.scale }
+    /// A rate, taken as a multiplier. `None` where it has more digits than multipliers have room for.
+    pub(crate) fn new(rate: Rate) -> Option<Self> {
+        let (mut digits, mut scale) = (rate.units, 28);
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        Some(Self { digits: u64::try_from(digits).ok()?, scale })
     }
 
     /// The product, where it can be kept exactly.
@@ -126,7 +97,8 @@ impl Factor {
 
     /// As a decimal number; shown, never calculated with.
     pub(crate) fn decimal(self) -> Usd {
-        Rate { digits: self.digits, scale: self.scale }.usd()
+        let one = Rate::from_units(pow10(Usd::DECIMALS).unwrap_or(1).unsigned_abs());
+        amount(Quantity::whole(1), one, self).unwrap_or(Usd::MAX)
     }
 }
 
@@ -147,23 +119,32 @@ impl Quantity {
 /// `None` beyond the range of [`Usd`].
 #[inline]
 pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
-    // Two u64 always fit.
-    let product = u128::from(quantity.digits) * u128::from(rate.digits);
-    let shift = 28 - i32::from(quantity.scale) - i32::from(rate.scale) - i32::from(factor.scale);
-    let power = pow10(shift.unsigned_abs())?.unsigned_abs();
-    let multiplier = u128::from(factor.digits);
-    let units = if shift >= 0 {
-        product.checked_mul(multiplier)?.checked_mul(power)?
+    let units = product(rate.units, quantity.digits)?;
+    let units = if factor == Factor::ONE && quantity.scale == 0 {
+        units
     } else {
-        match product.checked_mul(multiplier) {
-            Some(exact) => divide_half_even(exact, power),
-            // The same, in two parts: the product is only too large on the way.
-            None => (product / power)
-                .checked_mul(multiplier)?
-                .checked_add(divide_half_even((product % power).checked_mul(multiplier)?, power))?,
-        }
+        scaled(units, factor.digits, u32::from(quantity.scale) + u32::from(factor.scale))?
     };
     i128::try_from(units).ok().and_then(Usd::from_units)
+}
+
+/// `a x b`, in two multiplications where the standard library's checked one takes more.
+#[inline]
+fn product(a: u128, b: u64) -> Option<u128> {
+    let b = u128::from(b);
+    let low = (a & u128::from(u64::MAX)) * b;
+    let high = (a >> 64) * b;
+    // What does not fit is far beyond the range of money.
+    if high >> 64 != 0 { None } else { (high << 64).checked_add(low) }
+}
+
+/// `units x digits x 10^-scale`, rounded half to even.
+fn scaled(units: u128, digits: u64, scale: u32) -> Option<u128> {
+    let power = pow10(scale)?.unsigned_abs();
+    match units.checked_mul(u128::from(digits)) {
+        Some(product) => Some(divide_half_even(product, power)),
+        None => multiply_divide(units, u128::from(digits), power),
+    }
 }
 
 #[cfg(test)]
@@ -175,14 +156,15 @@ mod tests {
     }
 
     fn product(count: u64, text: &str, factor: &str) -> Option<String> {
-        amount(Quantity::whole(count), rate(text), Factor::from_rate(rate(factor))).map(|a| a.to_string())
+        amount(Quantity::whole(count), rate(text), Factor::new(rate(factor)).expect("few digits"))
+            .map(|a| a.to_string())
     }
 
     #[test]
     fn reads_rates_and_says_why_not() {
         assert_eq!(rate("2.5e-06").usd().to_string(), "0.0000025");
         assert_eq!(rate(" 4e-07 ").usd().to_string(), "0.0000004");
-        assert_eq!(rate("-0.0"), Rate::ZERO);
+        assert_eq!(rate("-0.0"), Rate::from_units(0));
         assert_eq!(rate("1e-28").usd().to_string(), "0.0000000000000000000000000001");
         assert_eq!(rate("17000000000").usd(), Usd::MAX);
         for (text, why) in [
@@ -191,11 +173,7 @@ mod tests {
             ("", "not a number"),
             ("1e999", "too large to be a rate"),
             ("17000000001", "too large to be a rate"),
-            ("1e-29", "more digits than can be kept exactly (18 significant digits, 28 decimals)"),
-            (
-                "0.9234567890123456789",
-                "more digits than can be kept exactly (18 significant digits, 28 decimals)",
-            ),
+            ("1e-29", "more than 28 decimals, which cannot be kept exactly"),
         ] {
             assert_eq!(Rate::parse(text).map_err(|e| e.to_string()), Err(why.to_owned()), "{text}");
         }
@@ -203,18 +181,21 @@ mod tests {
 
     #[test]
     fn halves_exactly() {
-        assert_eq!(rate("3e-06").halved().usd().to_string(), "0.0000015");
-        assert_eq!(rate("2e-06").halved().usd().to_string(), "0.000001");
-        assert_eq!(amount(Quantity::whole(4), rate("1e-28").halved(), Factor::ONE), Usd::from_units(2));
-        assert_eq!(amount(Quantity::whole(3), rate("1e-28").halved(), Factor::ONE), Usd::from_units(2));
-        assert_eq!(amount(Quantity::whole(1), rate("1e-28").halved(), Factor::ONE), Usd::from_units(0));
+        let half = |count: u64, text: &str| amount(Quantity::whole(count), rate(text), Factor::HALF);
+        assert_eq!(half(1, "3e-06").map(|a| a.to_string()).as_deref(), Some("0.0000015"));
+        assert_eq!(half(4, "1e-28"), Usd::from_units(2));
+        assert_eq!(half(3, "1e-28"), Usd::from_units(2));
+        assert_eq!(half(1, "1e-28"), Usd::from_units(0));
     }
 
     #[test]
     fn keeps_proportions() {
         assert_eq!(rate("6e-06").proportional(rate("1.875e-06"), rate("3.75e-06")), Some(rate("3e-06")));
-        assert_eq!(rate("6e-06").proportional(Rate::ZERO, rate("3.75e-06")), Some(Rate::ZERO));
-        assert_eq!(rate("6e-06").proportional(rate("1"), Rate::ZERO), None);
+        assert_eq!(
+            rate("6e-06").proportional(Rate::from_units(0), rate("3.75e-06")),
+            Some(Rate::from_units(0))
+        );
+        assert_eq!(rate("6e-06").proportional(rate("1"), Rate::from_units(0)), None);
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! Pricing a model by a name that is a key allocates nothing.
+#![cfg(feature = "bundled")]
+
+use llm_costmap::{CostMap, CostRequest, Usage};
+
+fn allocations(f: impl FnOnce()) -> u64 {
+    allocation_counter::measure(f).count_total
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn pricing_allocates_nothing() {
+    let map = CostMap::bundled();
+    map.register_model("my-llama", serde_json::json!({"input_cost_per_token": 2e-7})).unwrap();
+    let mut usage = Usage::new(300_000, 5_000)
+        .cached_tokens(100_000)
+        .cache_creation_tokens(50_000)
+        .cache_creation_1h_tokens(20_000)
+        .reasoning_tokens(1_000);
+    usage.prompt_tokens_details.audio_tokens = 10;
+    usage.prompt_tokens_details.image_tokens = 20;
+    usage.prompt_tokens_details.video_tokens = 30;
+    usage.prompt_tokens_details.cached_tokens_details.audio_tokens = 40;
+    usage.prompt_tokens_details.cached_tokens_details.image_tokens = 50;
+    usage.completion_tokens_details.audio_tokens = 60;
+    usage.completion_tokens_details.image_tokens = 70;
+    usage.completion_tokens_details.video_tokens = 80;
+    usage.inference_geo = Some("us".to_owned());
+    let request = |model| CostRequest::new(model, &usage).service_tier("priority").data_residency("eu");
+    let names = [
+        request("gpt-4o"),
+        request("claude-sonnet-4-5"),
+        request("gemini-2.5-pro").vertex_location("us-east5"),
+        request("gpt-4o").provider("openai"),
+        request("openai/gpt-4o"),
+        request("GPT-4O"),
+        request("gemini/gemini-2.5-pro").batch(true),
+        request("dashscope/qwen-flash"),
+        request("deepseek/deepseek-v4-pro"),
+        request("tencent/deepseek-v4-pro-0813"),
+        request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
+        request("my-llama"),
+        request("ollama/whatever"),
+    ];
+    for request in &names {
+        let count = allocations(|| {
+            let cost = map.cost(request).unwrap();
+            assert!(cost.lines().map(|line| line.amount).max() <= Some(cost.total()));
+            std::hint::black_box(cost);
+        });
+        assert_eq!(count, 0, "{request:?}");
+    }
+}
+
+/// The longest key of the bundled map has room in a cost.
+#[test]
+fn every_key_of_the_map_is_carried_without_an_allocation() {
+    let map = CostMap::bundled();
+    let usage = Usage::new(1, 1);
+    let keys = map.models();
+    for key in &keys {
+        let request = CostRequest::new(key, &usage);
+        assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(&request)))), 0, "{key}");
+    }
+}

@@ -1,0 +1,197 @@
+//! What holds for any counts, any rates and any money.
+
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use bigdecimal::{BigDecimal, RoundingMode};
+use llm_costmap::{CostMap, CostRequest, Error, Usage, Usd};
+use proptest::prelude::*;
+
+/// Entries of every shape: thresholds, tiers, ranges, batches, off-peak hours, multipliers.
+const SHAPES: &str = r#"{
+    "plain": {"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5, "cache_read_input_token_cost": 1.25e-6,
+        "cache_creation_input_token_cost": 3.75e-6, "cache_creation_input_token_cost_above_1hr": 6e-6},
+    "banded": {"input_cost_per_token": 1.25e-6, "output_cost_per_token": 1e-5, "cache_read_input_token_cost": 3.1e-7,
+        "input_cost_per_token_above_200k_tokens": 2.5e-6, "output_cost_per_token_above_200k_tokens": 1.5e-5,
+        "input_cost_per_token_flex": 6.25e-7, "input_cost_per_token_batches": 6.25e-7,
+        "provider_specific_entry": {"us": 1.1, "fast": 6}, "regional_processing_uplift_multiplier_eu": 1.21},
+    "ranged": {"output_cost_per_token": 3e-6, "tiered_pricing": [
+        {"range": [0, 32000], "input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7},
+        {"range": [32000, 128000], "input_cost_per_token": 2e-6, "output_cost_per_token": 9e-6}]},
+    "modal": {"input_cost_per_token": 3e-7, "output_cost_per_token": 2.5e-6, "input_cost_per_audio_token": 1e-6,
+        "input_cost_per_image_token": 4e-7, "output_cost_per_image_token": 3e-5, "output_cost_per_reasoning_token": 3.5e-6,
+        "cache_read_input_audio_token_cost": 1e-7},
+    "night": {"input_cost_per_token": 2.8e-7, "output_cost_per_token": 4.2e-7, "off_peak_pricing":
+        {"hours_utc": "00:00-00:00", "input_cost_per_token": 1.4e-7, "cache_read_input_token_cost": 3e-9}},
+    "images": {"output_cost_per_image_token": 3e-5, "input_cost_per_image_token": 1e-5},
+    "unpriced": {"mode": "chat"}
+}"#;
+const MODELS: [&str; 7] = ["plain", "banded", "ranged", "modal", "night", "images", "unpriced"];
+
+static MAP: LazyLock<CostMap> = LazyLock::new(|| CostMap::from_json(SHAPES).expect("a map"));
+
+/// Counts as they come, and as they never should.
+fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 1..500_000u64, 0..=u64::MAX, Just(u64::MAX), Just(200_000), Just(200_001)]
+}
+
+fn usage(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Usage> {
+    (prop::collection::vec(count, 19), prop::option::of(Just("ephemeral")), any::<bool>()).prop_map(
+        |(counts, cache_type, fast)| {
+            let mut next = counts.into_iter();
+            let mut count = || next.next().unwrap_or(0);
+            let mut usage = Usage::new(count(), count());
+            let prompt = &mut usage.prompt_tokens_details;
+            prompt.cached_tokens = count();
+            prompt.cache_type = cache_type.map(str::to_owned);
+            prompt.cached_tokens_details.text_tokens = count();
+            prompt.cached_tokens_details.audio_tokens = count();
+            prompt.cached_tokens_details.image_tokens = count();
+            prompt.cache_creation_tokens = count();
+            prompt.cache_creation_token_details.ephemeral_5m_input_tokens = count();
+            prompt.cache_creation_token_details.ephemeral_30m_input_tokens = count();
+            prompt.cache_creation_token_details.ephemeral_1h_input_tokens = count();
+            prompt.cache_creation_token_details.ephemeral_12h_input_tokens = count();
+            prompt.text_tokens = count();
+            prompt.audio_tokens = count();
+            prompt.image_tokens = count();
+            prompt.video_tokens = count();
+            let completion = &mut usage.completion_tokens_details;
+            completion.reasoning_tokens = count();
+            completion.text_tokens = count();
+            completion.audio_tokens = count();
+            completion.image_tokens = count();
+            usage.speed = fast.then(|| "fast".to_owned());
+            usage
+        },
+    )
+}
+
+/// The exact sum of a cost's lines, by the independent library: quantity x rate x multiplier.
+fn by_hand(cost: &llm_costmap::Cost) -> BigDecimal {
+    let decimal = |text: String| BigDecimal::from_str(&text).expect("digits");
+    cost.lines()
+        .filter_map(|line| {
+            let rate = decimal(line.rate?.to_string());
+            let product = decimal(line.quantity.to_string()) * rate * decimal(line.multiplier.to_string());
+            Some(product.with_scale_round(28, RoundingMode::HalfEven))
+        })
+        .sum()
+}
+
+fn big(amount: Usd) -> BigDecimal {
+    BigDecimal::from_str(&amount.to_string()).expect("digits")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_counts_give_a_bill_that_adds_up_or_an_error(
+        usage in usage(count()), model in 0..MODELS.len(), batch: bool, eu: bool, flex: bool,
+    ) {
+        let mut request = CostRequest::new(MODELS[model], &usage).batch(batch);
+        if eu {
+            request = request.data_residency("eu");
+        }
+        if flex {
+            request = request.service_tier("flex");
+        }
+        match MAP.cost(&request) {
+            Ok(cost) => {
+                let lines: Option<Usd> = cost.lines().map(|line| line.amount).sum();
+                prop_assert_eq!(lines, Some(cost.total()));
+                prop_assert_eq!(cost.input().checked_add(cost.output()), Some(cost.total()));
+                prop_assert_eq!(big(cost.total()), by_hand(&cost), "{}", cost);
+                prop_assert_eq!(cost.is_complete(), !cost.lines().any(|line| line.is_unpriced()));
+            }
+            Err(error) => prop_assert!(matches!(error, Error::Overflow { .. }), "{}", error),
+        }
+    }
+
+    #[test]
+    fn counts_that_happen_never_overflow(usage in usage(0..1_000_000_000_000u64), model in 0..MODELS.len()) {
+        prop_assert!(MAP.cost(&CostRequest::new(MODELS[model], &usage)).is_ok());
+    }
+
+    #[test]
+    fn more_tokens_never_cost_less_within_a_band(
+        prompt in 0..200_000u64, completion in 0..200_000u64, more in 0..100_000u64, model in 0..5usize,
+    ) {
+        // Up to the first threshold of each shape.
+        let (prompt, more) = if MODELS[model] == "ranged" { (prompt % 16_000, more % 16_000) } else { (prompt, more) };
+        prop_assume!(prompt + more <= 200_000);
+        let total = |prompt, completion| {
+            let usage = Usage::new(prompt, completion);
+            MAP.cost(&CostRequest::new(MODELS[model], &usage)).map(|cost| cost.total()).ok()
+        };
+        prop_assert!(total(prompt + more, completion) >= total(prompt, completion));
+        prop_assert!(total(prompt, completion + more) >= total(prompt, completion));
+    }
+
+    #[test]
+    fn caching_never_costs_more_where_reads_are_cheaper(
+        prompt in 1..400_000u64, share in 0..=100u64, model in 0..2usize,
+    ) {
+        let fresh = Usage::new(prompt, 10);
+        let cached = Usage::new(prompt, 10).cached_tokens(prompt * share / 100);
+        let total = |usage: &Usage| MAP.cost(&CostRequest::new(MODELS[model], usage)).map(|c| c.total()).ok();
+        prop_assert!(total(&cached) <= total(&fresh));
+    }
+
+    #[test]
+    fn names_of_any_shape_answer(name in ".{0,40}", provider in prop::option::of(".{0,10}")) {
+        let usage = Usage::new(1, 1);
+        let mut request = CostRequest::new(&name, &usage);
+        if let Some(provider) = &provider {
+            request = request.provider(provider);
+        }
+        if let Err(error) = MAP.cost(&request) {
+            prop_assert!(matches!(error, Error::UnknownModel(_)));
+        }
+    }
+
+    #[test]
+    fn money_reads_and_shows_as_an_independent_library_does(
+        units in -170_000_000_000_000_000_000_000_000_000_000_000_000i128..=170_000_000_000_000_000_000_000_000_000_000_000_000,
+    ) {
+        let decimal = BigDecimal::new(units.into(), 28);
+        let text = decimal.to_plain_string();
+        let usd: Usd = text.parse().expect("within the range");
+        prop_assert_eq!(big(usd), decimal.clone());
+        prop_assert_eq!(usd.to_string().parse::<Usd>(), Ok(usd));
+        prop_assert_eq!(decimal.to_scientific_notation().parse::<Usd>(), Ok(usd));
+        for places in [0, 1, 2, 6, 12, 27, 28, 40] {
+            let rounded = decimal.with_scale_round(places.min(28).into(), RoundingMode::HalfEven);
+            prop_assert_eq!(big(usd.round_dp(places)), rounded);
+        }
+        let json = serde_json::to_string(&usd).expect("a string");
+        prop_assert_eq!(serde_json::from_str::<Usd>(&json).ok(), Some(usd));
+    }
+
+    #[test]
+    fn money_adds_and_multiplies_as_an_independent_library_does(
+        a in -8_500_000_000_000_000_000i64..8_500_000_000_000_000_000, b: i64, count: u64, scale in 0..=18u32,
+    ) {
+        let read = |units: i64| -> (Usd, BigDecimal) {
+            let decimal = BigDecimal::new(units.into(), (10 + scale).into());
+            (decimal.to_plain_string().parse().expect("within the range"), decimal)
+        };
+        let ((a, big_a), (b, big_b)) = (read(a), read(b));
+        prop_assert_eq!(a.checked_add(b).map(big), Some(&big_a + &big_b));
+        prop_assert_eq!(a.checked_sub(b).map(big), Some(&big_a - &big_b));
+        prop_assert_eq!(a.cmp(&b), big_a.cmp(&big_b));
+        let product = big_a * BigDecimal::from(count);
+        let limit = big(Usd::MAX);
+        let fits = product.abs() <= limit;
+        prop_assert_eq!(a.checked_mul(count).map(big), fits.then_some(product));
+    }
+
+    #[test]
+    fn floats_keep_their_shortest_digits(float in -1e9..1e9f64) {
+        prop_assume!(float == 0.0 || float.abs() > 1e-9);
+        let usd = Usd::from_f64(float).expect("within the range");
+        prop_assert_eq!(big(usd), BigDecimal::from_str(&format!("{float:e}")).expect("digits"));
+        prop_assert_eq!(usd.as_f64(), float);
+    }
+}
