@@ -118,10 +118,7 @@ impl Cost {
         let usage = request.usage;
         let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
         let explicit = usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
-        for (component, count) in counts.iter() {
-            if count == 0 {
-                continue;
-            }
+        for (component, count) in counts.used() {
             let mut cell = row.cell(component);
             // Hits of an explicit cache, and shares of them that have no rate of their own.
             if explicit && component.is_cache_read() && cell == row.cell(Component::CacheRead) {

@@ -27,9 +27,14 @@ pub(super) const COMPONENTS: [Component; 15] = [
 ];
 
 impl Tokens {
-    /// The counts, each with its component.
-    pub(super) fn iter(self) -> impl Iterator<Item = (Component, u64)> {
-        COMPONENTS.into_iter().zip(self.0)
+    /// What was used at all, each with its component.
+    #[inline]
+    pub(super) fn used(&self) -> impl Iterator<Item = (Component, u64)> + '_ {
+        COMPONENTS
+            .iter()
+            .zip(&self.0)
+            .filter(|(_, count)| **count > 0)
+            .map(|(component, count)| (*component, *count))
     }
 }
 
@@ -47,6 +52,7 @@ struct Prompt {
 }
 
 impl Prompt {
+    #[inline]
     fn of(usage: &Usage) -> Self {
         let details = &usage.prompt_tokens_details;
         let cached = details.cached_tokens_details;
@@ -68,11 +74,13 @@ impl Prompt {
         }
     }
 
+    #[inline]
     fn modalities(&self) -> u128 {
         u128::from(self.audio) + u128::from(self.image) + u128::from(self.video)
     }
 
     /// Where the details overlap, the modalities are cut to what the cache does not cover.
+    #[inline]
     fn without_overlap(self) -> Self {
         let cache = u128::from(self.hit) + u128::from(self.write);
         if cache == 0 || cache + self.modalities() + u128::from(self.text) <= u128::from(self.all) {
@@ -86,6 +94,7 @@ impl Prompt {
     }
 
     /// What is left of the prompt after all that is counted apart.
+    #[inline]
     fn rest(&self) -> u64 {
         let apart = u128::from(self.hit) + u128::from(self.write) + self.modalities();
         u64::try_from(u128::from(self.all).saturating_sub(apart)).unwrap_or(0)
@@ -94,6 +103,7 @@ impl Prompt {
 
 /// Cache writes by lifetime: the usual one, an hour, twelve hours. What no lifetime accounts for has the
 /// usual one. `None` where a count overflows.
+#[inline]
 fn writes(usage: &Usage, write: u64) -> Option<[u64; 3]> {
     let ttl = usage.prompt_tokens_details.cache_creation_token_details;
     let (one, twelve) = (ttl.ephemeral_1h_input_tokens, ttl.ephemeral_12h_input_tokens);
@@ -103,6 +113,7 @@ fn writes(usage: &Usage, write: u64) -> Option<[u64; 3]> {
 }
 
 /// The completion: text, reasoning, audio, image, video.
+#[inline]
 fn completion(usage: &Usage) -> [u64; 5] {
     let details = &usage.completion_tokens_details;
     let (reasoning, audio) = (details.reasoning_tokens, details.audio_tokens);
@@ -120,6 +131,7 @@ fn completion(usage: &Usage) -> [u64; 5] {
 }
 
 /// The disjoint counts of a call. `None` where a count overflows.
+#[inline]
 pub(super) fn split(usage: &Usage) -> Option<Tokens> {
     let prompt = Prompt::of(usage).without_overlap();
     let writes = writes(usage, prompt.write)?;
@@ -145,6 +157,7 @@ pub(super) fn split_batch(usage: &Usage, row: &Row) -> Option<Tokens> {
     Some(tokens(&prompt, writes, usage))
 }
 
+#[inline]
 fn tokens(prompt: &Prompt, [write, write_1h, write_12h]: [u64; 3], usage: &Usage) -> Tokens {
     let [text, reasoning, audio, image, video] = completion(usage);
     Tokens([
