@@ -1,4 +1,64 @@
-//! What a call to a language model costs, to the last digit, inside any program.
+//! What a call to a language model costs, to the last digit, inside your own process.
+//!
+//! A [`CostMap`] holds LiteLLM's public model map: prices, context windows and abilities of over 4,500 models.
+//! It prices calls from any number of threads, without a lock, while a newer map is swapped in.
+//!
+//! ```
+//! # #[cfg(feature = "bundled")] {
+//! use llm_costmap::{CostMap, CostRequest, Usage};
+//!
+//! let map = CostMap::bundled();
+//! let usage = Usage::new(1_000, 500);
+//! let cost = map.cost(&CostRequest::new("gpt-4o", &usage))?;
+//! println!("{} = {} in + {} out", cost.total(), cost.input(), cost.output());
+//! # assert_eq!(cost.total().to_string(), "0.0075");
+//! # }
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! # The way through
+//!
+//! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_file`], [`CostMap::from_json`], or
+//!    [`CostMap::builder`]. The operator's own models go over it with [`CostMap::register_model`], and stay there
+//!    when it is reloaded.
+//! 2. **A usage.** [`Usage`] has LiteLLM's names and reads what OpenAI-compatible providers write.
+//! 3. **A request.** [`CostRequest`] joins the two with what else decides a price: the provider, the service
+//!    tier, whether it was a batch, regions, the time.
+//! 4. **A cost.** [`Cost`] has the total, and [lines](Cost::lines) that say what was used, what one costs, and where
+//!    in the map that [stands](RateSource). Its `Display` is a receipt.
+//!
+//! All prices are US dollars per unit, and all amounts are [`Usd`]: exact decimals, never floats.
+//!
+//! # Absent is not zero
+//!
+//! An unknown model is an [`Error::UnknownModel`]. A known model that used something which the map has no price for gives
+//! a cost that is [not complete](Cost::is_complete): its total is too low, and
+//! [`Cost::require_complete`] turns it into an error. A price of zero is a price: free.
+//!
+//! # Generations
+//!
+//! Every swap makes a new [`Snapshot`]. [`CostMap::cost`] loads the live one once, so that a cost never mixes two
+//! generations; [`CostMap::snapshot`] pins one for as long as it is kept:
+//!
+//! ```
+//! use llm_costmap::{CostMap, CostRequest, Usage};
+//!
+//! let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+//! let usage = Usage::new(1_000_000, 0);
+//! let pinned = map.snapshot();
+//! map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+//!
+//! assert_eq!(map.cost(&CostRequest::new("m", &usage))?.total().to_string(), "2");
+//! assert_eq!(pinned.cost(&CostRequest::new("m", &usage))?.total().to_string(), "1");
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `bundled` (default): the public map inside the binary, and [`CostMap::bundled`].
+//! - `http` (default): brings the client for maps behind a URL. Nothing uses it yet.
+
+#![cfg_attr(not(feature = "bundled"), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -31,3 +91,8 @@ pub use usage::{
     CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
 };
 pub use usd::{ParseUsdError, Usd};
+
+/// The examples of the README, run as tests.
+#[cfg(all(doctest, feature = "bundled"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
