@@ -31,7 +31,7 @@ fn main() {
         (UsageKey::OUTPUT_TOKENS, 900.0),
         (UsageKey::CACHE_READ_TOKENS, 8_000.0),
     ]);
-    let models = models(&map, &peer, &peer_usage);
+    let models = models(&map, peer, &peer_usage);
     assert_eq!(models.len(), NAMES, "models that both libraries price");
     let usage = Usage::new(12_000, 900).cached_tokens(8_000).reasoning_tokens(300);
     let snapshot = map.snapshot();
@@ -123,7 +123,7 @@ fn models(map: &CostMap, peer: &Calculator, usage: &PeerUsage) -> Vec<Model> {
         let (_, peer_provider) = PROVIDERS.iter().find(|(ours, _)| *ours == provider)?;
         let prefix = format!("{provider}/");
         let peer_name = model.key().strip_prefix(&prefix).unwrap_or(model.key()).to_owned();
-        let request = PriceRequest::new(&peer_name, usage).with_provider_id(*peer_provider);
+        let request = PriceRequest::new(&peer_name, usage).with_provider_id(peer_provider);
         peer.calculate(&request).ok()?;
         Some(Model { key: model.key().to_owned(), peer_name, peer_provider })
     });

@@ -1,4 +1,5 @@
 //! Pricing a model by a name that is a key allocates nothing.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
 use llm_costmap::{CostMap, CostRequest, Usage};

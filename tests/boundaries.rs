@@ -1,8 +1,9 @@
 //! Where one price ends and the next begins.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, SystemTime};
 
-use llm_costmap::{Cost, CostMap, CostRequest, Usage};
+use llm_costmap::{Cost, CostMap, CostRequest, Note, Usage};
 
 fn cost_with(entry: &str, usage: &Usage, set: impl Fn(CostRequest<'_>) -> CostRequest<'_>) -> Cost {
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap_or_else(|e| panic!("{e}"));
@@ -119,7 +120,7 @@ fn tiers_fall_back_field_by_field() {
     }
     let unknown = cost_with(entry, &usage, |request| request.service_tier("warp"));
     assert_eq!(amounts(&unknown), pair("1", "10"));
-    assert_eq!(unknown.notes().map(|note| note.as_str()).collect::<Vec<_>>(), ["unknown_service_tier"]);
+    assert_eq!(unknown.notes().map(Note::as_str).collect::<Vec<_>>(), ["unknown_service_tier"]);
     let mut audio = Usage::new(1, 0);
     audio.prompt_tokens_details.audio_tokens = 1;
     assert_eq!(cost_with(entry, &audio, |request| request.service_tier("flex")).input().to_string(), "2");
@@ -153,7 +154,7 @@ fn a_standard_rate_above_a_threshold_displaces_the_tier_and_is_flagged() {
     for (prompt, input, flagged) in [(1_000, "500", false), (1_001, "3003", true), (2_001, "5002.5", false)] {
         let cost = cost_with(entry, &Usage::new(prompt, 0), |request| request.service_tier("flex"));
         assert_eq!(cost.input().to_string(), input);
-        let notes: Vec<&str> = cost.notes().map(|note| note.as_str()).collect();
+        let notes: Vec<&str> = cost.notes().map(Note::as_str).collect();
         let expected: &[&str] = if flagged { &["standard_rate_above_threshold"] } else { &[] };
         assert_eq!(notes, expected, "{prompt}");
     }
@@ -244,7 +245,7 @@ fn each_multiplier_applies_alone_and_together() {
     assert_eq!(of(&served, &|r| r.data_residency("eu").batch(true)), "39.93");
     let unknown = cost_with(entry, &usage, |request| request.data_residency("moon"));
     assert_eq!(unknown.total().to_string(), "11");
-    assert_eq!(unknown.notes().map(|note| note.as_str()).collect::<Vec<_>>(), ["unknown_data_residency"]);
+    assert_eq!(unknown.notes().map(Note::as_str).collect::<Vec<_>>(), ["unknown_data_residency"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The bundled map is what its tool makes of the upstream file.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
 mod common;

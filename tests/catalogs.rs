@@ -1,4 +1,5 @@
 //! Real catalogues load whole; bad rows of made-up ones are set aside, with a reason.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The filter `examples/price.rs`, run as people run it.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
 use std::io::Write;

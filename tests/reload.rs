@@ -1,4 +1,5 @@
 //! A live map under readers: reloads, registrations, and everything that must leave it as it was.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,6 +2,7 @@
 //!
 //! Where we differ on purpose, the line falls into a class of its own; how many lines each class holds is
 //! asserted, and `tests/differences.rs` has what we answer instead.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -51,16 +51,22 @@ impl Packed {
         rates::Quantity { digits: self.digits, scale: self.scale }
     }
 
-    /// The amount; zero where there is no rate. `None` beyond the range of [`Usd`].
-    #[inline]
+    /// The amount. `None` beyond the range of [`Usd`].
     pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
-        let Some(price) = self.price else { return Some(Usd::ZERO) };
+        self.units(factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
+    }
+
+    /// The amount in 10^-28 dollars; zero where there is no rate. `None` where it is far beyond the range of
+    /// [`Usd`].
+    #[inline]
+    pub(super) fn units(&self, factor: Factor) -> Option<u128> {
+        let Some(price) = self.price else { return Some(0) };
         let factor = match self.how {
             How::Multiplied => factor,
             How::Halved => factor.times(Factor::HALF)?,
             How::Plain | How::Stated => Factor::ONE,
         };
-        rates::amount(self.quantity(), price.rate(), factor)
+        rates::units(self.quantity(), price.rate(), factor)
     }
 
     /// The rate, halved where half of it is billed.

@@ -10,7 +10,7 @@ use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
 use crate::decimal::multiply_divide;
 use crate::error::Error;
-use crate::rates::{self, Cell, Component, Factor, RateSet, Row, Selection};
+use crate::rates::{self, Cell, Component, Factor, Price, RateSet, Row, Selection};
 use crate::usd::Usd;
 
 /// The entry to price by.
@@ -62,71 +62,18 @@ impl Cost {
 
     /// Makes the bill. `None` where an amount or a count overflows.
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        self.add_all(subject.entry.rates()?, subject, request)?;
+        let rates = subject.entry.rates()?;
+        self.factor = self.factor(rates, request)?;
+        let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
+        bill.add_all(subject, request)?;
+        let [input, output] = [bill.input, bill.output];
+        self.input = Usd::from_units(i128::try_from(input).ok()?)?;
+        self.output = Usd::from_units(i128::try_from(output).ok()?)?;
         self.total = self.input.checked_add(self.output)?;
         match request.usage.cost {
             Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
             _ => Some(()),
         }
-    }
-
-    /// Adds every line of a call. `None` where an amount or a count overflows.
-    fn add_all(&mut self, rates: &RateSet, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let usage = request.usage;
-        let (tier, unknown) = request.billed_tier();
-        if unknown.is_some() {
-            self.notes.add(Note::UnknownServiceTier);
-        }
-        self.factor = self.factor(rates, request)?;
-        self.add_router_fee(subject, request)?;
-        if !rates.second().is_none() {
-            return self.add_duration(rates, request);
-        }
-        // Few rules depend on the provider, and only some entries have them.
-        let provider = || subject.provider.or_else(|| request.model.split_once('/').map(|(first, _)| first));
-        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-        if let Some((input, output)) = legacy {
-            if !request.batch && provider() == Some("vertex_ai") {
-                self.add(rates, input, Component::Input, usage.prompt_tokens)?;
-                return self.add(rates, output, Component::Output, usage.completion_tokens);
-            }
-        }
-        let selection = Selection {
-            tier: if request.batch { Tier::Batches } else { tier },
-            prompt_tokens: usage.prompt_tokens,
-            xai: rates.is_inclusive() && provider() == Some("xai"),
-            unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
-        };
-        let picked = rates.row(selection)?;
-        if picked.displaces_tier {
-            self.notes.add(Note::StandardRateAboveThreshold);
-        }
-        self.add_tokens(rates, picked.row, request)?;
-        if usage.citation_tokens > 0 && !rates.citation().is_none() {
-            self.add(rates, rates.citation(), Component::Citation, usage.citation_tokens)?;
-        }
-        let searches = usage.prompt_tokens_details.web_search_requests;
-        if searches > 0 && !rates.search().is_none() {
-            let quantity = rates::Quantity::whole(searches);
-            self.push(rates, rates.search(), Component::Search, quantity, How::Plain)?;
-        }
-        Some(())
-    }
-
-    /// Adds a line for every component that was used.
-    fn add_tokens(&mut self, rates: &RateSet, row: &Row, request: &CostRequest<'_>) -> Option<()> {
-        let usage = request.usage;
-        let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
-        let explicit = usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
-        for (component, count) in counts.used() {
-            let mut cell = row.cell(component);
-            // Hits of an explicit cache, and shares of them that have no rate of their own.
-            if explicit && component.is_cache_read() && cell == row.cell(Component::CacheRead) {
-                cell = row.explicit_read();
-            }
-            self.add(rates, cell, component, count)?;
-        }
-        Some(())
     }
 
     /// What multiplies all token costs of a call.
@@ -158,57 +105,6 @@ impl Cost {
         Some(factor)
     }
 
-    /// What a router adds for every prompt token: its own entry's input rate.
-    fn add_router_fee(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let Some(router) = subject.router.and_then(EntryRef::rates) else { return Some(()) };
-        let tokens = request.usage.prompt_tokens;
-        let selection =
-            Selection { tier: Tier::Standard, prompt_tokens: tokens, xai: false, unix_seconds: 0 };
-        let fee = router.row(selection)?.row.cell(Component::Input);
-        if tokens == 0 || fee.is_none() {
-            return Some(());
-        }
-        self.push(router, fee, Component::RouterFee, rates::Quantity::whole(tokens), How::Plain)
-    }
-
-    /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
-    fn add_duration(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<()> {
-        let Some(duration) = request.duration else {
-            let none = rates::Quantity::whole(0);
-            return self.push(rates, Cell::NONE, Component::Duration, none, How::Plain);
-        };
-        let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
-        let quantity = rates::Quantity { digits: nanoseconds, scale: 9 };
-        self.push(rates, rates.second(), Component::Duration, quantity, How::Plain)
-    }
-
-    #[inline]
-    fn add(&mut self, rates: &RateSet, cell: Cell, component: Component, count: u64) -> Option<()> {
-        if count == 0 {
-            return Some(());
-        }
-        let how = if cell.is_half() { How::Halved } else { How::Multiplied };
-        self.push(rates, cell, component, rates::Quantity::whole(count), how)
-    }
-
-    /// Adds a line and its amount.
-    fn push(
-        &mut self,
-        rates: &RateSet,
-        cell: Cell,
-        component: Component,
-        quantity: rates::Quantity,
-        how: How,
-    ) -> Option<()> {
-        let price = rates.price(cell);
-        let line = Packed::new(price, quantity, component, how);
-        self.complete &= price.is_some();
-        let amount = line.amount(self.factor)?;
-        let side = if component.is_input() { &mut self.input } else { &mut self.output };
-        *side = side.checked_add(amount)?;
-        self.lines.try_push(line).ok()
-    }
-
     /// Puts what the provider states in the place of what was calculated, split in the same ratio.
     fn replace_by_stated(&mut self, stated: Usd, request: &CostRequest<'_>) -> Option<()> {
         let [whole, part, sum] = [stated, self.input, self.total].map(|usd| usd.units().unsigned_abs());
@@ -232,5 +128,123 @@ impl Cost {
             self.lines.try_push(line).ok()?;
         }
         Some(())
+    }
+}
+
+/// A bill in the making.
+struct Bill<'a> {
+    cost: &'a mut Cost,
+    rates: &'a RateSet,
+    /// The sums so far, in 10^-28 dollars; that they are in the range is checked at the end.
+    input: u128,
+    output: u128,
+}
+
+impl Bill<'_> {
+    /// Adds every line of a call. `None` where an amount or a count overflows.
+    fn add_all(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        let (rates, usage) = (self.rates, request.usage);
+        let (tier, unknown) = request.billed_tier();
+        if unknown.is_some() {
+            self.cost.notes.add(Note::UnknownServiceTier);
+        }
+        self.add_router_fee(subject, request)?;
+        if !rates.second().is_none() {
+            return self.add_duration(request);
+        }
+        // Few rules depend on the provider, and only some entries have them.
+        let provider = || subject.provider.or_else(|| request.model.split_once('/').map(|(first, _)| first));
+        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
+        if let Some((input, output)) = legacy {
+            if !request.batch && provider() == Some("vertex_ai") {
+                self.add(input, Component::Input, usage.prompt_tokens)?;
+                return self.add(output, Component::Output, usage.completion_tokens);
+            }
+        }
+        let selection = Selection {
+            tier: if request.batch { Tier::Batches } else { tier },
+            prompt_tokens: usage.prompt_tokens,
+            xai: rates.is_inclusive() && provider() == Some("xai"),
+            unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
+        };
+        let picked = rates.row(selection)?;
+        if picked.displaces_tier {
+            self.cost.notes.add(Note::StandardRateAboveThreshold);
+        }
+        self.add_tokens(picked.row, request)?;
+        if usage.citation_tokens > 0 && !rates.citation().is_none() {
+            self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
+        }
+        let searches = usage.prompt_tokens_details.web_search_requests;
+        if searches > 0 && !rates.search().is_none() {
+            let quantity = rates::Quantity::whole(searches);
+            self.push(rates.price(rates.search()), Component::Search, quantity, How::Plain)?;
+        }
+        Some(())
+    }
+
+    /// Adds a line for every component that was used.
+    fn add_tokens(&mut self, row: &Row, request: &CostRequest<'_>) -> Option<()> {
+        let usage = request.usage;
+        let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
+        let explicit = usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
+        for (component, count) in counts.used() {
+            let mut cell = row.cell(component);
+            // Hits of an explicit cache, and shares of them that have no rate of their own.
+            if explicit && component.is_cache_read() && cell == row.cell(Component::CacheRead) {
+                cell = row.explicit_read();
+            }
+            self.add(cell, component, count)?;
+        }
+        Some(())
+    }
+
+    /// What a router adds for every prompt token: its own entry's input rate.
+    fn add_router_fee(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        let Some(router) = subject.router.and_then(EntryRef::rates) else { return Some(()) };
+        let tokens = request.usage.prompt_tokens;
+        let selection =
+            Selection { tier: Tier::Standard, prompt_tokens: tokens, xai: false, unix_seconds: 0 };
+        let fee = router.row(selection)?.row.cell(Component::Input);
+        if tokens == 0 || fee.is_none() {
+            return Some(());
+        }
+        self.push(router.price(fee), Component::RouterFee, rates::Quantity::whole(tokens), How::Plain)
+    }
+
+    /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
+    fn add_duration(&mut self, request: &CostRequest<'_>) -> Option<()> {
+        let Some(duration) = request.duration else {
+            let none = rates::Quantity::whole(0);
+            return self.push(None, Component::Duration, none, How::Plain);
+        };
+        let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
+        let quantity = rates::Quantity { digits: nanoseconds, scale: 9 };
+        self.push(self.rates.price(self.rates.second()), Component::Duration, quantity, How::Plain)
+    }
+
+    #[inline]
+    fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
+        if count == 0 {
+            return Some(());
+        }
+        let how = if cell.is_half() { How::Halved } else { How::Multiplied };
+        self.push(self.rates.price(cell), component, rates::Quantity::whole(count), how)
+    }
+
+    /// Adds a line and its amount.
+    fn push(
+        &mut self,
+        price: Option<Price>,
+        component: Component,
+        quantity: rates::Quantity,
+        how: How,
+    ) -> Option<()> {
+        let line = Packed::new(price, quantity, component, how);
+        self.cost.complete &= price.is_some();
+        let units = line.units(self.cost.factor)?;
+        let side = if component.is_input() { &mut self.input } else { &mut self.output };
+        *side = side.checked_add(units)?;
+        self.cost.lines.try_push(line).ok()
     }
 }

@@ -9,7 +9,7 @@ mod rate;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
-pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount};
+pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
 
 use crate::catalog::field::{Base, Field, Tier};
 

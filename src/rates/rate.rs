@@ -115,17 +115,21 @@ impl Quantity {
     }
 }
 
-/// `quantity x rate x factor`, rounded once (half to even) where it needs more than 28 decimals.
-/// `None` beyond the range of [`Usd`].
-#[inline]
+/// `quantity x rate x factor` as money. `None` beyond the range of [`Usd`].
 pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
+    units(quantity, rate, factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
+}
+
+/// `quantity x rate x factor` in 10^-28 dollars, rounded once (half to even) where it needs more decimals.
+/// `None` where it is far beyond the range of [`Usd`].
+#[inline]
+pub(crate) fn units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
     let units = product(rate.units, quantity.digits)?;
-    let units = if factor == Factor::ONE && quantity.scale == 0 {
-        units
+    if factor == Factor::ONE && quantity.scale == 0 {
+        Some(units)
     } else {
-        scaled(units, factor.digits, u32::from(quantity.scale) + u32::from(factor.scale))?
-    };
-    i128::try_from(units).ok().and_then(Usd::from_units)
+        scaled(units, factor.digits, u32::from(quantity.scale) + u32::from(factor.scale))
+    }
 }
 
 /// `a x b`, in two multiplications where the standard library's checked one takes more.

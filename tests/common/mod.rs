@@ -1,5 +1,5 @@
 //! What several tests read: the reference's answers, and real catalogues.
-#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(clippy::expect_used, clippy::panic, dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
