@@ -214,6 +214,8 @@ fn a_cache_read_at_fireworks_is_half_price_unless_the_entry_says() {
     assert_eq!(input(CostRequest::new("fireworks_ai/m", &usage).service_tier("priority")), "2");
     assert_eq!(input(CostRequest::new("fireworks_ai/said", &usage)), "1");
     assert_eq!(input(CostRequest::new("m", &usage)), "4");
+    // The rule is Fireworks': a proxy in front of it has no such price.
+    assert_eq!(input(CostRequest::new("fireworks_ai/m", &usage).provider("litellm_proxy")), "4");
     let morning: jiff::Timestamp = "2026-11-18T06:00:00Z".parse().unwrap();
     let request = CostRequest::new("fireworks_ai/m", &usage).at(morning.into());
     assert_eq!(amounts(&map, &request).0, "1.5");

@@ -26,6 +26,14 @@ pub(crate) struct Subject<'a> {
     pub(crate) generation: u64,
 }
 
+impl Subject<'_> {
+    /// Whether a provider was asked for, or else is what the name begins with. Few rules depend on it.
+    fn is_of(&self, provider: &str, request: &CostRequest<'_>) -> bool {
+        let first = || request.model.split_once('/').map(|(first, _)| first);
+        self.provider.or_else(first) == Some(provider)
+    }
+}
+
 /// Prices a call.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     // Filled where it will lie: a cost is large, and every move of it would show.
@@ -152,11 +160,9 @@ impl Bill<'_> {
         if !rates.second().is_none() {
             return self.add_duration(request);
         }
-        // Few rules depend on the provider, and only some entries have them.
-        let provider = || subject.provider.or_else(|| request.model.split_once('/').map(|(first, _)| first));
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
         if let Some((input, output)) = legacy {
-            if !request.batch && provider() == Some("vertex_ai") {
+            if !request.batch && subject.is_of("vertex_ai", request) {
                 self.add(input, Component::Input, usage.prompt_tokens)?;
                 return self.add(output, Component::Output, usage.completion_tokens);
             }
@@ -164,14 +170,14 @@ impl Bill<'_> {
         let selection = Selection {
             tier: if request.batch { Tier::Batches } else { tier },
             prompt_tokens: usage.prompt_tokens,
-            xai: rates.is_inclusive() && provider() == Some("xai"),
+            xai: rates.is_inclusive() && subject.is_of("xai", request),
             unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
         };
         let picked = rates.row(selection)?;
         if picked.displaces_tier {
             self.cost.notes.add(Note::StandardRateAboveThreshold);
         }
-        self.add_tokens(picked.row, request)?;
+        self.add_tokens(picked.row, subject, request)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
@@ -184,16 +190,15 @@ impl Bill<'_> {
     }
 
     /// Adds a line for every component that was used.
-    fn add_tokens(&mut self, row: &Row, request: &CostRequest<'_>) -> Option<()> {
+    fn add_tokens(&mut self, row: &Row, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let usage = request.usage;
         let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
-        let explicit = usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
         for (component, count) in counts.used() {
-            let mut cell = row.cell(component);
-            // Hits of an explicit cache, and shares of them that have no rate of their own.
-            if explicit && component.is_cache_read() && cell == row.cell(Component::CacheRead) {
-                cell = row.explicit_read();
-            }
+            let cell = if component.is_cache_read() {
+                read_cell(row, component, subject, request)
+            } else {
+                row.cell(component)
+            };
             self.add(cell, component, count)?;
         }
         Some(())
@@ -247,4 +252,19 @@ impl Bill<'_> {
         *side = side.checked_add(units)?;
         self.cost.lines.try_push(line).ok()
     }
+}
+
+/// The price of a cache read.
+fn read_cell(row: &Row, component: Component, subject: Subject<'_>, request: &CostRequest<'_>) -> Cell {
+    let mut cell = row.cell(component);
+    // Hits of an explicit cache, and shares of them that have no rate of their own.
+    let explicit = request.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
+    if explicit && cell == row.cell(Component::CacheRead) {
+        cell = row.explicit_read();
+    }
+    // Half the input rate is Fireworks' own price: to whoever else is asked, a hit is input.
+    if cell.is_half() && !request.batch && !subject.is_of("fireworks_ai", request) {
+        cell = row.cell(Component::Input);
+    }
+    cell
 }
