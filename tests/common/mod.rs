@@ -26,10 +26,10 @@ pub struct Vector {
 
 /// The reference's input and output cost, or its error.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub enum Expected {
-    Cost { input: f64, output: f64 },
-    Error { error: String },
+pub struct Expected {
+    pub input: Option<f64>,
+    pub output: Option<f64>,
+    pub error: Option<String>,
 }
 
 impl Vector {
