@@ -191,17 +191,19 @@ impl Bill<'_> {
 
     /// Adds a line for every component that was used.
     fn add_tokens(&mut self, row: &Row, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let usage = request.usage;
-        let counts = if request.batch { tokens::split_batch(usage, row)? } else { tokens::split(usage)? };
-        for (component, count) in counts.used() {
+        let mut add = |component: Component, count: u64| {
             let cell = if component.is_cache_read() {
                 read_cell(row, component, subject, request)
             } else {
                 row.cell(component)
             };
-            self.add(cell, component, count)?;
+            self.add(cell, component, count)
+        };
+        if request.batch {
+            tokens::split_batch(request.usage, row, add)
+        } else {
+            tokens::split(request.usage, &mut add)
         }
-        Some(())
     }
 
     /// What a router adds for every prompt token: its own entry's input rate.

@@ -3,41 +3,6 @@
 use crate::rates::{Component, Row};
 use crate::usage::Usage;
 
-/// Every token of a call in one component, in the order of [`COMPONENTS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tokens([u64; COMPONENTS.len()]);
-
-/// The components that are counted in tokens of the model, in the order of a bill's lines.
-pub(super) const COMPONENTS: [Component; 15] = [
-    Component::Input,
-    Component::CacheRead,
-    Component::CacheReadAudio,
-    Component::CacheReadImage,
-    Component::CacheWrite,
-    Component::CacheWrite1h,
-    Component::CacheWrite12h,
-    Component::InputAudio,
-    Component::InputImage,
-    Component::InputVideo,
-    Component::Output,
-    Component::Reasoning,
-    Component::OutputAudio,
-    Component::OutputImage,
-    Component::OutputVideo,
-];
-
-impl Tokens {
-    /// What was used at all, each with its component.
-    #[inline]
-    pub(super) fn used(&self) -> impl Iterator<Item = (Component, u64)> + '_ {
-        COMPONENTS
-            .iter()
-            .zip(&self.0)
-            .filter(|(_, count)| **count > 0)
-            .map(|(component, count)| (*component, *count))
-    }
-}
-
 /// The prompt as it is reported, its modalities without their cached shares.
 struct Prompt {
     all: u64,
@@ -130,17 +95,22 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
-/// The disjoint counts of a call. `None` where a count overflows.
+/// Hands every component that was used to `add`, with its disjoint count, in the order of a bill's lines.
+/// `None` where a count overflows, or `add` says so.
 #[inline]
-pub(super) fn split(usage: &Usage) -> Option<Tokens> {
+pub(super) fn split(usage: &Usage, add: impl FnMut(Component, u64) -> Option<()>) -> Option<()> {
     let prompt = Prompt::of(usage).without_overlap();
     let writes = writes(usage, prompt.write)?;
-    Some(tokens(&prompt, writes, usage))
+    hand_over(&prompt, writes, usage, add)
 }
 
-/// The disjoint counts of a call in a batch: what the row has no price for is billed as text, and the
-/// details may overlap.
-pub(super) fn split_batch(usage: &Usage, row: &Row) -> Option<Tokens> {
+/// The same for a call in a batch: what the row has no price for is billed as text, and the details may
+/// overlap.
+pub(super) fn split_batch(
+    usage: &Usage,
+    row: &Row,
+    add: impl FnMut(Component, u64) -> Option<()>,
+) -> Option<()> {
     let mut prompt = Prompt::of(usage);
     let mut writes = writes(usage, prompt.write)?;
     let is_text = |component| row.cell(component).is_none();
@@ -154,27 +124,31 @@ pub(super) fn split_batch(usage: &Usage, row: &Row) -> Option<Tokens> {
     if is_text(Component::InputAudio) {
         (prompt.audio, prompt.image, prompt.video) = (0, 0, 0);
     }
-    Some(tokens(&prompt, writes, usage))
+    hand_over(&prompt, writes, usage, add)
 }
 
 #[inline]
-fn tokens(prompt: &Prompt, [write, write_1h, write_12h]: [u64; 3], usage: &Usage) -> Tokens {
+fn hand_over(
+    prompt: &Prompt,
+    [write, write_1h, write_12h]: [u64; 3],
+    usage: &Usage,
+    mut add: impl FnMut(Component, u64) -> Option<()>,
+) -> Option<()> {
+    let mut add = |component, count| if count == 0 { Some(()) } else { add(component, count) };
+    add(Component::Input, prompt.rest())?;
+    add(Component::CacheRead, prompt.hit - prompt.hit_audio - prompt.hit_image)?;
+    add(Component::CacheReadAudio, prompt.hit_audio)?;
+    add(Component::CacheReadImage, prompt.hit_image)?;
+    add(Component::CacheWrite, write)?;
+    add(Component::CacheWrite1h, write_1h)?;
+    add(Component::CacheWrite12h, write_12h)?;
+    add(Component::InputAudio, prompt.audio)?;
+    add(Component::InputImage, prompt.image)?;
+    add(Component::InputVideo, prompt.video)?;
     let [text, reasoning, audio, image, video] = completion(usage);
-    Tokens([
-        prompt.rest(),
-        prompt.hit - prompt.hit_audio - prompt.hit_image,
-        prompt.hit_audio,
-        prompt.hit_image,
-        write,
-        write_1h,
-        write_12h,
-        prompt.audio,
-        prompt.image,
-        prompt.video,
-        text,
-        reasoning,
-        audio,
-        image,
-        video,
-    ])
+    add(Component::Output, text)?;
+    add(Component::Reasoning, reasoning)?;
+    add(Component::OutputAudio, audio)?;
+    add(Component::OutputImage, image)?;
+    add(Component::OutputVideo, video)
 }
