@@ -159,10 +159,10 @@ impl Snapshot {
         &self.base.notes().set_aside
     }
 
-    /// What is odd about rows that were loaded all the same.
-    #[must_use]
-    pub fn warnings(&self) -> &[Warning] {
-        &self.base.notes().warnings
+    /// What is odd about rows that were loaded all the same, the operator's included.
+    pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        let own = self.own.as_ref().map(Overlay::catalog);
+        own.into_iter().chain([&*self.base]).flat_map(|catalog| &catalog.notes().warnings)
     }
 
     /// Fields that name a cost which this version does not know, by name. They price nothing.

@@ -210,6 +210,15 @@ fn a_model_that_cannot_be_priced_is_not_registered() {
 }
 
 #[test]
+fn what_is_odd_about_a_registered_model_is_said() {
+    let map = CostMap::empty();
+    map.register_model("m", json!({"input_cost_per_token": 1, "off_peak_pricing": {"hours_utc": "noon"}}))
+        .unwrap();
+    let warnings: Vec<String> = map.snapshot().warnings().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["m: off_peak_pricing.hours_utc: not HH:MM-HH:MM: \"noon\""]);
+}
+
+#[test]
 fn an_alias_follows_what_was_registered_over_its_entry() {
     let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1, "aliases": ["also"]}}"#).unwrap();
     map.register_model("m", json!({"input_cost_per_token": 2})).unwrap();

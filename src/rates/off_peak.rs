@@ -91,7 +91,7 @@ impl OffPeakHours {
     /// Reads a block; what it cannot read is left out, and said in `warnings`.
     pub(crate) fn parse(block: &serde_json::Map<String, Value>, warnings: &mut Vec<String>) -> Self {
         let mut rules = Vec::new();
-        if let Some(hours) = block.get("hours_utc") {
+        if let Some(hours) = block.get("hours_utc").filter(|hours| !hours.is_null()) {
             let windows = parse_windows(hours, warnings);
             rules.push(Rule { days: None, windows });
         }
@@ -179,7 +179,8 @@ impl Rule {
                 Some(0)
             }
         };
-        let windows = entry.get("hours_utc").map(|hours| parse_windows(hours, warnings))?;
+        let hours = entry.get("hours_utc").filter(|hours| !hours.is_null())?;
+        let windows = parse_windows(hours, warnings);
         Some(Self { days, windows })
     }
 }
@@ -301,7 +302,7 @@ mod tests {
     fn what_cannot_be_read_is_left_out_and_said() {
         let (hours, warnings) = hours(
             r#"{"hours_utc": ["25:00-26:00", 7, "01:00-02:00"], "weekday_timezone": "Mars/Olympus",
-                "windows": [3, {"hours_utc": "03:00-04:00", "weekdays": ["Funday", 8]}, {"weekdays": [1]}]}"#,
+                "windows": [3, {"hours_utc": "03:00-04:00", "weekdays": ["Funday", 8]}, {"weekdays": [1]}, {"hours_utc": null}]}"#,
         );
         assert_eq!(
             warnings,
