@@ -8,7 +8,7 @@
 //!
 //! In: `id` (any value, echoed), `model`, and optionally `provider`, `usage`, `service_tier`, `batch`,
 //! `data_residency`, `vertex_location` and `at` (RFC 3339). A line that has no `usage` asks what is known of
-//! the model; a line that is just a name (`gpt-4o` or `"gpt-4o"`) asks the same.
+//! the model, and how its name was found; a line that is just a name (`gpt-4o` or `"gpt-4o"`) asks the same.
 //!
 //! `--map FILE` prices by another map than the one of the crate. A summary goes to standard error. The exit
 //! status is 1 where a line was not JSON. Memory stays the same however many lines there are.
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use llm_costmap::{CostMap, CostRequest, Error, Snapshot, Usage, Usd};
+use llm_costmap::{CostMap, CostRequest, Error, FoundBy, Lookup, ModelInfo, Snapshot, Usage, Usd};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -53,7 +53,9 @@ enum Answer<'a> {
     Info {
         id: Option<&'a RawValue>,
         key: &'a str,
-        model_info: llm_costmap::ModelInfo<'a>,
+        found_by: FoundBy,
+        how: String,
+        model_info: &'a ModelInfo<'a>,
     },
     Failure {
         id: Option<&'a RawValue>,
@@ -268,10 +270,20 @@ fn describe(
     summary: &mut Summary,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    match snapshot.resolve(&call.model, call.provider.as_deref()) {
-        Ok(model) => {
-            let key = model.key().to_owned();
-            write_line(output, &Answer::Info { id: call.id, key: &key, model_info: model })
+    let mut lookup = Lookup::new(&call.model);
+    if let Some(provider) = &call.provider {
+        lookup = lookup.provider(provider);
+    }
+    match snapshot.resolve(lookup) {
+        Ok(found) => {
+            let answer = Answer::Info {
+                id: call.id,
+                key: found.key(),
+                found_by: found.found_by,
+                how: found.found_by.to_string(),
+                model_info: &found.model_info,
+            };
+            write_line(output, &answer)
         }
         Err(error) => fail(call, &error, summary, output),
     }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::resolve::Lookup;
+use crate::snapshot::Snapshot;
 
 /// What can go wrong. Every message says what, where, and what to do about it.
 ///
@@ -97,18 +101,22 @@ impl Error {
 }
 
 /// No entry of the map answers to a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Its `Display` suggests names that are near. They are looked for when it is displayed, so that an error which nobody
+/// reads costs next to nothing; until then it keeps the snapshot that it is about.
+#[derive(Clone)]
 pub struct UnknownModel {
     model: Box<str>,
     provider: Option<Box<str>>,
+    snapshot: Option<Arc<Snapshot>>,
 }
 
 /// Names are kept up to this length: what a client sends may be of any size.
 const KEPT: usize = 256;
 
 impl UnknownModel {
-    pub(crate) fn new(model: &str, provider: Option<&str>) -> Self {
-        Self { model: clip(model), provider: provider.map(clip) }
+    pub(crate) fn new(lookup: Lookup<'_>, snapshot: Option<Arc<Snapshot>>) -> Self {
+        Self { model: clip(lookup.name), provider: lookup.provider.map(clip), snapshot }
     }
 
     /// The name that was asked for, or its beginning where it is very long.
@@ -122,10 +130,17 @@ impl UnknownModel {
     pub fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
     }
+
+    /// Keys of the map that are written almost like the name, nearest first; at most three.
+    #[must_use]
+    pub fn near_names(&self) -> Vec<&str> {
+        let lookup = Lookup { name: &self.model, provider: self.provider(), strict: false };
+        self.snapshot.as_ref().map(|snapshot| snapshot.near_names(lookup)).unwrap_or_default()
+    }
 }
 
 /// The beginning of a text, whole characters only.
-fn clip(text: &str) -> Box<str> {
+pub(crate) fn clip(text: &str) -> Box<str> {
     let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or("").into()
 }
@@ -136,8 +151,27 @@ impl fmt::Display for UnknownModel {
         if let Some(provider) = &self.provider {
             write!(f, " of provider {provider:?}")?;
         }
-        f.write_str(": register it, or check the name")
+        match &*self.near_names() {
+            [] => f.write_str(": register it, or check the name"),
+            near => write!(f, ": did you mean {}? If not, register it", near.join(", ")),
+        }
     }
 }
+
+impl fmt::Debug for UnknownModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("UnknownModel");
+        shown.field("model", &self.model).field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+/// Two are the same if they are about the same name and provider.
+impl PartialEq for UnknownModel {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.model, &self.provider) == (&other.model, &other.provider)
+    }
+}
+
+impl Eq for UnknownModel {}
 
 impl std::error::Error for UnknownModel {}

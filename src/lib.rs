@@ -29,6 +29,13 @@
 //!
 //! All prices are US dollars per unit, and all amounts are [`Usd`]: exact decimals, never floats.
 //!
+//! # Any name
+//!
+//! A [`Lookup`] is a name and perhaps a provider; a plain `&str` will do. [`Snapshot::resolve`] finds the model under any name
+//! that its users write and says how it was [found](FoundBy); [`Snapshot::explain`] lists the
+//! [candidates](Candidate) and why each was passed over; [`Lookup::strict`] accepts nothing but keys and aliases. [`ModelInfo`] is
+//! what is known of a model: limits, prices, abilities, and any other field of the map.
+//!
 //! # Absent is not zero
 //!
 //! An unknown model is an [`Error::UnknownModel`]. A known model that used something which the map has no price for gives
@@ -66,7 +73,6 @@ mod catalog;
 mod cost;
 mod decimal;
 mod error;
-mod families;
 mod json;
 mod map;
 mod model_info;
@@ -86,7 +92,8 @@ pub use error::{Error, UnknownModel};
 pub use map::{CostMap, CostMapBuilder, ReloadReport};
 pub use model_info::ModelInfo;
 pub use rates::{Component, Unit};
-pub use snapshot::Snapshot;
+pub use resolve::{Candidate, Explanation, FoundBy, Lookup, Match, Outcome, Step};
+pub use snapshot::{Resolved, Snapshot};
 pub use usage::{
     CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
 };

@@ -12,6 +12,7 @@ use crate::cost::{Cost, CostRequest};
 use crate::error::Error;
 use crate::model_info::ModelInfo;
 use crate::overlay::Overrides;
+use crate::resolve::Lookup;
 use crate::snapshot::Snapshot;
 use crate::source::read_file;
 
@@ -128,7 +129,7 @@ impl CostMap {
 
     fn new(base: Arc<Catalog>, source: Option<PathBuf>) -> Self {
         let generation = 1;
-        let live = ArcSwap::from_pointee(Snapshot::new(base.clone(), None, generation, SystemTime::now()));
+        let live = ArcSwap::new(Snapshot::new(base.clone(), None, generation, SystemTime::now()));
         let writer = Writer { base, overrides: Overrides::default(), generation, retired: Vec::new() };
         Self {
             inner: Arc::new(Inner { live, writer: Mutex::new(writer), reloading: Mutex::new(()), source }),
@@ -153,8 +154,8 @@ impl CostMap {
     /// What the map says of a model, under any name that it knows. A copy: pin a
     /// [`snapshot`](Self::snapshot) to borrow instead.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<ModelInfo<'static>> {
-        self.inner.live.load().get(name).map(ModelInfo::into_owned)
+    pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'static>> {
+        self.inner.live.load().get(lookup).map(ModelInfo::into_owned)
     }
 
     /// The keys of all models. A copy: pin a [`snapshot`](Self::snapshot) to iterate over what is known
@@ -227,7 +228,7 @@ impl CostMap {
         Ok(ReloadReport {
             generation: live.generation(),
             models_count: live.len(),
-            set_aside: live.set_aside().to_vec(),
+            set_aside: live.set_aside().cloned().collect(),
         })
     }
 
@@ -244,7 +245,7 @@ impl CostMap {
     ) -> Result<Arc<Snapshot>, Error> {
         let own = overrides.compose(&base)?;
         let generation = writer.generation + 1;
-        let next = Arc::new(Snapshot::new(base.clone(), own, generation, SystemTime::now()));
+        let next = Snapshot::new(base.clone(), own, generation, SystemTime::now());
         let before = self.inner.live.swap(next.clone());
         writer.base = base;
         writer.overrides = overrides;
@@ -306,7 +307,7 @@ fn parse(bytes: Vec<u8>, origin: &str) -> Result<Parsed, Error> {
             let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
             Err(invalid(message, error.line(), error.column()))
         }
-        Err(error @ NotAMap::TooLarge) => Err(invalid(error.to_string(), 0, 0)),
+        Err(error @ (NotAMap::TooLarge | NotAMap::TooManyRules(_))) => Err(invalid(error.to_string(), 0, 0)),
     }
 }
 

@@ -4,18 +4,39 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde::ser::SerializeMap;
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::catalog::EntryRef;
-use crate::json::Name;
+use crate::catalog::{EntryRef, Filled, Rules};
+use crate::json::{self, Name, object};
 use crate::usd::Usd;
+
+/// What LiteLLM's model info shows of every model, in its order; null where the map does not say.
+const ALWAYS_SHOWN: [&str; 13] = [
+    "max_tokens",
+    "max_input_tokens",
+    "max_output_tokens",
+    "input_cost_per_token",
+    "input_cost_per_character",
+    "input_cost_per_token_above_128k_tokens",
+    "output_cost_per_token",
+    "output_cost_per_character",
+    "output_cost_per_token_above_128k_tokens",
+    "output_cost_per_character_above_128k_tokens",
+    "output_vector_size",
+    "litellm_provider",
+    "mode",
+];
 
 /// What the map says of a model: prices, limits and abilities, under LiteLLM's names.
 ///
-/// It reads from the entry's own text, so that every field can be had, known to this crate or not.
-/// It serialises as the map has it.
+/// It reads from the entry's own text, so that every field can be had, known to this crate or not. What the entry leaves
+/// out and a fallback rule of the map fills in is there too.
+///
+/// It serialises as LiteLLM's model info shows a model: first `key`, limits, prices, provider and mode, which are always there and
+/// null where the map does not say; then the entry's other fields as the map has them, but for `aliases`.
 ///
 /// # Examples
 ///
@@ -27,7 +48,13 @@ use crate::usd::Usd;
 /// let model = snapshot.get("gpt-4o").ok_or("unknown")?;
 /// assert_eq!(model.max_input_tokens(), Some(128_000));
 /// assert!(model.supports("vision"));
-/// assert_eq!(model.field::<String>("litellm_provider").as_deref(), Some("openai"));
+/// assert_eq!(model.deprecation_date(), None);
+/// assert_eq!(model.field::<f64>("input_cost_per_token_batches"), Some(1.25e-6));
+///
+/// let json = serde_json::to_value(&model)?;
+/// assert_eq!(json["key"], "gpt-4o");
+/// assert_eq!(json["output_cost_per_token"], 1e-5);
+/// assert!(json["input_cost_per_character"].is_null());
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -35,20 +62,33 @@ use crate::usd::Usd;
 pub struct ModelInfo<'a> {
     key: Cow<'a, str>,
     json: Cow<'a, str>,
+    /// What fills in the fields that the entry leaves out.
+    rules: Option<&'a Rules>,
 }
 
 impl<'a> ModelInfo<'a> {
-    pub(crate) fn of(entry: EntryRef<'a>) -> Self {
-        Self { key: Cow::Borrowed(entry.key()), json: Cow::Borrowed(entry.json()) }
+    pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules) -> Self {
+        Self { key: Cow::Borrowed(entry.key()), json: Cow::Borrowed(entry.json()), rules: Some(rules) }
+    }
+
+    /// Of a model that rules describe, and no entry: nothing is left to fill in.
+    pub(crate) fn of_described(entry: EntryRef<'_>) -> Self {
+        let (key, json) = (entry.key().to_owned(), entry.json().to_owned());
+        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None }
     }
 
     /// The same, with a text of its own.
     #[must_use]
     pub fn into_owned(self) -> ModelInfo<'static> {
-        ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(self.json.into_owned()) }
+        let filled = self.filled(|_| true);
+        let json = match json::fields(&self.json) {
+            Ok(own) if !filled.is_empty() => object(own.into_iter().chain(filled)),
+            _ => self.json.into_owned(),
+        };
+        ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(json), rules: None }
     }
 
-    /// The entry's key in the map.
+    /// The entry's key in the map; of a model that fallback rules describe, the name that they matched.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -63,8 +103,26 @@ impl<'a> ModelInfo<'a> {
     /// Any field of the entry. `None` where it is absent, null, or of another type.
     #[must_use]
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let json = match self.own(name) {
+            Some(json) => Some(json),
+            None => self.filled(|field| field == name).pop().map(|(_, json)| json),
+        };
+        serde_json::from_str(json?).ok().flatten()
+    }
+
+    /// A field of the entry's own; null is one.
+    fn own(&self, name: &str) -> Option<&str> {
         let found = serde_json::Deserializer::from_str(&self.json).deserialize_map(FieldVisitor { name });
-        serde_json::from_str(found.ok()??.get()).ok().flatten()
+        Some(found.ok()??.get())
+    }
+
+    /// The fields that rules fill in, of those that are wanted.
+    fn filled(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Cow<'_, str>, &str)> {
+        let Some(rules) = self.rules.filter(|rules| rules.may_fill(&wanted)) else { return Vec::new() };
+        let text = |name: &str| self.own(name).and_then(|json| serde_json::from_str::<String>(json).ok());
+        let (provider, mode) = (text("litellm_provider"), text("mode"));
+        let entry = Filled { key: &self.key, provider: provider.as_deref(), mode: mode.as_deref() };
+        rules.fill(entry, |name| wanted(name) && self.own(name).is_none())
     }
 
     /// Whose model it is, such as `openai` or `bedrock`.
@@ -107,6 +165,30 @@ impl<'a> ModelInfo<'a> {
     #[must_use]
     pub fn output_cost_per_token(&self) -> Option<Usd> {
         self.field("output_cost_per_token")
+    }
+
+    /// The price of a prompt token that a cache had, in US dollars.
+    #[must_use]
+    pub fn cache_read_input_token_cost(&self) -> Option<Usd> {
+        self.field("cache_read_input_token_cost")
+    }
+
+    /// The price of a prompt token that was written to a cache, in US dollars.
+    #[must_use]
+    pub fn cache_creation_input_token_cost(&self) -> Option<Usd> {
+        self.field("cache_creation_input_token_cost")
+    }
+
+    /// How many numbers an embedding has.
+    #[must_use]
+    pub fn output_vector_size(&self) -> Option<u64> {
+        self.count("output_vector_size")
+    }
+
+    /// The day on which the provider retires the model, such as `2026-10-31`.
+    #[must_use]
+    pub fn deprecation_date(&self) -> Option<String> {
+        self.field("deprecation_date")
     }
 
     /// Whether the entry says that the model has an ability: `supports("vision")` reads `supports_vision`.
@@ -153,41 +235,23 @@ impl<'de> Visitor<'de> for FieldVisitor<'_> {
     }
 }
 
-/// Every field of the entry, in its order; `aliases` says where else it answers and is left out.
 impl Serialize for ModelInfo<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let visitor = TranscodeVisitor { serializer };
-        let written = serde_json::Deserializer::from_str(&self.json).deserialize_map(visitor);
-        written.map_err(serde::ser::Error::custom)?
-    }
-}
+        let mut fields = json::fields(&self.json).map_err(S::Error::custom)?;
+        fields.extend(self.filled(|_| true));
+        let value = |json: &str| serde_json::from_str::<Value>(json).map_err(S::Error::custom);
 
-/// Hands each field from a reader to a writer.
-struct TranscodeVisitor<S> {
-    serializer: S,
-}
-
-impl<'de, S: Serializer> Visitor<'de> for TranscodeVisitor<S> {
-    type Value = Result<S::Ok, S::Error>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = match self.serializer.serialize_map(None) {
-            Ok(fields) => fields,
-            Err(error) => return Ok(Err(error)),
-        };
-        while let Some(name) = map.next_key_seed(Name)? {
-            let value: serde_json::Value = map.next_value()?;
-            if name == "aliases" {
-                continue;
-            }
-            if let Err(error) = fields.serialize_entry(&name, &value) {
-                return Ok(Err(error));
+        let mut info = serializer.serialize_map(None)?;
+        info.serialize_entry("key", self.key())?;
+        for shown in ALWAYS_SHOWN {
+            let json = fields.iter().find(|(name, _)| name == shown).map_or("null", |(_, json)| json);
+            info.serialize_entry(shown, &value(json)?)?;
+        }
+        for (name, json) in &fields {
+            if !matches!(&**name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&**name) {
+                info.serialize_entry(&**name, &value(json)?)?;
             }
         }
-        Ok(fields.end())
+        info.end()
     }
 }

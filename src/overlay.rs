@@ -1,17 +1,13 @@
 //! The operator's own models, composed with the catalogue.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Serialize;
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
-use crate::catalog::field::{self, Kind};
-use crate::catalog::{Catalog, EntryId, Text};
+use crate::catalog::{Catalog, EntryId, Text, field};
 use crate::error::Error;
-use crate::json::Name;
-use crate::resolve::{Layers, resolve};
+use crate::json;
+use crate::resolve::{Layers, Lookup, describe, resolve};
 
 /// What operators registered, in the order of first registration. It outlives every catalogue.
 #[derive(Debug, Default, Clone)]
@@ -69,23 +65,22 @@ impl Overrides {
         if self.models.is_empty() {
             return Ok(None);
         }
-        let mut text = String::from("{");
-        for (position, model) in self.models.iter().enumerate() {
+        let mut composed = Vec::with_capacity(self.models.len());
+        for model in &self.models {
             let invalid =
                 |reason: String| Error::InvalidModel { model: model.name.clone(), field: None, reason };
             let own = Fields::read(&model.json).map_err(|e| invalid(e.to_string()))?;
             let layers = Layers { own: None, base };
-            let upstream = resolve(layers, &model.name, None).map(|found| Fields::read(found.entry.json()));
+            let lookup = Lookup::new(&model.name);
+            let found = resolve(layers, lookup).map(|found| found.entry);
+            let described = if found.is_none() { describe(layers, lookup) } else { None };
+            let upstream = found.or_else(|| described.as_ref()?.entry());
+            let upstream = upstream.map(|entry| Fields::read(entry.json()));
             let upstream = upstream.transpose().map_err(|e| invalid(e.to_string()))?;
             let json = upstream.unwrap_or_default().merged(&own, Depth::Nested).to_json();
-            if position > 0 {
-                text.push(',');
-            }
-            text.push_str(&quoted(&model.name));
-            text.push(':');
-            text.push_str(&json);
+            composed.push((&model.name, json));
         }
-        text.push('}');
+        let text = json::object(composed);
         let catalog = Catalog::parse(Text::Owned(text.into())).map_err(|e| Error::InvalidModel {
             model: "the operator's models".to_owned(),
             field: None,
@@ -114,11 +109,6 @@ impl Overrides {
     }
 }
 
-fn quoted(text: &str) -> String {
-    // A string is always JSON.
-    serde_json::to_string(text).unwrap_or_else(|_| String::from("\"\""))
-}
-
 /// The fields of a JSON object, in their order.
 #[derive(Default)]
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
@@ -134,10 +124,8 @@ enum Depth {
 
 impl<'a> Fields<'a> {
     fn read(json: &'a str) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = deserializer.deserialize_map(FieldsVisitor)?;
-        deserializer.end()?;
-        Ok(fields)
+        let fields = json::fields(json)?;
+        Ok(Self(fields.into_iter().map(|(name, json)| (name, Cow::Borrowed(json))).collect()))
     }
 
     /// These fields with others over them: null leaves a field alone.
@@ -168,47 +156,10 @@ impl<'a> Fields<'a> {
     }
 
     fn to_json(&self) -> String {
-        let mut text = String::from("{");
-        for (position, (name, json)) in self.0.iter().enumerate() {
-            if position > 0 {
-                text.push(',');
-            }
-            text.push_str(&quoted(name));
-            text.push(':');
-            text.push_str(json);
-        }
-        text.push('}');
-        text
+        json::object(self.0.iter().map(|(name, json)| (name, json)))
     }
 
     fn has_price(&self) -> bool {
-        let table = ["tiered_pricing", "off_peak_pricing"];
-        self.0.iter().any(|(name, json)| {
-            json != "null"
-                && (table.contains(&&**name) || matches!(field::parse(name), Kind::Rate(_) | Kind::Unit))
-        })
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
-        while let Some(name) = map.next_key_seed(Name)? {
-            let json = Cow::Borrowed(map.next_value::<&RawValue>()?.get());
-            // Of fields with one name the last counts.
-            match fields.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, slot)) => *slot = json,
-                None => fields.push((name, json)),
-            }
-        }
-        Ok(Fields(fields))
+        self.0.iter().any(|(name, json)| json != "null" && field::is_price(name))
     }
 }

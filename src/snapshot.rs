@@ -1,16 +1,15 @@
 //! [`Snapshot`]: one immutable generation of the map.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
 use crate::error::{Error, UnknownModel};
-use crate::families;
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::resolve::{Layers, resolve};
+use crate::resolve::{Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -37,6 +36,26 @@ pub struct Snapshot {
     own: Option<Overlay>,
     generation: u64,
     loaded_at: SystemTime,
+    /// For errors, which look for near names when they are read.
+    this: Weak<Self>,
+}
+
+/// A model that a name led to, and how: from [`Snapshot::resolve`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Resolved<'a> {
+    /// What is known of the model.
+    pub model_info: ModelInfo<'a>,
+    /// How it was found.
+    pub found_by: FoundBy,
+}
+
+impl Resolved<'_> {
+    /// The entry's key in the map; of a model that fallback rules describe, the name that they matched.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.model_info.key()
+    }
 }
 
 impl Snapshot {
@@ -45,8 +64,8 @@ impl Snapshot {
         own: Option<Overlay>,
         generation: u64,
         loaded_at: SystemTime,
-    ) -> Self {
-        Self { base, own, generation, loaded_at }
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self { base, own, generation, loaded_at, this: this.clone() })
     }
 
     fn layers(&self) -> Layers<'_> {
@@ -61,21 +80,28 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let layers = self.layers();
-        let Some(found) = resolve(layers, request.model, request.provider) else {
-            return self.cost_without_entry(request);
-        };
-        self.price(found.entry, found.provider, request)
+        match resolve(self.layers(), request.lookup) {
+            Some(found) => self.price(found.entry, found.provider, request),
+            None => self.cost_without_entry(request),
+        }
     }
 
     /// What a call costs to a model that has no entry of its own.
+    #[cold]
     fn cost_without_entry(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let (model, provider) = (request.model, request.provider);
-        match families::stand_in(self.layers(), model, provider) {
-            Some(entry) => self.price(entry, provider, request),
-            None if families::runs_at_home(model, provider) => Ok(Cost::free(model, self.generation)),
-            None => Err(unknown(model, provider)),
+        let lookup = request.lookup;
+        if lookup.strict {
+            return Err(self.unknown(lookup));
         }
+        if let Some(entry) = families::stand_in(self.layers(), lookup) {
+            return self.price(entry, lookup.provider, request);
+        }
+        if families::runs_at_home(lookup) {
+            return Ok(Cost::free(lookup.name, self.generation));
+        }
+        let described = describe(self.layers(), lookup).ok_or_else(|| self.unknown(lookup))?;
+        let entry = described.entry().ok_or_else(|| self.unknown(lookup))?;
+        self.price(entry, described.provider, request)
     }
 
     fn price(
@@ -84,9 +110,9 @@ impl Snapshot {
         provider: Option<&str>,
         request: &CostRequest<'_>,
     ) -> Result<Cost, Error> {
-        let router = request
-            .requested_model
-            .and_then(|requested| families::router_fee(self.layers(), requested, request.provider));
+        let router = request.requested_model.and_then(|requested| {
+            families::router_fee(self.layers(), Lookup { name: requested, ..request.lookup })
+        });
         let subject = Subject {
             entry,
             provider,
@@ -100,39 +126,72 @@ impl Snapshot {
 
     /// What the map says of a model, under any name that it knows.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<ModelInfo<'_>> {
-        resolve(self.layers(), name, None).map(|found| ModelInfo::of(found.entry))
+    pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'_>> {
+        self.find(lookup.into()).map(|found| found.model_info)
     }
 
-    /// The model that a name leads to, if a provider is asked for: the one that prices its calls.
+    /// The model that a name leads to, and how: the entry that prices its calls.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] where no entry answers to the name.
-    pub fn resolve(&self, name: &str, provider: Option<&str>) -> Result<ModelInfo<'_>, Error> {
-        let found = resolve(self.layers(), name, provider).ok_or_else(|| unknown(name, provider))?;
-        Ok(ModelInfo::of(found.entry))
+    /// [`Error::UnknownModel`] where no entry answers to the name, and no fallback rule describes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "bundled")] {
+    /// use llm_costmap::{CostMap, Lookup};
+    ///
+    /// let snapshot = CostMap::bundled().snapshot();
+    /// let found = snapshot.resolve(Lookup::new("us.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]").provider("bedrock"))?;
+    /// assert_eq!(found.key(), "anthropic.claude-sonnet-4-5-20250929-v1:0");
+    /// assert_eq!(found.found_by.to_string(), "the stripped name, a key");
+    /// # }
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn resolve<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Result<Resolved<'_>, Error> {
+        let lookup = lookup.into();
+        self.find(lookup).ok_or_else(|| self.unknown(lookup))
+    }
+
+    fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
+        if let Some(found) = resolve(self.layers(), lookup) {
+            let model_info = ModelInfo::of(found.entry, self.base.rules());
+            return Some(Resolved { model_info, found_by: found.found_by });
+        }
+        let described = describe(self.layers(), lookup)?;
+        let model_info = ModelInfo::of_described(described.entry()?);
+        Some(Resolved { model_info, found_by: described.found_by })
+    }
+
+    /// Every candidate that is tried for a name, in order, and why it is passed over. For people: it takes its time.
+    #[must_use]
+    pub fn explain<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Explanation {
+        Explanation::of(self.layers(), lookup.into())
+    }
+
+    /// The keys that are written almost like a name, nearest first; at most three. For people: it compares the
+    /// name with every key.
+    #[must_use]
+    pub fn near_names<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Vec<&str> {
+        let lookup = lookup.into();
+        near_keys(self.layers(), lookup.name, lookup.provider)
+    }
+
+    fn unknown(&self, lookup: Lookup<'_>) -> Error {
+        Error::UnknownModel(Box::new(UnknownModel::new(lookup, self.this.upgrade())))
     }
 
     /// All models, in the order of the map, then those that only the operator knows.
     pub fn models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
-        let layers = self.layers();
-        let upstream =
-            self.base.ids().filter_map(move |id| self.base.entry(id).map(|entry| layers.overridden(entry)));
-        upstream.chain(self.only_own()).map(ModelInfo::of)
-    }
-
-    /// The operator's models that override none of the catalogue.
-    fn only_own(&self) -> impl Iterator<Item = EntryRef<'_>> {
-        let own = self.own.as_ref().map(Overlay::catalog);
-        let entries = own.into_iter().flat_map(|own| own.ids().filter_map(|id| own.entry(id)));
-        entries.filter(|entry| !self.base.has_key(entry.key()))
+        let rules = self.base.rules();
+        self.layers().entries().map(move |entry| ModelInfo::of(entry, rules))
     }
 
     /// How many models there are. Aliases are other names of a model, and not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.base.len() + self.only_own().count()
+        self.base.len() + self.layers().only_own().count()
     }
 
     /// Whether there are no models.
@@ -153,10 +212,10 @@ impl Snapshot {
         self.loaded_at
     }
 
-    /// The rows of the map that were not loaded, since their prices cannot be trusted.
-    #[must_use]
-    pub fn set_aside(&self) -> &[SetAside] {
-        &self.base.notes().set_aside
+    /// The rows of the map that were not loaded, since their prices cannot be trusted, and the fallback rules
+    /// that are none.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.base.set_aside()
     }
 
     /// What is odd about rows that were loaded all the same, the operator's included.
@@ -170,10 +229,6 @@ impl Snapshot {
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields
     }
-}
-
-fn unknown(name: &str, provider: Option<&str>) -> Error {
-    Error::UnknownModel(Box::new(UnknownModel::new(name, provider)))
 }
 
 impl fmt::Debug for Snapshot {

@@ -44,6 +44,10 @@ fn pricing_allocates_nothing() {
         request("deepseek/deepseek-v4-pro"),
         request("tencent/deepseek-v4-pro-0813"),
         request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
+        request("gpt-4o").provider("azure"),
+        request("gpt-4o-2099-01-01").provider("openai"),
+        request("us.anthropic.claude-v2:1[1m]").provider("bedrock"),
+        request("gemini-2.5-pro-001").provider("gemini"),
         request("my-llama"),
         request("ollama/whatever"),
     ];
@@ -67,4 +71,15 @@ fn every_key_of_the_map_is_carried_without_an_allocation() {
         let request = CostRequest::new(key, &usage);
         assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(&request)))), 0, "{key}");
     }
+}
+
+/// The error of an unknown name is a box with the name and the provider in it.
+#[test]
+fn an_unknown_name_allocates_its_error() {
+    let map = CostMap::bundled();
+    let usage = Usage::new(1, 1);
+    let request = CostRequest::new("no-such-model", &usage).provider("openai");
+    // The fallback rules are compiled when a name first needs them.
+    assert!(map.cost(&request).is_err());
+    assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(&request)))), 3);
 }

@@ -7,7 +7,7 @@ use llm_costmap::{Cost, CostMap, CostRequest, Note, Usage};
 
 fn cost_with(entry: &str, usage: &Usage, set: impl Fn(CostRequest<'_>) -> CostRequest<'_>) -> Cost {
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(map.snapshot().set_aside(), []);
+    assert_eq!(map.snapshot().set_aside().next(), None);
     map.cost(&set(CostRequest::new("m", usage))).unwrap_or_else(|e| panic!("{e}"))
 }
 

@@ -75,7 +75,13 @@ fn a_name_alone_asks_what_is_known_of_the_model() {
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[0], lines[1]);
     assert_eq!(lines[0]["key"], "text-embedding-3-small");
+    assert_eq!(lines[0]["how"], "the name as given, a key");
+    assert_eq!(
+        lines[0]["found_by"],
+        serde_json::json!({"candidate": "as_given", "matched": "key", "rewritten": false})
+    );
     assert_eq!(lines[0]["model_info"]["litellm_provider"], "openai");
+    assert!(lines[0]["model_info"]["input_cost_per_character"].is_null());
     assert_eq!(lines[2]["error"], "unknown_model");
 }
 

@@ -24,9 +24,9 @@ fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
         "qwen_ai_platform",
     ];
     let provider = snapshot
-        .resolve(&vector.model, vector.provider.as_deref())
+        .resolve(common::lookup(&vector.model, vector.provider.as_deref()))
         .ok()
-        .and_then(|model| model.litellm_provider())
+        .and_then(|found| found.model_info.litellm_provider())
         .unwrap_or_default();
     if vector.service_tier.is_some() && TIERLESS.contains(&provider.as_str()) {
         return Some("tiers wherever the entry has them");
@@ -45,7 +45,7 @@ fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
 fn compare(suite: &str) -> (usize, BTreeMap<&'static str, usize>) {
     let snapshot = CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot();
     let (mut agree, mut differ) = (0, BTreeMap::new());
-    for vector in common::vectors(suite) {
+    for vector in common::vectors::<Vector>(suite) {
         let ours = snapshot.cost(&vector.request());
         let expected = match &vector.expect {
             Expected { input: Some(input), output: Some(output), error: None } => Some((*input, *output)),

@@ -195,6 +195,11 @@ pub(crate) fn parse(name: &str) -> Kind {
     }
 }
 
+/// Whether a field says what something costs, by itself or in a table.
+pub(crate) fn is_price(name: &str) -> bool {
+    matches!(name, "tiered_pricing" | "off_peak_pricing") || matches!(parse(name), Kind::Rate(_) | Kind::Unit)
+}
+
 fn strip_tier(name: &str) -> (&str, Tier) {
     for (suffix, tier) in TIERS {
         if let Some(rest) = name.strip_suffix(suffix) {

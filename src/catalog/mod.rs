@@ -5,11 +5,13 @@ pub(crate) mod bundled;
 pub(crate) mod field;
 mod index;
 mod parse;
+mod rules;
 
 use std::ops::Deref;
 
 pub(crate) use index::{EntryId, Index, Span};
 pub(crate) use parse::NotAMap;
+pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::rates::RateSet;
 
@@ -21,8 +23,12 @@ pub(crate) struct Catalog {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
+    rules: Rules,
     notes: Notes,
 }
+
+/// The key of a map that holds its fallback rules, and is no model.
+const RULES: &str = "fallback_generalizations";
 
 /// The text of a map: part of the program, or its own.
 #[derive(Debug)]
@@ -61,13 +67,14 @@ pub(crate) struct Notes {
     pub(crate) unpriced_fields: Vec<UnpricedField>,
 }
 
-/// A row of a map that was not loaded, since its price cannot be trusted. The other rows are.
+/// A row of a map that was not loaded, since its price cannot be trusted; or one of its fallback rules, since it
+/// is none. The others are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetAside {
-    /// The model.
+    /// The model; `fallback_generalizations` for a rule.
     pub model: String,
-    /// The field that is wrong; `None` where it is the row as a whole.
+    /// The field that is wrong, or the rule; `None` where it is the row as a whole.
     pub field: Option<String>,
     /// What is wrong with it.
     pub reason: String,
@@ -118,6 +125,7 @@ impl Catalog {
             index: Index::default(),
             rate_sets: Vec::new(),
             providers: Vec::new(),
+            rules: Rules::default(),
             notes: Notes::default(),
         }
     }
@@ -139,8 +147,17 @@ impl Catalog {
         &self.notes
     }
 
-    pub(crate) fn ids(&self) -> std::ops::Range<EntryId> {
-        0..EntryId::try_from(self.entries.len()).unwrap_or(EntryId::MAX)
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What was not loaded, the rules whose patterns do not compile included.
+    pub(crate) fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.notes.set_aside.iter().chain(self.rules.set_aside())
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.entries.iter().map(|entry| EntryRef { catalog: self, entry })
     }
 
     pub(crate) fn entry(&self, id: EntryId) -> Option<EntryRef<'_>> {

@@ -11,13 +11,14 @@ use serde_json::value::RawValue;
 
 use super::field::{self, Field, Kind, SEARCH_CONTEXT};
 use super::index::{Added, Index, Span};
-use super::{Catalog, Entry, Notes, SetAside, Text, UnpricedField, Warning};
-use crate::json::Name;
+use super::rules::{Filled, Rules, TooManyRules};
+use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
+use crate::json::{self, Name};
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::{BadRate, Rate, RateSet};
 
 /// Keys of the map that are no models.
-const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
+const NO_MODELS: [&str; 2] = ["sample_spec", RULES];
 
 /// Modes whose entries may be billed by the second of wall-clock time.
 const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses", "audio_transcription"];
@@ -29,11 +30,13 @@ pub(crate) enum NotAMap {
     Json(#[from] serde_json::Error),
     #[error("larger than 4 GiB")]
     TooLarge,
+    #[error(transparent)]
+    TooManyRules(#[from] TooManyRules),
 }
 
 pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
-    let Parts { entries, index, rate_sets, providers, notes } = read(&text)?;
-    Ok(Catalog { text, entries, index, rate_sets, providers, notes })
+    let Parts { entries, index, rate_sets, providers, rules, notes } = read(&text)?;
+    Ok(Catalog { text, entries, index, rate_sets, providers, rules, notes })
 }
 
 /// A catalogue without the text that it is about.
@@ -42,6 +45,7 @@ struct Parts {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
+    rules: Rules,
     notes: Notes,
 }
 
@@ -52,6 +56,10 @@ fn read(text: &str) -> Result<Parts, NotAMap> {
 
     let mut notes = Notes::default();
     let rows = last_of_each(rows, &mut notes);
+    let rules = match rows.iter().find(|(name, _)| name == RULES) {
+        Some((_, json)) => Rules::parse(json.get(), &mut notes.set_aside)?,
+        None => Rules::default(),
+    };
     let mut builder = Builder {
         text,
         entries: Vec::with_capacity(rows.len()),
@@ -59,6 +67,7 @@ fn read(text: &str) -> Result<Parts, NotAMap> {
         rate_sets: RateSets::default(),
         providers: Vec::new(),
         aliases: Vec::new(),
+        rules,
         notes,
     };
     for (name, json) in &rows {
@@ -129,6 +138,7 @@ struct Builder<'a> {
     rate_sets: RateSets<'a>,
     providers: Vec<Box<str>>,
     aliases: Vec<(String, u32)>,
+    rules: Rules,
     notes: Notes,
 }
 
@@ -147,7 +157,11 @@ impl<'a> Builder<'a> {
             Err(bad) => return Ok(Err(bad)),
         };
         let mut warnings = Vec::new();
-        let rates = match self.rate_sets.get(row.inputs, &mut warnings) {
+        let rates = match self.filled_prices(name, json, &row) {
+            Some(filled) => Row::read(&filled).and_then(|row| self.rate_sets.add(&row.inputs, &mut warnings)),
+            None => self.rate_sets.get(row.inputs, &mut warnings),
+        };
+        let rates = match rates {
             Ok(rates) => rates,
             Err(bad) => return Ok(Err(bad)),
         };
@@ -176,6 +190,18 @@ impl<'a> Builder<'a> {
         Ok(Ok(()))
     }
 
+    /// A row with the prices that rules fill in, where there are any.
+    fn filled_prices(&self, name: &str, json: &str, row: &Row<'_>) -> Option<String> {
+        if !self.rules.may_fill(field::is_price) {
+            return None;
+        }
+        let entry = Filled { key: name, provider: row.provider.as_deref(), mode: row.mode.as_deref() };
+        let own = json::fields(json).ok()?;
+        let missing = |field: &str| field::is_price(field) && own.iter().all(|(known, _)| known != field);
+        let filled = self.rules.fill(entry, missing);
+        (!filled.is_empty()).then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json))))
+    }
+
     fn provider(&mut self, name: &str) -> Option<u16> {
         // Rows of one provider mostly stand together.
         let known = self.providers.iter().rposition(|provider| **provider == *name);
@@ -188,7 +214,7 @@ impl<'a> Builder<'a> {
 
     /// Aliases come last: none displaces an entry, and the first to claim one has it.
     fn finish(self) -> Parts {
-        let Self { mut entries, mut index, rate_sets, providers, aliases, mut notes, .. } = self;
+        let Self { mut entries, mut index, rate_sets, providers, aliases, rules, mut notes, .. } = self;
         for (alias, id) in aliases {
             index.add_alias(&alias, id);
         }
@@ -197,7 +223,7 @@ impl<'a> Builder<'a> {
         index.shrink();
         rate_sets.shrink_to_fit();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
-        Parts { entries, index, rate_sets, providers, notes }
+        Parts { entries, index, rate_sets, providers, rules, notes }
     }
 }
 
@@ -213,16 +239,29 @@ impl<'a> RateSets<'a> {
         if let Some(known) = self.by_inputs.get(&inputs) {
             return Ok(*known);
         }
-        let set = compile(&inputs, warnings)?;
-        let id =
-            u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
-        self.sets.push(set);
+        let id = self.add(&inputs, warnings)?;
         // A set with something odd is compiled for each of its rows, so that each row says so.
         if warnings.is_empty() {
             self.by_inputs.insert(inputs, id);
         }
         Ok(id)
     }
+
+    fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
+        let id =
+            u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
+        self.sets.push(compile(inputs, warnings)?);
+        Ok(id)
+    }
+}
+
+/// Whether a row could be priced by what it says.
+pub(super) fn check_prices(json: &str) -> Result<(), String> {
+    let bad = |bad: BadField| {
+        if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
+    };
+    let row = Row::read(json).map_err(bad)?;
+    compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
 }
 
 /// What a row says, as far as names and prices go.

@@ -29,7 +29,7 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// Whether a provider was asked for, or else is what the name begins with. Few rules depend on it.
     fn is_of(&self, provider: &str, request: &CostRequest<'_>) -> bool {
-        let first = || request.model.split_once('/').map(|(first, _)| first);
+        let first = || request.lookup.name.split_once('/').map(|(first, _)| first);
         self.provider.or_else(first) == Some(provider)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::catalog::field::Tier;
+use crate::resolve::Lookup;
 use crate::usage::Usage;
 
 /// A call to price: the model, what it used, and what else its price depends on.
@@ -19,9 +20,8 @@ use crate::usage::Usage;
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct CostRequest<'a> {
-    pub(crate) model: &'a str,
+    pub(crate) lookup: Lookup<'a>,
     pub(crate) usage: &'a Usage,
-    pub(crate) provider: Option<&'a str>,
     pub(crate) requested_model: Option<&'a str>,
     pub(crate) service_tier: Option<&'a str>,
     pub(crate) served_tier: Option<&'a str>,
@@ -37,9 +37,8 @@ impl<'a> CostRequest<'a> {
     #[must_use]
     pub fn new(model: &'a str, usage: &'a Usage) -> Self {
         Self {
-            model,
+            lookup: Lookup::new(model),
             usage,
-            provider: None,
             requested_model: None,
             service_tier: None,
             served_tier: None,
@@ -54,7 +53,14 @@ impl<'a> CostRequest<'a> {
     /// Whose model it is, in LiteLLM's words (`openai`, `bedrock`, …). Default: whoever the name says.
     #[must_use]
     pub fn provider(mut self, provider: &'a str) -> Self {
-        self.provider = Some(provider);
+        self.lookup = self.lookup.provider(provider);
+        self
+    }
+
+    /// Prices nothing but a key or an alias of the map, letter by letter. Default: any name that leads to a model.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.lookup = self.lookup.strict();
         self
     }
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
-use llm_costmap::{CostRequest, Usage, Usd};
+use llm_costmap::{CostRequest, Lookup, Usage, Usd};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// One question to the reference, and its answer.
 #[derive(Deserialize)]
@@ -62,9 +63,14 @@ fn open(name: &str) -> GzDecoder<std::fs::File> {
     GzDecoder::new(std::fs::File::open(data(name)).unwrap_or_else(|e| panic!("{name}: {e}")))
 }
 
-pub fn vectors(suite: &str) -> Vec<Vector> {
+pub fn vectors<V: DeserializeOwned>(suite: &str) -> Vec<V> {
     let lines = BufReader::new(open(&format!("{suite}.jsonl.gz"))).lines();
     lines.map(|line| serde_json::from_str(&line.expect("a line")).expect("a vector")).collect()
+}
+
+pub fn lookup<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {
+    let lookup = Lookup::new(name);
+    provider.map_or(lookup, |provider| lookup.provider(provider))
 }
 
 /// The map as a version of the reference shipped it.

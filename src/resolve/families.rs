@@ -1,11 +1,14 @@
 //! Names that have no entry, and are priced all the same: by parameter count, by an older name, by a
 //! router's fee, or as free.
 
+use super::{Layers, Lookup, resolve};
 use crate::catalog::EntryRef;
-use crate::resolve::{Layers, resolve};
 
 /// Providers whose models run on the caller's own machines.
 const AT_HOME: [&str; 2] = ["ollama", "lemonade"];
+
+/// Longer names are no model's.
+const MAX_NAME: usize = 256;
 
 /// Older names of Databricks endpoints, by how they begin.
 const DATABRICKS: [(&str, &str); 7] = [
@@ -40,13 +43,16 @@ const FIREWORKS_EXPERTS: [(u64, &str); 2] =
 const ROUTER: &str = "azure_ai/model_router";
 
 /// The provider asked for, or else what the name begins with.
-fn provider_of<'a>(name: &'a str, asked: Option<&'a str>) -> Option<&'a str> {
-    asked.or_else(|| name.split_once('/').map(|(first, _)| first))
+fn provider_of(lookup: Lookup<'_>) -> Option<&str> {
+    lookup.provider.or_else(|| lookup.name.split_once('/').map(|(first, _)| first))
 }
 
 /// The entry that prices a name which no entry answers to.
-pub(crate) fn stand_in<'m>(layers: Layers<'m>, name: &str, asked: Option<&str>) -> Option<EntryRef<'m>> {
-    let provider = provider_of(name, asked)?;
+pub(crate) fn stand_in<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {
+    let (name, provider) = (lookup.name, provider_of(lookup)?);
+    if name.len() > MAX_NAME {
+        return None;
+    }
     let rest = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
     let key = match provider {
         "together_ai" => bucket(&TOGETHER, parameters(rest)?),
@@ -58,20 +64,16 @@ pub(crate) fn stand_in<'m>(layers: Layers<'m>, name: &str, asked: Option<&str>) 
         "azure_ai" if is_router(rest) => Some(ROUTER),
         _ => None,
     };
-    resolve(layers, key?, None).map(|found| found.entry)
+    resolve(layers, Lookup::new(key?)).map(|found| found.entry)
 }
 
 /// The entry whose input rate a router adds to what the model costs that it chose.
-pub(crate) fn router_fee<'m>(
-    layers: Layers<'m>,
-    requested: &str,
-    asked: Option<&str>,
-) -> Option<EntryRef<'m>> {
-    if provider_of(requested, asked)? != "azure_ai" {
+pub(crate) fn router_fee<'m>(layers: Layers<'m>, requested: Lookup<'_>) -> Option<EntryRef<'m>> {
+    if provider_of(requested)? != "azure_ai" {
         return None;
     }
-    let rest = requested.strip_prefix("azure_ai/").unwrap_or(requested);
-    if is_router(rest) { resolve(layers, ROUTER, None).map(|found| found.entry) } else { None }
+    let rest = requested.name.strip_prefix("azure_ai/").unwrap_or(requested.name);
+    if is_router(rest) { resolve(layers, Lookup::new(ROUTER)).map(|found| found.entry) } else { None }
 }
 
 /// Whether an entry is a router's own, and so the fee itself.
@@ -80,8 +82,8 @@ pub(crate) fn is_router_entry(key: &str) -> bool {
 }
 
 /// Whether a model runs on the caller's own machines.
-pub(crate) fn runs_at_home(name: &str, asked: Option<&str>) -> bool {
-    provider_of(name, asked).is_some_and(|provider| AT_HOME.contains(&provider))
+pub(crate) fn runs_at_home(lookup: Lookup<'_>) -> bool {
+    provider_of(lookup).is_some_and(|provider| AT_HOME.contains(&provider))
 }
 
 fn is_router(name: &str) -> bool {

@@ -1,0 +1,186 @@
+//! A name to an entry, and how.
+
+mod explain;
+pub(crate) mod families;
+mod lookup;
+mod names;
+mod near;
+mod query;
+mod strip;
+
+use std::ops::ControlFlow;
+
+use crate::catalog::{Budget, Catalog, EntryRef, Rules};
+
+pub use explain::{Explanation, Outcome, Step};
+pub use lookup::{Candidate, FoundBy, Lookup, Match};
+pub(crate) use near::near_keys;
+use query::Query;
+
+/// The maps that a name is looked up in: the operator's own models lie over the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layers<'a> {
+    pub(crate) own: Option<&'a Catalog>,
+    pub(crate) base: &'a Catalog,
+}
+
+impl<'a> Layers<'a> {
+    /// The entry whose key or alias is exactly `name`.
+    #[inline]
+    pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
+        if let Some(own) = self.own {
+            if let Some(id) = own.index().find(name) {
+                return own.entry(id);
+            }
+        }
+        self.base.entry(self.base.index().find(name)?).map(|entry| self.overridden(entry))
+    }
+
+    /// The same, ignoring case.
+    fn folded(self, name: &str) -> Option<EntryRef<'a>> {
+        if let Some(own) = self.own {
+            if let Some(id) = own.index().find_folded(name) {
+                return own.entry(id);
+            }
+        }
+        self.base.entry(self.base.index().find_folded(name)?).map(|entry| self.overridden(entry))
+    }
+
+    /// The entry of a name, exactly or else ignoring case.
+    fn find(self, name: &str) -> Option<(EntryRef<'a>, Match)> {
+        if let Some(entry) = self.exact(name) {
+            return Some((entry, if entry.key() == name { Match::Key } else { Match::Alias }));
+        }
+        self.folded(name).map(|entry| (entry, Match::IgnoringCase))
+    }
+
+    /// The operator's entry of the same key, where there is one: it answers to the aliases too.
+    pub(crate) fn overridden(self, entry: EntryRef<'a>) -> EntryRef<'a> {
+        let own = self.own.and_then(|own| own.entry(own.index().find(entry.key())?));
+        own.unwrap_or(entry)
+    }
+
+    /// The rules of the catalogue, for names and fields that it has not.
+    pub(crate) fn rules(self) -> &'a Rules {
+        self.base.rules()
+    }
+
+    /// All entries: the catalogue's, then those that only the operator has.
+    pub(crate) fn entries(self) -> impl Iterator<Item = EntryRef<'a>> {
+        let upstream = self.base.entries().map(move |entry| self.overridden(entry));
+        upstream.chain(self.only_own())
+    }
+
+    /// The operator's entries that override none of the catalogue.
+    pub(crate) fn only_own(self) -> impl Iterator<Item = EntryRef<'a>> {
+        let own = self.own.into_iter().flat_map(Catalog::entries);
+        own.filter(move |entry| !self.base.has_key(entry.key()))
+    }
+
+    fn has_provider(self, name: &str) -> bool {
+        self.base.has_provider(name) || self.own.is_some_and(|own| own.has_provider(name))
+    }
+
+    fn longest(self) -> usize {
+        self.base.index().longest().max(self.own.map_or(0, |own| own.index().longest()))
+    }
+}
+
+/// What a name led to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resolved<'m, 'n> {
+    pub(crate) entry: EntryRef<'m>,
+    /// The provider asked for or inferred. Not inferred where the name is a key.
+    pub(crate) provider: Option<&'n str>,
+    pub(crate) found_by: FoundBy,
+}
+
+/// The entry of a name: the first candidate that is a key of an entry that fits wins.
+#[inline]
+pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+    if lookup.provider.is_none() {
+        // A name that is a key is that entry: the common case, and the fast one.
+        if let Some(entry) = layers.exact(lookup.name) {
+            let mut found_by = FoundBy::KEY;
+            if entry.key() != lookup.name {
+                found_by.matched = Match::Alias;
+            }
+            return Some(Resolved { entry, provider: None, found_by });
+        }
+    }
+    if lookup.strict { resolve_strictly(layers, lookup) } else { resolve_candidates(layers, lookup) }
+}
+
+fn resolve_strictly<'m, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+    let provider = lookup.provider?;
+    let entry = layers.exact(lookup.name).filter(|entry| fits(entry.provider(), Some(provider)))?;
+    let matched = if entry.key() == lookup.name { Match::Key } else { Match::Alias };
+    let found_by = FoundBy { matched, ..FoundBy::KEY };
+    Some(Resolved { entry, provider: Some(provider), found_by })
+}
+
+fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+    let query = Query::new(layers, lookup);
+    let (provider, rewritten) = (query.provider, query.rewritten);
+    let found = query.candidates(|candidate, name| match layers.find(name) {
+        Some((entry, matched)) if fits(entry.provider(), provider) => {
+            ControlFlow::Break((entry, FoundBy { candidate, matched, rewritten }))
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    let (entry, found_by) = found.break_value()?;
+    Some(Resolved { entry, provider, found_by })
+}
+
+/// A model that no entry answers for, and that fallback rules describe: a catalogue of its own.
+#[derive(Debug)]
+pub(crate) struct Described<'n> {
+    catalog: Catalog,
+    pub(crate) provider: Option<&'n str>,
+    pub(crate) found_by: FoundBy,
+}
+
+impl Described<'_> {
+    pub(crate) fn entry(&self) -> Option<EntryRef<'_>> {
+        self.catalog.entry(0)
+    }
+}
+
+/// What the rules say of a name that leads to no entry. Nothing, where a candidate is some entry's name, if of
+/// another provider: the model is known then, and not to be guessed at.
+pub(crate) fn describe<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Described<'n>> {
+    if lookup.strict || !layers.rules().describe_any() {
+        return None;
+    }
+    let query = Query::new(layers, lookup);
+    let known = query.candidates(|_, name| match layers.find(name) {
+        Some(_) => ControlFlow::Break(()),
+        None => ControlFlow::Continue(()),
+    });
+    if known.is_break() {
+        return None;
+    }
+    let mut budget = Budget::default();
+    let described = query.candidates(|candidate, name| {
+        match layers.rules().describe(name, query.provider, &mut budget) {
+            Some(catalog) => ControlFlow::Break((candidate, catalog)),
+            None => ControlFlow::Continue(()),
+        }
+    });
+    let (candidate, catalog) = described.break_value()?;
+    let found_by = FoundBy { candidate, matched: Match::Described, rewritten: query.rewritten };
+    Some(Described { catalog, provider: query.provider, found_by })
+}
+
+/// Whether an entry may answer for a provider.
+fn fits(entry: Option<&str>, asked: Option<&str>) -> bool {
+    let (Some(entry), Some(asked)) = (entry, asked) else { return true };
+    entry == asked
+        || match asked {
+            "vertex_ai" => entry.starts_with("vertex_ai"),
+            "fireworks_ai" => entry.starts_with("fireworks_ai"),
+            "azure_ai" => entry == "azure" || entry == "openai",
+            "litellm_proxy" | "github" | "nadir" => true,
+            _ => asked.starts_with("bedrock") && entry.starts_with("bedrock"),
+        }
+}

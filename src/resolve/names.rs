@@ -1,0 +1,49 @@
+//! What the rules of names need beyond the map.
+
+/// Providers of names whose first segment no entry of the map names as its provider.
+pub(super) const OTHER_PROVIDERS: [&str; 4] = ["litellm_proxy", "github", "nadir", "openrouter"];
+
+/// Names that have been renamed, and what they are called now.
+pub(super) const REWRITES: [(&str, &str); 7] = [
+    ("ada", "azure/ada"),
+    ("gpt-35-turbo", "azure/gpt-35-turbo"),
+    ("gpt-35-turbo-16k", "azure/gpt-35-turbo-16k"),
+    ("gpt-35-turbo-instruct", "azure/gpt-35-turbo-instruct"),
+    ("azure/gpt-41", "gpt-4.1"),
+    ("azure/gpt-41-mini", "gpt-4.1-mini"),
+    ("azure/gpt-41-nano", "gpt-4.1-nano"),
+];
+
+/// What a Bedrock id may begin with to choose a route, in the order in which one after the other is taken off.
+pub(super) const BEDROCK_ROUTES: [&str; 8] =
+    ["bedrock/", "chat_completions/", "converse/", "invoke/", "openai/", "mantle/", "nova-2/", "nova/"];
+
+/// Geographies of Bedrock's cross-region inference: `us.anthropic.…`.
+pub(super) const BEDROCK_GEOS: [&str; 7] = ["global", "us", "eu", "apac", "jp", "au", "us-gov"];
+
+/// Regions of Bedrock: `us-west-2/anthropic.…`.
+pub(super) const BEDROCK_REGIONS: [&str; 23] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];

@@ -1,0 +1,173 @@
+//! A lookup made ready: rewritten, its provider known, its candidates in order.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use super::Layers;
+use super::lookup::{Candidate, Lookup};
+use super::names::{OTHER_PROVIDERS, REWRITES};
+use super::strip::{
+    fireworks_resource, is_bedrock, stripped, without_bedrock_route, without_doubled_provider,
+    without_provider, without_region_path,
+};
+use crate::catalog::EntryRef;
+
+/// Names up to this length are joined to their provider without an allocation.
+const INLINE: usize = 192;
+
+/// Where the provider of a query is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin<'a> {
+    Asked,
+    /// The name begins with it.
+    FirstSegment,
+    /// A routing rule of the map names it.
+    Rule(&'a str),
+    None,
+}
+
+#[derive(Debug)]
+pub(super) struct Query<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) provider: Option<&'a str>,
+    pub(super) origin: Origin<'a>,
+    pub(super) rewritten: bool,
+    /// No candidate is longer: nothing could be called so.
+    limit: usize,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn new<'m: 'a>(layers: Layers<'m>, lookup: Lookup<'a>) -> Self {
+        let renamed = REWRITES.iter().find(|(old, _)| *old == lookup.name).map(|(_, name)| *name);
+        let name = renamed.unwrap_or(lookup.name);
+        let (provider, origin) = match lookup.provider {
+            Some("vertex_ai_beta") => (Some("vertex_ai"), Origin::Asked),
+            Some(provider) => (Some(provider), Origin::Asked),
+            None => inferred(layers, name),
+        };
+        let on_vertex = (lookup.provider.is_some() && provider == Some("vertex_ai"))
+            .then(|| renamed_on_vertex(layers, name))
+            .flatten();
+        Self {
+            rewritten: renamed.is_some() || on_vertex.is_some(),
+            name: on_vertex.map_or(Cow::Borrowed(name), Cow::Owned),
+            provider,
+            origin,
+            limit: layers.longest().saturating_mul(3),
+        }
+    }
+
+    /// Hands out the candidates, in order, until `visit` breaks off.
+    pub(super) fn candidates<B>(
+        &self,
+        mut visit: impl FnMut(Candidate, &str) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        self.candidates_of(&self.name, &mut visit)?;
+        let Some(provider) = self.provider else { return ControlFlow::Continue(()) };
+        // A doubled provider counts once, where the name is nothing with it. On Bedrock it is a route as well, and
+        // was taken off as one.
+        let once = without_doubled_provider(&self.name, provider);
+        if once == &*self.name || (self.origin == Origin::Asked && is_bedrock(provider)) {
+            return ControlFlow::Continue(());
+        }
+        self.candidates_of(once, &mut visit)
+    }
+
+    fn candidates_of<B>(
+        &self,
+        name: &str,
+        visit: &mut impl FnMut(Candidate, &str) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let Some(provider) = self.provider else {
+            visit(Candidate::AsGiven, name)?;
+            return stripped(name, None)
+                .map_or(ControlFlow::Continue(()), |rest| visit(Candidate::Stripped, rest));
+        };
+        let asked = self.origin == Origin::Asked;
+        let begins_with_provider = without_provider(name, provider);
+        let rest = begins_with_provider.unwrap_or(name);
+        let mantle = provider == "bedrock_mantle";
+
+        if asked && begins_with_provider.is_none() {
+            self.join(provider, name, |joined| visit(Candidate::WithProvider, joined))?;
+        }
+        visit(Candidate::AsGiven, name)?;
+        let bare = match provider {
+            "bedrock_mantle" => without_region_path(rest),
+            _ if is_bedrock(provider) => without_bedrock_route(rest),
+            _ => rest,
+        };
+        if mantle && bare != rest {
+            self.join(provider, bare, |joined| visit(Candidate::WithoutRegion, joined))?;
+        }
+        if bare != name {
+            visit(Candidate::WithoutProvider, bare)?;
+        }
+        if asked || mantle {
+            if let Some(model) = stripped(if mantle { bare } else { rest }, self.provider) {
+                self.join(provider, model, |joined| visit(Candidate::StrippedWithProvider, joined))?;
+            }
+        }
+        if let Some(model) = stripped(if asked { rest } else { name }, self.provider) {
+            visit(Candidate::Stripped, model)?;
+        }
+        if provider == "fireworks_ai" {
+            if bare.len() <= self.limit {
+                let resource = fireworks_resource(bare);
+                self.join(provider, &resource, |joined| visit(Candidate::FireworksResource, joined))?;
+            }
+        } else if asked && begins_with_provider.is_some() {
+            self.join(provider, name, |joined| visit(Candidate::RepeatedProvider, joined))?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Calls `visit` with `provider/name`.
+    fn join<B>(
+        &self,
+        provider: &str,
+        name: &str,
+        visit: impl FnOnce(&str) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if provider.len().saturating_add(name.len()) >= self.limit {
+            return ControlFlow::Continue(());
+        }
+        let mut joined = arrayvec::ArrayString::<INLINE>::new();
+        let whole = joined.try_push_str(provider).is_ok()
+            && joined.try_push('/').is_ok()
+            && joined.try_push_str(name).is_ok();
+        if whole { visit(&joined) } else { visit(&format!("{provider}/{name}")) }
+    }
+}
+
+/// The provider that a name begins with, or that a routing rule names.
+fn inferred<'a, 'm: 'a>(layers: Layers<'m>, name: &'a str) -> (Option<&'a str>, Origin<'a>) {
+    if let Some((first, _)) = name.split_once('/') {
+        let internal = first.starts_with("vertex_ai-")
+            || first.starts_with("fireworks_ai-")
+            || first == "bedrock_converse";
+        if OTHER_PROVIDERS.contains(&first) || (!internal && layers.has_provider(first)) {
+            return (Some(first), Origin::FirstSegment);
+        }
+    }
+    // A name that is a key in all but case is that entry, whoever a rule would send it to.
+    let routed = if layers.folded(name).is_some() { None } else { layers.rules().route(name) };
+    routed.map_or((None, Origin::None), |(rule, provider)| (Some(provider), Origin::Rule(rule)))
+}
+
+/// Names on Vertex AI that the map has with a publisher in front, or with a version behind.
+fn renamed_on_vertex(layers: Layers<'_>, name: &str) -> Option<String> {
+    if name.len() > layers.longest() {
+        return None;
+    }
+    let is = |name: &str, providers: &[&str]| {
+        let entry = layers.exact(&format!("vertex_ai/{name}")).or_else(|| layers.exact(name));
+        entry.and_then(EntryRef::provider).is_some_and(|provider| providers.contains(&provider))
+    };
+    let llama = format!("meta/{name}");
+    if is(&llama, &["vertex_ai-llama_models"]) {
+        return Some(llama);
+    }
+    let latest = format!("{name}@latest");
+    is(&latest, &["vertex_ai-mistral_models", "vertex_ai-ai21_models"]).then_some(latest)
+}

@@ -1,0 +1,222 @@
+//! A name without what its provider's names carry beside the model: routes, regions, versions, dates.
+
+use std::borrow::Cow;
+
+use super::names::{BEDROCK_GEOS, BEDROCK_REGIONS, BEDROCK_ROUTES};
+
+pub(super) fn is_bedrock(provider: &str) -> bool {
+    matches!(provider, "bedrock" | "bedrock_converse")
+}
+
+/// The name without `provider/`.
+pub(super) fn without_provider<'a>(name: &'a str, provider: &str) -> Option<&'a str> {
+    name.strip_prefix(provider)?.strip_prefix('/')
+}
+
+/// `openai/openai/x` is `openai/x`.
+pub(super) fn without_doubled_provider<'a>(mut name: &'a str, provider: &str) -> &'a str {
+    while let Some(rest) = without_provider(name, provider) {
+        if without_provider(rest, provider).is_none() {
+            break;
+        }
+        name = rest;
+    }
+    name
+}
+
+/// The model's own name, as the provider's rules have it. `None` where that is the name itself.
+pub(super) fn stripped<'a>(name: &'a str, provider: Option<&str>) -> Option<&'a str> {
+    let stripped = match provider {
+        Some(provider) if is_bedrock(provider) => bedrock_model(name),
+        Some("vertex_ai" | "gemini" | "databricks") => without_version(name),
+        _ if name.contains("ft:") => without_fine_tune(name),
+        _ => without_date(name),
+    };
+    (stripped != name).then_some(stripped)
+}
+
+/// `gemini-1.5-pro-002` is `gemini-1.5-pro`.
+fn without_version(name: &str) -> &str {
+    let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if rest.len() == name.len() { name } else { rest.strip_suffix('-').unwrap_or(name) }
+}
+
+/// `ft:gpt-4o:my-org:suffix:id` is `ft:gpt-4o`: exactly three fields, any of them empty.
+fn without_fine_tune(name: &str) -> &str {
+    name.rmatch_indices(':').nth(2).and_then(|(at, _)| name.get(..at)).unwrap_or(name)
+}
+
+/// `gpt-4o-2024-08-06` is `gpt-4o`. A shorter number is a version with a price of its own.
+fn without_date(name: &str) -> &str {
+    const DATE: &[u8] = b"-0000-00-00";
+    let Some((rest, date)) = name.len().checked_sub(DATE.len()).and_then(|at| name.split_at_checked(at))
+    else {
+        return name;
+    };
+    let is_date = date.bytes().zip(DATE).all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        like => byte == *like,
+    });
+    if is_date { rest } else { name }
+}
+
+/// Without the prefixes that choose a route on Bedrock, each taken off once, in their order.
+fn without_routes(name: &str) -> &str {
+    BEDROCK_ROUTES.iter().fold(name, |name, route| name.strip_prefix(route).unwrap_or(name))
+}
+
+/// Without a region that the path begins with.
+pub(super) fn without_region_path(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((region, rest)) if BEDROCK_REGIONS.contains(&region) => rest,
+        _ => name,
+    }
+}
+
+fn last_segment(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
+}
+
+/// A Bedrock id without its route. A region stays, unless it leads to an ARN, which ends in the model.
+pub(super) fn without_bedrock_route(name: &str) -> &str {
+    let name = without_routes(name);
+    let resource = without_region_path(name);
+    if resource.starts_with("arn:") { last_segment(resource) } else { name }
+}
+
+/// The model of a Bedrock id.
+fn bedrock_model(name: &str) -> &str {
+    let behind =
+        ["bedrock/converse/", "bedrock/", "converse/"].iter().find_map(|route| name.strip_prefix(route));
+    match behind.unwrap_or(name) {
+        custom if custom.starts_with("nova-2/") => return "amazon.nova-2-custom",
+        custom if custom.starts_with("nova/") => return "amazon.nova-custom",
+        _ => {}
+    }
+    let name = without_routes(name);
+    let name = if name.contains("arn:") || name.contains("ARN:") { last_segment(name) } else { name };
+    let name = without_bracket(without_throughput(name));
+    match name.split_once('.') {
+        Some((geo, rest)) if BEDROCK_GEOS.contains(&geo) => rest,
+        _ => without_region_path(name),
+    }
+}
+
+/// `model:0:51k` is `model:0`.
+fn without_throughput(name: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let kept = name.rsplit_once(':').filter(|(rest, size)| {
+        size.strip_suffix('k').is_some_and(is_number)
+            && rest.rsplit_once(':').is_some_and(|(_, version)| is_number(version))
+    });
+    kept.map_or(name, |(rest, _)| rest)
+}
+
+/// `model[1m]` is `model`.
+fn without_bracket(name: &str) -> &str {
+    let kept = name.strip_suffix(']').and_then(|open| open.rsplit_once('['));
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    kept.filter(|(_, window)| is_word(window)).map_or(name, |(rest, _)| rest)
+}
+
+/// The name of a resource on Fireworks, which is what its entries are called.
+pub(super) fn fireworks_resource(name: &str) -> Cow<'_, str> {
+    const ROUTERS: [&str; 3] = ["firerouter", "auto", "auto-instant"];
+    let name = without_provider(name, "fireworks_ai").unwrap_or(name);
+    let folder = if name.starts_with("accounts/") || name.starts_with("FW-") || name.contains('#') {
+        return Cow::Borrowed(name);
+    } else if name.starts_with("routers/") || name.starts_with("models/") {
+        ""
+    } else if name.ends_with("-fast") || ROUTERS.contains(&name) || name.starts_with("firerouter/") {
+        "routers/"
+    } else {
+        "models/"
+    };
+    Cow::Owned(format!("accounts/fireworks/{folder}{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strip<'a>(name: &'a str, provider: &str) -> &'a str {
+        stripped(name, Some(provider)).unwrap_or(name)
+    }
+
+    #[test]
+    fn strips_dates_and_nothing_shorter() {
+        assert_eq!(strip("gpt-4o-2024-08-06", "openai"), "gpt-4o");
+        assert_eq!(strip("gpt-4o-2024-08-06-2024-08-06", "openai"), "gpt-4o-2024-08-06");
+        for kept in
+            ["mistral-large-2407", "gpt-4-0613", "x-20240806", "x-2024-08-6", "-日本語日本", "2024-08-06", ""]
+        {
+            assert_eq!(strip(kept, "openai"), kept);
+        }
+    }
+
+    #[test]
+    fn strips_one_version_where_versions_are_digits() {
+        assert_eq!(strip("gemini-1.5-pro-002", "gemini"), "gemini-1.5-pro");
+        assert_eq!(strip("gemini-1.5-pro-002-003", "vertex_ai"), "gemini-1.5-pro-002");
+        assert_eq!(strip("gemini-1.5-pro002", "vertex_ai"), "gemini-1.5-pro002");
+        assert_eq!(strip("123", "databricks"), "123");
+        assert_eq!(strip("-1", "databricks"), "");
+    }
+
+    #[test]
+    fn strips_three_fields_of_a_fine_tune() {
+        assert_eq!(strip("ft:gpt-4o:my-org:suffix:id", "openai"), "ft:gpt-4o");
+        assert_eq!(strip("ft:gpt-4o-2024-08-06:my-org::id", "openai"), "ft:gpt-4o-2024-08-06");
+        assert_eq!(strip("ft:gpt-4o:id", "openai"), "ft:gpt-4o:id");
+        // A date is no business of a fine-tune's.
+        assert_eq!(strip("ft:gpt-4o-2024-08-06", "openai"), "ft:gpt-4o-2024-08-06");
+    }
+
+    #[test]
+    fn strips_what_bedrock_ids_carry() {
+        for (name, model) in [
+            ("us.anthropic.claude-v2:1", "anthropic.claude-v2:1"),
+            ("bedrock/us-west-2/anthropic.claude-v2", "anthropic.claude-v2"),
+            ("bedrock/converse/us.meta.llama3", "meta.llama3"),
+            ("anthropic.claude-v2:1:51k", "anthropic.claude-v2:1"),
+            ("anthropic.claude-v2:51k", "anthropic.claude-v2:51k"),
+            ("us.anthropic.claude-opus-4-6-v1[1m]", "anthropic.claude-opus-4-6-v1"),
+            ("anthropic.claude[]", "anthropic.claude[]"),
+            ("arn:aws:bedrock:us-east-1:1:inference-profile/eu.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+            ("nova-2/arn:aws:bedrock:us-east-1:1:custom-model/x", "amazon.nova-2-custom"),
+            ("bedrock/converse/nova/arn:aws:x", "amazon.nova-custom"),
+            // Either a geography or a region, not both.
+            ("us.us-west-2/anthropic.claude-v2", "us-west-2/anthropic.claude-v2"),
+            ("ap.anthropic.claude-v2", "ap.anthropic.claude-v2"),
+        ] {
+            assert_eq!(strip(name, "bedrock"), model, "{name}");
+        }
+        assert_eq!(without_bedrock_route("bedrock/converse/us-west-2/m"), "us-west-2/m");
+        assert_eq!(without_bedrock_route("us-west-2/arn:aws:bedrock:x/m"), "m");
+        assert_eq!(without_bedrock_route("converse/bedrock/m"), "bedrock/m");
+    }
+
+    #[test]
+    fn knows_what_a_resource_on_fireworks_is_called() {
+        for (name, resource) in [
+            ("llama-v3", "accounts/fireworks/models/llama-v3"),
+            ("fireworks_ai/llama-v3", "accounts/fireworks/models/llama-v3"),
+            ("models/llama-v3", "accounts/fireworks/models/llama-v3"),
+            ("accounts/me/models/x", "accounts/me/models/x"),
+            ("FW-GLM-5", "FW-GLM-5"),
+            ("m#deployment", "m#deployment"),
+            ("glm-5-fast", "accounts/fireworks/routers/glm-5-fast"),
+            ("auto", "accounts/fireworks/routers/auto"),
+            ("firerouter/x", "accounts/fireworks/routers/firerouter/x"),
+        ] {
+            assert_eq!(fireworks_resource(name), resource, "{name}");
+        }
+    }
+
+    #[test]
+    fn counts_a_doubled_provider_once() {
+        assert_eq!(without_doubled_provider("openai/openai/openai/x", "openai"), "openai/x");
+        assert_eq!(without_doubled_provider("openai/x", "openai"), "openai/x");
+        assert_eq!(without_doubled_provider("openai/openai", "openai"), "openai/openai");
+    }
+}
