@@ -5,8 +5,8 @@ use std::fmt;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::{Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// A name, borrowed from the text unless it is written with escapes. (`Cow` alone is always owned.)
@@ -99,6 +99,12 @@ pub(crate) fn object<N: AsRef<str>, J: AsRef<str>>(fields: impl IntoIterator<Ite
     }
     text.push('}');
     text
+}
+
+/// Anything that serialises, as JSON; a text is JSON already.
+pub(crate) fn text_of(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(value)?;
+    if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }
 }
 
 /// A text as JSON.

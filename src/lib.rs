@@ -90,7 +90,7 @@ pub use catalog::{SetAside, UnpricedField, Warning};
 pub use cost::{Cost, CostRequest, Line, Note, Quantity, RateSource};
 pub use error::{Error, UnknownModel};
 pub use map::{CostMap, CostMapBuilder, ReloadReport};
-pub use model_info::ModelInfo;
+pub use model_info::{FieldOrigin, ModelInfo};
 pub use rates::{Component, Unit};
 pub use resolve::{Candidate, Explanation, FoundBy, Lookup, Match, Outcome, Step};
 pub use snapshot::{Resolved, Snapshot};

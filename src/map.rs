@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, NotAMap, SetAside, Text};
 use crate::cost::{Cost, CostRequest};
 use crate::error::Error;
 use crate::model_info::ModelInfo;
-use crate::overlay::Overrides;
+use crate::overlay::{Overrides, Registration};
 use crate::resolve::Lookup;
 use crate::snapshot::Snapshot;
 use crate::source::read_file;
@@ -188,9 +188,61 @@ impl CostMap {
     /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
     /// it was.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
+        self.change(|overrides| overrides.register(name, &info, Registration::Over))
+    }
+
+    /// Adds models, or lays fields over those that answer to their names: all of them, or none.
+    ///
+    /// `models` is anything that serialises to an object of models, or a text of JSON; each is taken as by
+    /// [`register_model`](Self::register_model).
+    ///
+    /// # Errors
+    ///
+    /// As [`register_model`](Self::register_model), for the first model that is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::CostMap;
+    ///
+    /// let map = CostMap::empty();
+    /// map.register_models(r#"{"a": {"max_input_tokens": 12345}, "b": {"max_output_tokens": "678"}}"#)?;
+    /// assert_eq!(map.get("b").and_then(|model| model.max_output_tokens()), Some(678));
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
+        self.change(|overrides| overrides.register_all(&models))
+    }
+
+    /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
+    /// registered before.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_model`](Self::register_model).
+    pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
+        self.change(|overrides| overrides.register(name, &info, Registration::Instead))
+    }
+
+    /// Takes back what was registered under `name`, so that the map's own model is back. Whether there was anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_model`](Self::register_model); what is left was registered before, so that none is expected.
+    pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
+        let mut removed = false;
+        self.change(|overrides| {
+            removed = overrides.remove(name);
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
+    /// Changes what is registered, and swaps it in. Nothing changes on an error.
+    fn change(&self, change: impl FnOnce(&mut Overrides) -> Result<(), Error>) -> Result<(), Error> {
         let mut writer = self.writer();
         let mut overrides = writer.overrides.clone();
-        overrides.register(name, &info)?;
+        change(&mut overrides)?;
         let base = writer.base.clone();
         self.swap(&mut writer, base, overrides).map(drop)
     }

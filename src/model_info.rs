@@ -64,17 +64,30 @@ pub struct ModelInfo<'a> {
     json: Cow<'a, str>,
     /// What fills in the fields that the entry leaves out.
     rules: Option<&'a Rules>,
+    /// What the operator set.
+    said: Option<Cow<'a, str>>,
+}
+
+/// Who says what a field says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FieldOrigin {
+    /// The map's entry, or the map's fallback rules.
+    Map,
+    /// The operator, by registering the model. Of an object, all of it or some of its fields.
+    Operator,
 }
 
 impl<'a> ModelInfo<'a> {
-    pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules) -> Self {
-        Self { key: Cow::Borrowed(entry.key()), json: Cow::Borrowed(entry.json()), rules: Some(rules) }
+    pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules, said: Option<&'a str>) -> Self {
+        let (key, json) = (Cow::Borrowed(entry.key()), Cow::Borrowed(entry.json()));
+        Self { key, json, rules: Some(rules), said: said.map(Cow::Borrowed) }
     }
 
     /// Of a model that rules describe, and no entry: nothing is left to fill in.
     pub(crate) fn of_described(entry: EntryRef<'_>) -> Self {
         let (key, json) = (entry.key().to_owned(), entry.json().to_owned());
-        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None }
+        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, said: None }
     }
 
     /// The same, with a text of its own.
@@ -85,7 +98,8 @@ impl<'a> ModelInfo<'a> {
             Ok(own) if !filled.is_empty() => object(own.into_iter().chain(filled)),
             _ => self.json.into_owned(),
         };
-        ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(json), rules: None }
+        let said = self.said.map(|said| Cow::Owned(said.into_owned()));
+        ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(json), rules: None, said }
     }
 
     /// The entry's key in the map; of a model that fallback rules describe, the name that they matched.
@@ -110,10 +124,35 @@ impl<'a> ModelInfo<'a> {
         serde_json::from_str(json?).ok().flatten()
     }
 
+    /// Who says what a field says. `None` where it is absent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, FieldOrigin};
+    ///
+    /// let map = CostMap::from_json(r#"{"gpt-x": {"max_input_tokens": 8192, "mode": "chat"}}"#)?;
+    /// map.register_model("gpt-x", r#"{"max_input_tokens": 12345}"#)?;
+    /// let snapshot = map.snapshot();
+    /// let model = snapshot.get("gpt-x").ok_or("unknown")?;
+    /// assert_eq!(model.field_origin("max_input_tokens"), Some(FieldOrigin::Operator));
+    /// assert_eq!(model.field_origin("mode"), Some(FieldOrigin::Map));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn field_origin(&self, name: &str) -> Option<FieldOrigin> {
+        // A null of the operator's leaves the map's alone.
+        let said = self.said.as_deref().and_then(|said| find(said, name));
+        if said.is_some_and(|json| json != "null") {
+            return Some(FieldOrigin::Operator);
+        }
+        let known = self.own(name).is_some() || !self.filled(|field| field == name).is_empty();
+        known.then_some(FieldOrigin::Map)
+    }
+
     /// A field of the entry's own; null is one.
     fn own(&self, name: &str) -> Option<&str> {
-        let found = serde_json::Deserializer::from_str(&self.json).deserialize_map(FieldVisitor { name });
-        Some(found.ok()??.get())
+        find(&self.json, name)
     }
 
     /// The fields that rules fill in, of those that are wanted.
@@ -208,6 +247,12 @@ impl fmt::Debug for ModelInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ModelInfo({}: {})", self.key, self.json)
     }
+}
+
+/// The JSON of one field of an object.
+fn find<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let found = serde_json::Deserializer::from_str(json).deserialize_map(FieldVisitor { name });
+    Some(found.ok()??.get())
 }
 
 /// Finds one field and passes over the others.

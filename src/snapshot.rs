@@ -156,7 +156,7 @@ impl Snapshot {
 
     fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
         if let Some(found) = resolve(self.layers(), lookup) {
-            let model_info = ModelInfo::of(found.entry, self.base.rules());
+            let model_info = self.model_info(found.entry);
             return Some(Resolved { model_info, found_by: found.found_by });
         }
         let described = describe(self.layers(), lookup)?;
@@ -184,8 +184,12 @@ impl Snapshot {
 
     /// All models, in the order of the map, then those that only the operator knows.
     pub fn models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
-        let rules = self.base.rules();
-        self.layers().entries().map(move |entry| ModelInfo::of(entry, rules))
+        self.layers().entries().map(|entry| self.model_info(entry))
+    }
+
+    fn model_info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
+        let said = self.own.as_ref().and_then(|own| own.said(entry.key()));
+        ModelInfo::of(entry, self.base.rules(), said)
     }
 
     /// How many models there are. Aliases are other names of a model, and not counted.
@@ -220,8 +224,8 @@ impl Snapshot {
 
     /// What is odd about rows that were loaded all the same, the operator's included.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        let own = self.own.as_ref().map(Overlay::catalog);
-        own.into_iter().chain([&*self.base]).flat_map(|catalog| &catalog.notes().warnings)
+        let own = self.own.iter().flat_map(Overlay::warnings);
+        own.chain(&self.base.notes().warnings)
     }
 
     /// Fields that name a cost which this version does not know, by name. They price nothing.
