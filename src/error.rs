@@ -72,6 +72,30 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A deployment that is none, or that cannot be among the others.
+    #[error("cannot use {deployment}: {}{reason}", FieldPrefix(.field.as_deref()))]
+    InvalidDeployment {
+        /// Its name, or its place in the list.
+        deployment: String,
+        /// The field that is wrong; `None` where it is the deployment as a whole.
+        field: Option<String>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No deployment has the id or the name.
+    #[error("no deployment has the id or the name {name:?}: add it, or check the name")]
+    UnknownDeployment {
+        /// What was asked for, or its beginning where it is very long.
+        name: String,
+    },
+    /// The deployments of a name differ in what they cost, so that only an id says which is meant.
+    #[error("the deployments of {model_name:?} differ in price: ask for one of the ids {}", .ids.join(", "))]
+    AmbiguousDeployment {
+        /// The name.
+        model_name: String,
+        /// The ids of its deployments.
+        ids: Vec<String>,
+    },
 }
 
 struct FieldPrefix<'a>(Option<&'a str>);
@@ -84,7 +108,8 @@ impl fmt::Display for FieldPrefix<'_> {
 
 impl Error {
     /// A stable word for the kind of error: `unknown_model`, `incomplete`, `overflow`, `invalid_map`,
-    /// `empty_map`, `io`, `no_source`, `invalid_model`.
+    /// `empty_map`, `io`, `no_source`, `invalid_model`, `invalid_deployment`, `unknown_deployment`,
+    /// `ambiguous_deployment`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -96,6 +121,9 @@ impl Error {
             Self::Io { .. } => "io",
             Self::NoSource => "no_source",
             Self::InvalidModel { .. } => "invalid_model",
+            Self::InvalidDeployment { .. } => "invalid_deployment",
+            Self::UnknownDeployment { .. } => "unknown_deployment",
+            Self::AmbiguousDeployment { .. } => "ambiguous_deployment",
         }
     }
 }

@@ -36,6 +36,13 @@
 //! [candidates](Candidate) and why each was passed over; [`Lookup::strict`] accepts nothing but keys and aliases. [`ModelInfo`] is
 //! what is known of a model: limits, prices, abilities, and any other field of the map.
 //!
+//! # Models of your own
+//!
+//! [`CostMap::register_model`] lays fields over a model, or adds one; [`ModelInfo::field_origin`] says whose a field is. A
+//! [`Deployment`] is a model as an operator serves it, with prices of its own: [`CostMap::set_deployments`] takes a whole list,
+//! [`CostMap::deployment_cost`] prices by id or name, and [`Snapshot::model_info`] shows all as LiteLLM's `GET /model/info`
+//! does. Both outlive every reload. No secret is ever shown.
+//!
 //! # Absent is not zero
 //!
 //! An unknown model is an [`Error::UnknownModel`]. A known model that used something which the map has no price for gives
@@ -64,6 +71,7 @@
 //!
 //! - `bundled` (default): the public map inside the binary, and [`CostMap::bundled`].
 //! - `http` (default): brings the client for maps behind a URL. Nothing uses it yet.
+//! - `yaml`: `Deployment::list_from_yaml`, for a `config.yaml`. It needs Rust 1.89.
 
 #![cfg_attr(not(feature = "bundled"), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
@@ -72,6 +80,7 @@
 mod catalog;
 mod cost;
 mod decimal;
+mod deployment;
 mod error;
 mod json;
 mod map;
@@ -88,6 +97,7 @@ mod usd;
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 pub use catalog::{SetAside, UnpricedField, Warning};
 pub use cost::{Cost, CostRequest, Line, Note, Quantity, RateSource};
+pub use deployment::{Deployment, ModelInfoList};
 pub use error::{Error, UnknownModel};
 pub use map::{CostMap, CostMapBuilder, ReloadReport};
 pub use model_info::{FieldOrigin, ModelInfo};

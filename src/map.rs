@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, NotAMap, SetAside, Text};
 use crate::cost::{Cost, CostRequest};
+use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::model_info::ModelInfo;
-use crate::overlay::{Overrides, Registration};
-use crate::resolve::Lookup;
-use crate::snapshot::Snapshot;
+use crate::overlay::{Overlay, Overrides, Registration};
+use crate::resolve::{Layers, Lookup};
+use crate::snapshot::{Parts, Snapshot};
 use crate::source::read_file;
 
 /// A model map that any number of threads price by, while it is reloaded under them.
@@ -68,6 +69,7 @@ struct Inner {
 struct Writer {
     base: Arc<Catalog>,
     overrides: Overrides,
+    deployments: Arc<Deployments>,
     generation: u64,
     /// Snapshots that readers may still hold: kept until no reader can be the one that frees them.
     retired: Vec<Arc<Snapshot>>,
@@ -129,8 +131,10 @@ impl CostMap {
 
     fn new(base: Arc<Catalog>, source: Option<PathBuf>) -> Self {
         let generation = 1;
-        let live = ArcSwap::new(Snapshot::new(base.clone(), None, generation, SystemTime::now()));
-        let writer = Writer { base, overrides: Overrides::default(), generation, retired: Vec::new() };
+        let first = Parts { base: base.clone(), generation, ..Parts::default() };
+        let live = ArcSwap::new(Snapshot::new(first, SystemTime::now()));
+        let (overrides, deployments) = (Overrides::default(), Arc::default());
+        let writer = Writer { base, overrides, deployments, generation, retired: Vec::new() };
         Self {
             inner: Arc::new(Inner { live, writer: Mutex::new(writer), reloading: Mutex::new(()), source }),
         }
@@ -243,8 +247,97 @@ impl CostMap {
         let mut writer = self.writer();
         let mut overrides = writer.overrides.clone();
         change(&mut overrides)?;
-        let base = writer.base.clone();
-        self.swap(&mut writer, base, overrides).map(drop)
+        let (base, deployments) = (writer.base.clone(), writer.deployments.clone());
+        self.swap(&mut writer, base, overrides, deployments).map(drop)
+    }
+
+    /// Adds a deployment, and says its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`] where another has its id; the map is then as it was.
+    pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
+        let id = deployment.id().to_owned();
+        self.change_deployments(|list| list.push(deployment))?;
+        Ok(id)
+    }
+
+    /// Puts a deployment in the place of the one with its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDeployment`] where none has it.
+    pub fn update_deployment(&self, deployment: Deployment) -> Result<(), Error> {
+        let id = deployment.id().to_owned();
+        let mut known = false;
+        self.change_deployments(|list| {
+            if let Some(slot) = list.iter_mut().find(|slot| slot.id() == id) {
+                *slot = deployment;
+                known = true;
+            }
+        })?;
+        if known { Ok(()) } else { Err(Error::UnknownDeployment { name: id }) }
+    }
+
+    /// Takes away the deployment with an id. Whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_deployments`](Self::set_deployments); what is left was there before, so that none is expected.
+    pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
+        let mut removed = false;
+        self.change_deployments(|list| {
+            let before = list.len();
+            list.retain(|deployment| deployment.id() != id);
+            removed = list.len() < before;
+        })?;
+        Ok(removed)
+    }
+
+    /// Puts a list of deployments in the place of all that there were, in one swap: no reader ever sees a mixture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`] where two have one id; the map is then as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, CostRequest, Deployment, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"gpt-x": {"litellm_provider": "openai", "input_cost_per_token": 1e-6}}"#)?;
+    /// map.set_deployments(Deployment::list_from_json(
+    ///     r#"[{"model_name": "fast", "litellm_params": {"model": "openai/gpt-x"}, "model_info": {"id": "a"}},
+    ///         {"model_name": "cheap", "litellm_params": {"model": "openai/gpt-x", "input_cost_per_token": 5e-7}}]"#,
+    /// )?)?;
+    /// let usage = Usage::new(1_000_000, 0);
+    /// assert_eq!(map.deployment_cost(&CostRequest::new("a", &usage))?.total().to_string(), "1");
+    /// assert_eq!(map.deployment_cost(&CostRequest::new("cheap", &usage))?.total().to_string(), "0.5");
+    /// assert!(map.cost(&CostRequest::new("cheap", &usage)).is_err());
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn set_deployments(&self, deployments: impl IntoIterator<Item = Deployment>) -> Result<(), Error> {
+        let deployments = deployments.into_iter().collect();
+        self.change_deployments(|list| *list = deployments)
+    }
+
+    /// Changes the deployments, and swaps them in. Nothing changes on an error.
+    fn change_deployments(&self, change: impl FnOnce(&mut Vec<Deployment>)) -> Result<(), Error> {
+        let mut writer = self.writer();
+        let mut list = writer.deployments.list().to_vec();
+        change(&mut list);
+        let deployments = Arc::new(Deployments::new(list)?);
+        let (base, overrides) = (writer.base.clone(), writer.overrides.clone());
+        self.swap(&mut writer, base, overrides, deployments).map(drop)
+    }
+
+    /// What a call costs that a deployment served, by the live snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::deployment_cost`].
+    pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+        self.inner.live.load().deployment_cost(request)
     }
 
     /// Reads the map's file again and swaps the new map in, with the registered models over it.
@@ -275,8 +368,8 @@ impl CostMap {
             return Err(Error::EmptyMap { origin: parsed.origin });
         }
         let mut writer = self.writer();
-        let overrides = writer.overrides.clone();
-        let live = self.swap(&mut writer, Arc::new(parsed.catalog), overrides)?;
+        let (overrides, deployments) = (writer.overrides.clone(), writer.deployments.clone());
+        let live = self.swap(&mut writer, Arc::new(parsed.catalog), overrides, deployments)?;
         Ok(ReloadReport {
             generation: live.generation(),
             models_count: live.len(),
@@ -294,13 +387,18 @@ impl CostMap {
         writer: &mut Writer,
         base: Arc<Catalog>,
         overrides: Overrides,
+        deployments: Arc<Deployments>,
     ) -> Result<Arc<Snapshot>, Error> {
         let own = overrides.compose(&base)?;
+        let layers = Layers { own: own.as_ref().map(Overlay::catalog), base: &base };
+        let priced = deployments.compose(layers)?;
         let generation = writer.generation + 1;
-        let next = Snapshot::new(base.clone(), own, generation, SystemTime::now());
+        let parts = Parts { base: base.clone(), own, deployments: deployments.clone(), priced, generation };
+        let next = Snapshot::new(parts, SystemTime::now());
         let before = self.inner.live.swap(next.clone());
         writer.base = base;
         writer.overrides = overrides;
+        writer.deployments = deployments;
         writer.generation = generation;
         writer.retired.push(before);
         writer.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);

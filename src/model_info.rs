@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Error as _, SerializeMap};
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalog::{EntryRef, Filled, Rules};
+use crate::deployment::InOrder;
 use crate::json::{self, Name, object};
 use crate::usd::Usd;
+
+/// What `max_tokens` is read from; the first that is there counts.
+const MAX_TOKENS: [&str; 3] = ["max_tokens", "max_output_tokens", "max_input_tokens"];
 
 /// What LiteLLM's model info shows of every model, in its order; null where the map does not say.
 const ALWAYS_SHOWN: [&str; 13] = [
@@ -176,10 +180,11 @@ impl<'a> ModelInfo<'a> {
         self.field("mode")
     }
 
-    /// The most tokens of a completion, by the map's older name.
+    /// LiteLLM's `max_tokens`: the field of that name where the entry has it, as older maps do; else the most tokens of a
+    /// completion, or else of a prompt.
     #[must_use]
     pub fn max_tokens(&self) -> Option<u64> {
-        self.count("max_tokens")
+        MAX_TOKENS.iter().find_map(|name| self.count(name))
     }
 
     /// The most tokens of a prompt.
@@ -282,21 +287,29 @@ impl<'de> Visitor<'de> for FieldVisitor<'_> {
 
 impl Serialize for ModelInfo<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = json::fields(&self.json).map_err(S::Error::custom)?;
-        fields.extend(self.filled(|_| true));
-        let value = |json: &str| serde_json::from_str::<Value>(json).map_err(S::Error::custom);
+        InOrder(&self.shown().map_err(S::Error::custom)?).serialize(serializer)
+    }
+}
 
-        let mut info = serializer.serialize_map(None)?;
-        info.serialize_entry("key", self.key())?;
-        for shown in ALWAYS_SHOWN {
-            let json = fields.iter().find(|(name, _)| name == shown).map_or("null", |(_, json)| json);
-            info.serialize_entry(shown, &value(json)?)?;
+impl ModelInfo<'_> {
+    /// The fields as they are shown, in order.
+    pub(crate) fn shown(&self) -> Result<Vec<(String, Value)>, serde_json::Error> {
+        let mut fields = json::fields(&self.json)?;
+        fields.extend(self.filled(|_| true));
+        let value = |json: &str| serde_json::from_str::<Value>(json);
+
+        let mut shown = vec![("key".to_owned(), Value::from(self.key()))];
+        let json = |wanted: &str| fields.iter().find(|(name, json)| name == wanted && *json != "null");
+        for always in ALWAYS_SHOWN {
+            let found =
+                if always == "max_tokens" { MAX_TOKENS.into_iter().find_map(json) } else { json(always) };
+            shown.push((always.to_owned(), value(found.map_or("null", |(_, json)| json))?));
         }
-        for (name, json) in &fields {
-            if !matches!(&**name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&**name) {
-                info.serialize_entry(&**name, &value(json)?)?;
+        for (name, json) in fields {
+            if !matches!(&*name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&*name) {
+                shown.push((name.into_owned(), value(json)?));
             }
         }
-        info.end()
+        Ok(shown)
     }
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
+use crate::deployment::{Deployment, Deployments, Found, ModelInfoList};
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
@@ -34,10 +35,23 @@ use crate::resolve::{Explanation, FoundBy, Layers, Lookup, describe, families, n
 pub struct Snapshot {
     base: Arc<Catalog>,
     own: Option<Overlay>,
+    deployments: Arc<Deployments>,
+    /// The entries of deployments with prices of their own, by their ids.
+    priced: Catalog,
     generation: u64,
     loaded_at: SystemTime,
     /// For errors, which look for near names when they are read.
     this: Weak<Self>,
+}
+
+/// What a snapshot is made of.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) base: Arc<Catalog>,
+    pub(crate) own: Option<Overlay>,
+    pub(crate) deployments: Arc<Deployments>,
+    pub(crate) priced: Catalog,
+    pub(crate) generation: u64,
 }
 
 /// A model that a name led to, and how: from [`Snapshot::resolve`].
@@ -59,13 +73,17 @@ impl Resolved<'_> {
 }
 
 impl Snapshot {
-    pub(crate) fn new(
-        base: Arc<Catalog>,
-        own: Option<Overlay>,
-        generation: u64,
-        loaded_at: SystemTime,
-    ) -> Arc<Self> {
-        Arc::new_cyclic(|this| Self { base, own, generation, loaded_at, this: this.clone() })
+    pub(crate) fn new(parts: Parts, loaded_at: SystemTime) -> Arc<Self> {
+        let Parts { base, own, deployments, priced, generation } = parts;
+        Arc::new_cyclic(|this| Self {
+            base,
+            own,
+            deployments,
+            priced,
+            generation,
+            loaded_at,
+            this: this.clone(),
+        })
     }
 
     fn layers(&self) -> Layers<'_> {
@@ -124,6 +142,74 @@ impl Snapshot {
         cost::price(subject, request)
     }
 
+    /// What a call costs that a deployment served: the request's model is the id of one, or a `model_name` whose deployments cost
+    /// alike. A name with a `*` stands for all that it matches; exact names go first, then the longest.
+    ///
+    /// The deployment's own prices lie over those of its model, which is its `base_model`, or else its `litellm_params.model`.
+    /// The key of the cost is the deployment's id where it has prices of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDeployment`], [`Error::AmbiguousDeployment`] with the ids where the deployments of a name differ in
+    /// what they cost, and as [`cost`](Self::cost).
+    pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+        let found = self.deployments.find(request.lookup.name)?;
+        let now = if found.is_wildcard() { found.priced_now(self.layers()) } else { None };
+        let own = match &now {
+            Some(catalog) => catalog.entries().next(),
+            None => self.priced.index().find(found.deployment.id()).and_then(|id| self.priced.entry(id)),
+        };
+        found.with_lookup(self.layers(), |lookup| {
+            let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };
+            let Some(entry) = own else { return self.cost(&request) };
+            let provider = lookup.provider.or_else(|| resolve(self.layers(), lookup)?.provider);
+            let subject = Subject {
+                entry,
+                provider,
+                router: None,
+                // Own prices win over what a provider states.
+                operator_priced: true,
+                generation: self.generation,
+            };
+            cost::price(subject, &request)
+        })
+    }
+
+    /// The deployments, in their order.
+    pub fn deployments(&self) -> impl ExactSizeIterator<Item = &Deployment> {
+        self.deployments.list().iter()
+    }
+
+    /// All deployments as LiteLLM's `GET /model/info` shows them: what the operator says of each merged with what the map knows
+    /// of its model, and no secret. It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Deployment};
+    ///
+    /// let map = CostMap::from_json(r#"{"gpt-x": {"litellm_provider": "openai", "max_input_tokens": 8192}}"#)?;
+    /// map.add_deployment(Deployment::from_json(
+    ///     r#"{"model_name": "mine", "litellm_params": {"model": "gpt-x", "api_key": "sk-1"}, "model_info": {"team": "a"}}"#,
+    /// )?)?;
+    /// let shown = serde_json::to_value(map.snapshot().model_info())?;
+    /// assert_eq!(shown["data"][0]["litellm_params"], serde_json::json!({"model": "gpt-x"}));
+    /// assert_eq!(shown["data"][0]["model_info"]["team"], "a");
+    /// assert_eq!(shown["data"][0]["model_info"]["max_input_tokens"], 8192);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn model_info(&self) -> ModelInfoList<'_> {
+        ModelInfoList { snapshot: self }
+    }
+
+    /// What the map knows of a deployment's model.
+    pub(crate) fn info_of(&self, deployment: &Deployment) -> Option<ModelInfo<'_>> {
+        let found = Found::of(deployment);
+        let info = found.with_lookup(self.layers(), |lookup| self.find(lookup));
+        info.map(|found| found.model_info)
+    }
+
     /// What the map says of a model, under any name that it knows.
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'_>> {
@@ -156,7 +242,7 @@ impl Snapshot {
 
     fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
         if let Some(found) = resolve(self.layers(), lookup) {
-            let model_info = self.model_info(found.entry);
+            let model_info = self.info(found.entry);
             return Some(Resolved { model_info, found_by: found.found_by });
         }
         let described = describe(self.layers(), lookup)?;
@@ -184,10 +270,10 @@ impl Snapshot {
 
     /// All models, in the order of the map, then those that only the operator knows.
     pub fn models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
-        self.layers().entries().map(|entry| self.model_info(entry))
+        self.layers().entries().map(|entry| self.info(entry))
     }
 
-    fn model_info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
+    fn info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
         let said = self.own.as_ref().and_then(|own| own.said(entry.key()));
         ModelInfo::of(entry, self.base.rules(), said)
     }

@@ -10,7 +10,7 @@ mod rules;
 use std::ops::Deref;
 
 pub(crate) use index::{EntryId, Index, Span};
-pub(crate) use parse::NotAMap;
+pub(crate) use parse::{NotAMap, check_prices};
 pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::rates::RateSet;
@@ -114,6 +114,12 @@ pub struct UnpricedField {
     pub name: String,
     /// How many models have it.
     pub models: usize,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::empty()
+    }
 }
 
 impl Catalog {

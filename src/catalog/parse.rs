@@ -256,7 +256,7 @@ impl<'a> RateSets<'a> {
 }
 
 /// Whether a row could be priced by what it says.
-pub(super) fn check_prices(json: &str) -> Result<(), String> {
+pub(crate) fn check_prices(json: &str) -> Result<(), String> {
     let bad = |bad: BadField| {
         if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
     };

@@ -1,0 +1,349 @@
+//! [`Deployment`]: a model as an operator serves it, with its own parameters, prices and secrets.
+
+mod compose;
+mod id;
+mod redact;
+#[cfg(feature = "yaml")]
+mod yaml;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::ser::{Error as _, SerializeMap};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::catalog::field;
+use crate::error::Error;
+use crate::json;
+use crate::snapshot::Snapshot;
+
+pub(crate) use compose::{Deployments, Found};
+
+/// A deployment of a model, as in LiteLLM's `model_list`: a name that clients ask for, the parameters it is called
+/// with, and what the operator says of the model.
+///
+/// Prices that it sets, in `litellm_params` or in `model_info`, are its alone. Its `Debug` and its serialised form show no
+/// secret: credentials are left out or masked.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::Deployment;
+///
+/// let deployment = Deployment::from_json(
+///     r#"{"model_name": "azure-gpt-turbo", "litellm_params": {
+///         "model": "azure/gpt-3.5-turbo", "api_key": "os.environ/AZURE_API_KEY", "api_base": "https://example.com"}}"#,
+/// )?;
+/// assert_eq!(deployment.model_name(), "azure-gpt-turbo");
+/// assert_eq!(deployment.model(), "azure/gpt-3.5-turbo");
+/// assert_eq!(deployment.id().len(), 64);
+/// assert!(!format!("{deployment:?}").contains("AZURE_API_KEY"));
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Deployment {
+    id: String,
+    model_name: String,
+    model: String,
+    litellm_params: Params,
+    model_info: Params,
+    /// The names to look its model up by, in order.
+    lookups: Vec<compose::Named>,
+}
+
+/// Fields in their order, each with its JSON.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Params(Vec<(Box<str>, Box<str>)>);
+
+impl Params {
+    fn read(json: &str) -> Result<Self, serde_json::Error> {
+        let fields = json::fields(json)?;
+        Ok(Self(fields.into_iter().map(|(name, json)| (name.into(), json.into())).collect()))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, json)| (&**name, &**json))
+    }
+
+    /// The JSON of a field; null is none.
+    fn get(&self, wanted: &str) -> Option<&str> {
+        self.iter().find(|(name, _)| *name == wanted).map(|(_, json)| json).filter(|json| *json != "null")
+    }
+
+    fn prices(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, json)| *json != "null" && field::is_price(name))
+    }
+}
+
+impl Deployment {
+    /// A deployment of parts that serialise to objects, or are texts of JSON.
+    ///
+    /// The order of the parameters counts, where the id is made of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`] where a part is no object, or a field that has to be there is not, or of another type.
+    pub fn new(
+        model_name: impl Into<String>,
+        litellm_params: impl Serialize,
+        model_info: impl Serialize,
+    ) -> Result<Self, Error> {
+        let model_name = model_name.into();
+        let params = json::text_of(&litellm_params).ok().and_then(|json| Params::read(&json).ok());
+        let info = json::text_of(&model_info).ok().and_then(|json| Params::read(&json).ok());
+        let not_an_object = |field| invalid(&model_name, field, "not an object");
+        let params = params.ok_or_else(|| not_an_object("litellm_params"))?;
+        let info = info.ok_or_else(|| not_an_object("model_info"))?;
+        Self::of(model_name, params, info)
+    }
+
+    fn of(model_name: String, litellm_params: Params, model_info: Params) -> Result<Self, Error> {
+        let text = |field: &str, json: &str| {
+            serde_json::from_str::<String>(json).map_err(|_| invalid(&model_name, field, "not a text"))
+        };
+        let model = litellm_params.get("model").ok_or_else(|| {
+            invalid(&model_name, "litellm_params.model", "missing: it says which model to call")
+        })?;
+        let model = text("litellm_params.model", model)?;
+        for (part, params) in [("litellm_params", &litellm_params), ("model_info", &model_info)] {
+            for name in ["base_model", "custom_llm_provider"] {
+                params.get(name).map(|json| text(&format!("{part}.{name}"), json)).transpose()?;
+            }
+        }
+        let id = match model_info.get("id") {
+            Some(id) if id.starts_with('"') => text("model_info.id", id)?,
+            Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => id.to_owned(),
+            Some(_) => return Err(invalid(&model_name, "model_info.id", "not a text")),
+            None => id::id_of(&model_name, &litellm_params),
+        };
+        let mut deployment = Self { id, model_name, model, litellm_params, model_info, lookups: Vec::new() };
+        let (base, provider) = (deployment.text("base_model"), deployment.text("custom_llm_provider"));
+        deployment.lookups = compose::lookups(&deployment.model, base, provider);
+        compose::check(&deployment)?;
+        Ok(deployment)
+    }
+
+    /// A deployment out of JSON: `{"model_name": …, "litellm_params": {…}, "model_info": {…}}`, the last of which may be left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`], which names the field.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        Self::read(json, "the deployment")
+    }
+
+    /// Deployments out of JSON: a list of them, or an object with a list as its `model_list`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`], which names the deployment and the field.
+    pub fn list_from_json(json: &str) -> Result<Vec<Self>, Error> {
+        let bad = |reason: &str| invalid("model_list", "", reason);
+        let list = if json.trim_start().starts_with('[') {
+            Cow::Borrowed(json)
+        } else {
+            let fields = json::fields(json).map_err(|e| bad(&format!("not JSON: {}", place(&e))))?;
+            let list = fields.into_iter().find(|(name, _)| name == "model_list").map(|(_, json)| json);
+            Cow::Borrowed(list.ok_or_else(|| bad("missing"))?)
+        };
+        let list: Vec<&serde_json::value::RawValue> =
+            serde_json::from_str(&list).map_err(|e| bad(&format!("not a list: {}", place(&e))))?;
+        let numbered = (1..).zip(list);
+        numbered.map(|(number, json)| Self::read(json.get(), &format!("deployment {number}"))).collect()
+    }
+
+    /// Deployments out of a `config.yaml`: its `model_list`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`], which names the line where the text is no YAML, and else the deployment and the field.
+    #[cfg(feature = "yaml")]
+    pub fn list_from_yaml(yaml: &str) -> Result<Vec<Self>, Error> {
+        let json = yaml::to_json(yaml).map_err(|reason| invalid("config.yaml", "", &reason))?;
+        Self::list_from_json(&json)
+    }
+
+    /// Reads one; `label` is what errors call it until its name is known.
+    fn read(json: &str, label: &str) -> Result<Self, Error> {
+        let parts = Params::read(json).map_err(|_| invalid(label, "", "not an object"))?;
+        let name = parts.get("model_name").ok_or_else(|| invalid(label, "model_name", "missing"))?;
+        let name: String =
+            serde_json::from_str(name).map_err(|_| invalid(label, "model_name", "not a text"))?;
+        let label = if label.starts_with("deployment ") { format!("{label} ({name})") } else { name.clone() };
+        let object =
+            |field: &str, json: &str| Params::read(json).map_err(|_| invalid(&label, field, "not an object"));
+        let params =
+            parts.get("litellm_params").ok_or_else(|| invalid(&label, "litellm_params", "missing"))?;
+        let params = object("litellm_params", params)?;
+        let info = parts.get("model_info").map(|json| object("model_info", json)).transpose()?;
+        Self::of(name, params, info.unwrap_or_default()).map_err(|error| relabelled(error, label))
+    }
+
+    /// The name that clients ask for. Several deployments may share one.
+    #[must_use]
+    pub fn model_name(&self) -> &str {
+        &self.model_name
+    }
+
+    /// The model that is called: `litellm_params.model`.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// What tells it from all others: `model_info.id`, or else the SHA-256 of its name and its `litellm_params`, in order, as
+    /// LiteLLM makes it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A text among its parameters or its model info.
+    fn text(&self, name: &str) -> Option<String> {
+        let json = self.model_info.get(name).or_else(|| self.litellm_params.get(name))?;
+        serde_json::from_str(json).ok()
+    }
+
+    /// The prices that it sets; those among the parameters come last, and count.
+    fn prices(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.model_info.prices().chain(self.litellm_params.prices())
+    }
+
+    /// Its parameters, as they are shown.
+    fn shown_params(&self) -> Vec<(&str, Value)> {
+        let shown = self.litellm_params.iter().filter(|(name, _)| redact::is_shown(name));
+        shown
+            .map(|(name, json)| {
+                let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
+                redact::parameter(name, &mut value);
+                (name, value)
+            })
+            .collect()
+    }
+
+    /// What the operator says of the model, as it is shown: its id first.
+    fn shown_info(&self) -> Vec<(&str, Value)> {
+        let mut shown = vec![("id", Value::from(self.id.as_str())), ("db_model", Value::Bool(false))];
+        for (name, json) in self.model_info.iter().filter(|(name, _)| *name != "id") {
+            let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
+            redact::info(name, &mut value);
+            match shown.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, slot)) => *slot = value,
+                None => shown.push((name, value)),
+            }
+        }
+        shown
+    }
+}
+
+/// Without its secrets.
+impl Serialize for Deployment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut shown = serializer.serialize_map(Some(3))?;
+        shown.serialize_entry("model_name", &self.model_name)?;
+        shown.serialize_entry("litellm_params", &InOrder(&self.shown_params()))?;
+        shown.serialize_entry("model_info", &InOrder(&self.shown_info()))?;
+        shown.end()
+    }
+}
+
+/// Without its secrets.
+impl fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Deployment({})", serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Fields as an object, in their order.
+pub(crate) struct InOrder<'a, N>(pub(crate) &'a [(N, Value)]);
+
+impl<N: AsRef<str>> Serialize for InOrder<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            fields.serialize_entry(name.as_ref(), value)?;
+        }
+        fields.end()
+    }
+}
+
+/// What `GET /model/info` shows: from [`Snapshot::model_info`].
+///
+/// It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`, a deployment each, without secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelInfoList<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+}
+
+impl Serialize for ModelInfoList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_map(Some(1))?;
+        let data: Vec<Shown<'_>> = self
+            .snapshot
+            .deployments()
+            .map(|deployment| Shown { deployment, snapshot: self.snapshot })
+            .collect();
+        list.serialize_entry("data", &data)?;
+        list.end()
+    }
+}
+
+/// A deployment with what the map knows of its model.
+struct Shown<'a> {
+    deployment: &'a Deployment,
+    snapshot: &'a Snapshot,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let deployment = self.deployment;
+        let own = deployment.shown_info().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let mut info: Vec<(String, Value)> = own.collect();
+        let known = self.snapshot.info_of(deployment);
+        // What the operator says counts, but for null, which says nothing.
+        for (name, value) in
+            known.map(|known| known.shown()).transpose().map_err(S::Error::custom)?.unwrap_or_default()
+        {
+            match info.iter_mut().find(|(said, _)| *said == name) {
+                Some((_, said)) if said.is_null() => *said = value,
+                Some(_) => {}
+                None => info.push((name, value)),
+            }
+        }
+        for (name, json) in deployment.litellm_params.prices() {
+            let price: Value = serde_json::from_str(json).map_err(S::Error::custom)?;
+            match info.iter_mut().find(|(said, _)| said == name) {
+                Some((_, said)) => *said = price,
+                None => info.push((name.to_owned(), price)),
+            }
+        }
+        let mut shown = serializer.serialize_map(Some(3))?;
+        shown.serialize_entry("model_name", &deployment.model_name)?;
+        shown.serialize_entry("litellm_params", &InOrder(&deployment.shown_params()))?;
+        shown.serialize_entry("model_info", &InOrder(&info))?;
+        shown.end()
+    }
+}
+
+fn invalid(deployment: &str, field: &str, reason: &str) -> Error {
+    Error::InvalidDeployment {
+        deployment: deployment.to_owned(),
+        field: Some(field.to_owned()).filter(|field| !field.is_empty()),
+        reason: reason.to_owned(),
+    }
+}
+
+fn relabelled(error: Error, label: String) -> Error {
+    match error {
+        Error::InvalidDeployment { field, reason, .. } => {
+            Error::InvalidDeployment { deployment: label, field, reason }
+        }
+        error => error,
+    }
+}
+
+/// Where a text stops being JSON; not what stands there, which may be a secret.
+fn place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}

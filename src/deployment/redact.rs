@@ -1,0 +1,245 @@
+//! What is shown of a deployment, so that no secret is.
+
+use serde_json::Value;
+
+/// Parameters that are not shown at all.
+const DROPPED: [&str; 6] = [
+    "api_key",
+    "client_secret",
+    "vertex_credentials",
+    "vertex_ai_credentials",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+];
+
+/// What a segment of a name says of a secret.
+const SECRET: [&str; 14] = [
+    "password",
+    "secret",
+    "key",
+    "token",
+    "auth",
+    "authorization",
+    "cookie",
+    "credential",
+    "credentials",
+    "access",
+    "private",
+    "certificate",
+    "fingerprint",
+    "tenancy",
+];
+
+/// How the name of a secret ends among the operator's own keys.
+const CREDENTIALS: [&str; 5] = ["password", "secret", "token", "authorization", "credentials"];
+
+/// Limits whose names have such a segment.
+const LIMITS: [&str; 2] = ["default_api_key_tpm_limit", "default_api_key_rpm_limit"];
+
+/// Words for secrets in the query of a URL, besides.
+const SIGNATURES: [&str; 3] = ["sig", "signature", "code"];
+
+/// Values shorter than this are masked whole: of a short secret four letters at both ends are most of it.
+const SHORT: usize = 16;
+
+/// How many letters are shown at both ends of a longer one.
+const SHOWN: usize = 4;
+
+/// Whether a parameter is shown at all.
+pub(super) fn is_shown(name: &str) -> bool {
+    !DROPPED.contains(&name)
+}
+
+/// A parameter as it is shown.
+pub(super) fn parameter(name: &str, value: &mut Value) {
+    redact(value, is_secret(name));
+}
+
+/// A field of the operator's own model info as it is shown. Its names are the operator's: `my_custom_key` is no
+/// secret. What LiteLLM calls its secrets by is, and so is what a URL carries.
+pub(super) fn info(name: &str, value: &mut Value) {
+    let is_credential = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let mut segments = name.rsplit(['_', '-']);
+        let ends = segments.next().is_some_and(|last| CREDENTIALS.contains(&last));
+        DROPPED.contains(&&*name) || (ends && segments.all(|segment| segment != "cost"))
+    };
+    redact_by(value, is_credential(name), &is_credential);
+}
+
+fn redact(value: &mut Value, secret: bool) {
+    redact_by(value, secret, &is_secret);
+}
+
+fn redact_by(value: &mut Value, secret: bool, is_secret: &impl Fn(&str) -> bool) {
+    match value {
+        Value::String(text) if secret => {
+            if !is_reference(text) {
+                *text = masked(text);
+            }
+        }
+        Value::String(text) => {
+            if let Some(shown) = without_credentials(text) {
+                *text = shown;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|element| redact_by(element, secret, is_secret)),
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                redact_by(value, secret || is_secret(name), is_secret);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) if secret => *value = Value::String(masked(&value.to_string())),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a name is a secret's: by its segments, whatever their case.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let mut segments = name.split(['_', '-']);
+    !LIMITS.contains(&&*name)
+        && segments.clone().all(|segment| segment != "cost")
+        && segments.any(|segment| SECRET.contains(&segment))
+}
+
+fn masked(text: &str) -> String {
+    let letters = text.chars().count();
+    let hidden = |position: usize| letters < SHORT || (SHOWN..letters - SHOWN).contains(&position);
+    text.chars().enumerate().map(|(position, c)| if hidden(position) { '*' } else { c }).collect()
+}
+
+/// `os.environ/NAME`: where a secret is, and not the secret.
+fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix("os.environ/");
+    name.is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// A text without the credentials of the URLs in it. `None` where there are none.
+fn without_credentials(text: &str) -> Option<String> {
+    if !text.contains("://") {
+        return None;
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>'))
+            .unwrap_or(after.len());
+        let (url, behind) = after.split_at_checked(end).unwrap_or((after, ""));
+        url_without_credentials(url, &mut shown);
+        rest = behind;
+    }
+    shown.push_str(rest);
+    (shown != text).then_some(shown)
+}
+
+/// What stands behind `://`.
+fn url_without_credentials(url: &str, shown: &mut String) {
+    let (address, query) =
+        url.split_once(['?', '#']).map_or((url, None), |(address, query)| (address, Some(query)));
+    let (host, path) = address.split_once('/').map_or((address, None), |(host, path)| (host, Some(path)));
+    match host.rsplit_once('@') {
+        Some((_, host)) => {
+            shown.push_str("****@");
+            shown.push_str(host);
+        }
+        None => shown.push_str(host),
+    }
+    if let Some(path) = path {
+        shown.push('/');
+        shown.push_str(path);
+    }
+    let Some(query) = query else { return };
+    shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
+    for (position, part) in query.split('&').enumerate() {
+        shown.push_str(if position > 0 { "&" } else { "" });
+        match part.split_once('=') {
+            Some((name, value)) => {
+                let secret = is_secret(name)
+                    || SIGNATURES.contains(&&*name.to_lowercase())
+                    || name.to_lowercase().ends_with("key")
+                    || name.to_lowercase().ends_with("signature");
+                shown.push_str(name);
+                shown.push('=');
+                shown.push_str(if secret { "****" } else { value });
+            }
+            None => shown.push_str(part),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(name: &str, mut value: Value) -> Value {
+        parameter(name, &mut value);
+        value
+    }
+
+    #[test]
+    fn masks_by_the_segments_of_a_name() {
+        assert_eq!(shown("azure_ad_token", json!("abcdefghijklmnop")), json!("abcd********mnop"));
+        assert_eq!(shown("X-Api-Key", json!("abcdefghijklmno")), json!("***************"));
+        assert_eq!(
+            shown("auth", json!("日本語日本語日本語日本語日本語日")),
+            json!("日本語日********語日本語日".replace("語日本語日", "日本語日"))
+        );
+        for plain in ["max_tokens", "monkey", "input_cost_per_token", "model", "default_api_key_rpm_limit"] {
+            assert_eq!(shown(plain, json!("abcdefghijklmnop")), json!("abcdefghijklmnop"), "{plain}");
+        }
+        assert_eq!(shown("private", json!(12_345)), json!("*****"));
+        assert_eq!(shown("private", json!(null)), json!(null));
+        assert_eq!(shown("token", json!("os.environ/TOKEN")), json!("os.environ/TOKEN"));
+        assert_eq!(shown("token", json!("os.environ/not a name!")), json!("os.e**************ame!"));
+    }
+
+    #[test]
+    fn masks_everything_under_a_secret_at_any_depth() {
+        assert_eq!(
+            shown(
+                "extra_headers",
+                json!({"Authorization": {"a": ["x", {"b": 1}]}, "plain": ["y", {"cookie": "z"}]})
+            ),
+            json!({"Authorization": {"a": ["*", {"b": "*"}]}, "plain": ["y", {"cookie": "*"}]})
+        );
+    }
+
+    #[test]
+    fn shows_no_credential_of_a_url() {
+        for (url, expected) in [
+            ("https://user:pa@ss@host:8080/path?q=1", "https://****@host:8080/path?q=1"),
+            (
+                "https://host/?api-key=x&v=2&sig=y&apikey=z",
+                "https://host/?api-key=****&v=2&sig=****&apikey=****",
+            ),
+            ("https://host/a@b", "https://host/a@b"),
+            ("see http://u@h and ftp://p:q@i/#token=t", "see http://****@h and ftp://****@i/#token=****"),
+            ("https://host", "https://host"),
+        ] {
+            assert_eq!(shown("api_base", json!(url)), json!(expected), "{url}");
+        }
+    }
+
+    #[test]
+    fn shows_the_operator_s_own_keys() {
+        let of = |name: &str, mut value: Value| {
+            info(name, &mut value);
+            value
+        };
+        assert_eq!(of("my_custom_key", json!("my_custom_value")), json!("my_custom_value"));
+        assert_eq!(of("access_groups", json!(["a"])), json!(["a"]));
+        assert_eq!(of("output_cost_per_token", json!(1)), json!(1));
+        assert_eq!(of("api_key", json!("sk-1")), json!("****"));
+        assert_eq!(
+            of("more", json!({"db_password": "x", "url": "http://u:p@h"})),
+            json!({"db_password": "*", "url": "http://****@h"})
+        );
+    }
+}

@@ -1,0 +1,501 @@
+//! Deployments: their ids, their prices, and what is shown of them, which is no secret.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use llm_costmap::{CostMap, CostRequest, Deployment, Error, Usage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Parameters, the id that the reference makes of them, and what its masker leaves.
+#[derive(Deserialize)]
+struct Reference {
+    model_name: String,
+    litellm_params: Box<RawValue>,
+    id: String,
+    masked: Value,
+}
+
+fn reference() -> Vec<Reference> {
+    let vectors: Vec<Reference> = common::vectors("deployments");
+    assert_eq!(vectors.len(), 1_000);
+    vectors
+}
+
+fn map() -> CostMap {
+    CostMap::from_json(
+        r#"{"gpt-x": {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 8192,
+                "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "cache_read_input_token_cost": 5e-7},
+            "azure/gpt-x": {"litellm_provider": "azure", "input_cost_per_token": 3e-6, "output_cost_per_token": 4e-6},
+            "gpt-y": {"litellm_provider": "openai", "input_cost_per_token": 7e-6}}"#,
+    )
+    .unwrap()
+}
+
+fn deployment(json: &Value) -> Deployment {
+    Deployment::from_json(&json.to_string()).unwrap()
+}
+
+/// What a thousand tokens in and a hundred out cost.
+fn cost(map: &CostMap, name: &str) -> Result<String, Error> {
+    map.deployment_cost(&CostRequest::new(name, &Usage::new(1_000, 100))).map(|cost| cost.total().to_string())
+}
+
+#[test]
+fn ids_are_the_reference_s() {
+    let gpt_4 = Deployment::new("gpt-4", json!({"model": "gpt-4"}), json!({})).unwrap();
+    assert_eq!(gpt_4.id(), "e889baacd17f591cce4c63639275ba5e8dc60765d6c553e6ee5a504b19e50ddc");
+    for Reference { model_name, litellm_params, id, .. } in reference() {
+        let deployment = Deployment::new(&*model_name, litellm_params.get(), json!({}));
+        assert_eq!(deployment.unwrap().id(), id, "{model_name:?} {litellm_params}");
+    }
+    let own = deployment(
+        &json!({"model_name": "m", "litellm_params": {"model": "x"}, "model_info": {"id": "mine"}}),
+    );
+    assert_eq!(own.id(), "mine");
+}
+
+#[test]
+fn what_is_shown_is_what_the_reference_shows_but_for_the_stricter_rules() {
+    let mut stricter = 0;
+    for Reference { model_name, litellm_params, masked, .. } in reference() {
+        let deployment = Deployment::new(&*model_name, litellm_params.get(), json!({})).unwrap();
+        let ours = serde_json::to_value(&deployment).unwrap();
+        let original = serde_json::from_str(litellm_params.get()).unwrap();
+        compare(&ours["litellm_params"], &masked, &original, false, &mut stricter);
+    }
+    assert!(stricter > 100, "{stricter}");
+}
+
+/// Ours, the reference's, and what it was; `secret` where it stands under a secret's name.
+fn compare(ours: &Value, theirs: &Value, original: &Value, secret: bool, stricter: &mut usize) {
+    if let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) {
+        assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
+        for (name, value) in ours {
+            let name_lower = name.to_lowercase().replace('-', "_");
+            let limit = ["default_api_key_rpm_limit", "default_api_key_tpm_limit"].contains(&name.as_str());
+            let segments: Vec<&str> = name_lower.split('_').collect();
+            let words = [
+                "password",
+                "secret",
+                "key",
+                "token",
+                "auth",
+                "authorization",
+                "cookie",
+                "credential",
+                "credentials",
+                "access",
+                "private",
+                "certificate",
+                "fingerprint",
+                "tenancy",
+            ];
+            let is_secret =
+                !limit && !segments.contains(&"cost") && segments.iter().any(|part| words.contains(part));
+            compare(value, &theirs[name], &original[name], secret || is_secret, stricter);
+        }
+        return;
+    }
+    if let (Value::Array(ours), Value::Array(theirs)) = (ours, theirs) {
+        assert_eq!(ours.len(), theirs.len());
+        for (position, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            compare(ours, theirs, &original[position], secret, stricter);
+        }
+        return;
+    }
+    if ours == theirs {
+        return;
+    }
+    *stricter += 1;
+    // Null stays null, where the reference prints it as a text.
+    if original.is_null() {
+        assert_eq!(ours, original);
+        return;
+    }
+    assert!(secret, "{ours} {theirs} {original}");
+    let original = original.as_str().map_or_else(|| original.to_string(), str::to_owned);
+    let letters: Vec<char> = original.chars().collect();
+    let masked = if letters.len() < 16 {
+        "*".repeat(letters.len())
+    } else {
+        let ends = |part: &[char]| part.iter().collect::<String>();
+        let (head, tail) = (ends(&letters[..4]), ends(&letters[letters.len() - 4..]));
+        format!("{head}{}{tail}", "*".repeat(letters.len() - 8))
+    };
+    assert_eq!(ours, &Value::from(masked), "{original}");
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let marked = |place: &str| format!("SECRET-{place}-0123456789abcdef");
+    let params = json!({
+        "model": "gpt-x", "api_key": marked("a"), "client_secret": marked("b"), "vertex_credentials": {"x": [marked("c")]},
+        "vertex_ai_credentials": marked("d"), "aws_access_key_id": marked("e"), "aws_secret_access_key": marked("f"),
+        "azure_ad_token": {"deep": [{"er": [marked("g")]}]}, "api_base": format!("https://user:{}@host/?api-key={}", marked("h"), marked("i")),
+        "extra_headers": {"Authorization": [marked("j")], "X-Cookie": marked("k"), "plain": "shown"},
+        "password": "SECRET-l", "auth": {"anything": marked("m")}, "private": [[marked("n")]],
+        "fallbacks": [{"api-key": marked("o")}, format!("see http://{}@host", marked("p"))],
+    });
+    let info = json!({
+        "api_key": marked("q"), "db_password": marked("r"), "url": format!("postgres://u:{}@host/db", marked("s")),
+        "nested": {"client_secret": [marked("t")]}, "my_custom_key": "shown",
+    });
+    let deployment = Deployment::new("m", &params, &info).unwrap();
+    let map = map();
+    map.add_deployment(deployment.clone()).unwrap();
+    let snapshot = map.snapshot();
+    let mut printed = vec![
+        format!("{deployment:?}"),
+        format!("{deployment:#?}"),
+        serde_json::to_string(&deployment).unwrap(),
+        serde_json::to_string(&snapshot.model_info()).unwrap(),
+        format!("{:?}", snapshot.model_info()),
+        format!("{snapshot:?}"),
+        format!("{map:?}"),
+        format!("{:?}", map.deployment_cost(&CostRequest::new("m", &Usage::new(1, 1)))),
+        format!("{:?}", map.add_deployment(deployment.clone())),
+        map.add_deployment(deployment).unwrap_err().to_string(),
+    ];
+    // What is wrong is said without what stands there.
+    for (name, json) in [
+        ("", format!("{{\"model_name\": {:?}", marked("u"))),
+        ("", format!("{:?}", marked("v"))),
+        ("", format!(r#"{{"model_name": ["{}"]}}"#, marked("w"))),
+        ("", format!(r#"{{"model_name": "m", "litellm_params": "{}"}}"#, marked("x"))),
+        ("", format!(r#"{{"model_name": "m", "litellm_params": {{"model": ["{}"]}}}}"#, marked("y"))),
+        (
+            "",
+            format!(
+                r#"{{"model_name": "m", "litellm_params": {{"model": "x", "custom_llm_provider": ["{}"]}}}}"#,
+                marked("z")
+            ),
+        ),
+        (
+            "",
+            format!(
+                r#"{{"model_name": "m", "litellm_params": {{"model": "x"}}, "model_info": "{}"}}"#,
+                marked("1")
+            ),
+        ),
+        (
+            "",
+            format!(
+                r#"{{"model_name": "m", "litellm_params": {{"model": "x", "input_cost_per_token": "{}"}}}}"#,
+                marked("4")
+            ),
+        ),
+        ("list", format!(r#"{{"model_list": "{}"}}"#, marked("2"))),
+        ("list", format!(r#"["{}"]"#, marked("3"))),
+    ] {
+        let one = Deployment::from_json(&json).map(drop);
+        let error =
+            if name == "list" { Deployment::list_from_json(&json).map(drop) } else { one }.unwrap_err();
+        printed.extend([error.to_string(), format!("{error:?}")]);
+    }
+    for text in &printed {
+        // Four letters at both ends of a long secret are shown, and no more.
+        assert!(!text.contains("SECRET-") && !text.contains("789abcdef"), "{text}");
+    }
+    assert!(printed[3].contains("\"plain\":\"shown\"") && printed[3].contains("\"my_custom_key\":\"shown\""));
+}
+
+#[test]
+fn the_documented_example_comes_out_field_for_field() {
+    let map = CostMap::from_json(common::catalog("1.109.1")).unwrap();
+    map.add_deployment(
+        Deployment::from_json(
+            r#"{"model_name": "gpt-4", "litellm_params": {"model": "gpt-4"},
+                "model_info": {"my_custom_key": "my_custom_value"}}"#,
+        )
+        .unwrap(),
+    )
+    .unwrap();
+    let snapshot = map.snapshot();
+    let documented = r#"{"data":[{"model_name":"gpt-4","litellm_params":{"model":"gpt-4"},"model_info":{"id":"e889baacd17f591cce4c63639275ba5e8dc60765d6c553e6ee5a504b19e50ddc","db_model":false,"my_custom_key":"my_custom_value","key":"gpt-4","max_tokens":4096,"max_input_tokens":8192,"max_output_tokens":4096,"input_cost_per_token":3e-5,"input_cost_per_character":null,"input_cost_per_token_above_128k_tokens":null,"output_cost_per_token":6e-5,"output_cost_per_character":null,"output_cost_per_token_above_128k_tokens":null,"output_cost_per_character_above_128k_tokens":null,"output_vector_size":null,"litellm_provider":"openai","mode":"chat""#;
+    let shown = serde_json::to_string(&snapshot.model_info())
+        .unwrap()
+        .replace("0.00003", "3e-5")
+        .replace("0.00006", "6e-5");
+    // The map knows more fields by now: they follow.
+    assert!(shown.starts_with(documented), "{shown}");
+}
+
+#[test]
+fn a_documented_new_model_is_shown_without_its_key() {
+    let map = CostMap::from_json(common::catalog("1.109.1")).unwrap();
+    let id = map
+        .add_deployment(deployment(&json!({"model_name": "azure-gpt-turbo", "litellm_params": {
+            "model": "azure/gpt-3.5-turbo", "api_key": "os.environ/AZURE_API_KEY", "api_base": "https://my-endpoint.openai.azure.com/"}})))
+        .unwrap();
+    let shown = serde_json::to_value(map.snapshot().model_info()).unwrap();
+    let shown = &shown["data"][0];
+    assert_eq!(
+        shown["litellm_params"],
+        json!({"model": "azure/gpt-3.5-turbo", "api_base": "https://my-endpoint.openai.azure.com/"})
+    );
+    assert_eq!(
+        (&shown["model_info"]["id"], &shown["model_info"]["key"]),
+        (&id.into(), &"azure/gpt-3.5-turbo".into())
+    );
+    assert_eq!(shown["model_info"]["litellm_provider"], "azure");
+}
+
+#[cfg(feature = "yaml")]
+#[test]
+fn a_documented_config_is_read() {
+    let yaml = "model_list:\n  - model_name: text-davinci-003\n    litellm_params:\n      model: text-completion-openai/text-davinci-003\n    \
+                model_info:\n      metadata: \"here's additional metadata on the model\"\ngeneral_settings:\n  master_key: sk-1234\n";
+    let list = Deployment::list_from_yaml(yaml).unwrap();
+    let map = CostMap::from_json(common::catalog("1.109.1")).unwrap();
+    map.set_deployments(list).unwrap();
+    let shown = serde_json::to_value(map.snapshot().model_info()).unwrap();
+    let shown = &shown["data"][0];
+    assert_eq!(shown["model_name"], "text-davinci-003");
+    assert_eq!(shown["litellm_params"], json!({"model": "text-completion-openai/text-davinci-003"}));
+    assert_eq!(shown["model_info"]["metadata"], "here's additional metadata on the model");
+    assert_eq!(shown["model_info"]["db_model"], false);
+    // Keys keep their order, which the id is made of; prices may be texts, as YAML has it.
+    let json = r#"{"model_name": "m", "litellm_params": {"model": "x", "z": 1, "b": [1.5, null, true], "a": "it's"}}"#;
+    let yaml = "model_list: [{model_name: m, litellm_params: {model: x, z: 1, b: [1.5, ~, true], a: it's}}]";
+    assert_eq!(Deployment::list_from_yaml(yaml).unwrap()[0].id(), Deployment::from_json(json).unwrap().id());
+    let error = |yaml: &str| Deployment::list_from_yaml(yaml).unwrap_err().to_string();
+    let bad = error("model_list:\n  - model_name: m\n  litellm_params: {");
+    assert!(bad.starts_with("cannot use config.yaml: no YAML: ") && bad.contains("line "), "{bad}");
+    assert_eq!(
+        error("model_list:\n  - model_name: m\n    litellm_params:\n      api_key: x\n"),
+        "cannot use deployment 1 (m): litellm_params.model: missing: it says which model to call"
+    );
+    assert_eq!(error("a: 1"), "cannot use model_list: missing");
+    for secret in [
+        "- [sk-1234567890abcdef: :\n",
+        "a: 'sk-1234567890abcdef\n",
+        "a: sk-1234567890abcdef\n b: c: d\n",
+        "sk-1234567890abcdef",
+    ] {
+        assert!(!error(secret).contains("sk-1234567890abcdef"), "{}", error(secret));
+    }
+}
+
+#[test]
+fn a_deployment_s_prices_are_its_own() {
+    let map = map();
+    map.set_deployments([
+        deployment(&json!({"model_name": "a", "litellm_params": {"model": "gpt-x"}, "model_info": {"id": "1"}})),
+        deployment(&json!({"model_name": "b", "litellm_params": {"model": "openai/gpt-x", "input_cost_per_token": "5e-6"}, "model_info": {"id": "2"}})),
+        deployment(&json!({"model_name": "c", "litellm_params": {"model": "gpt-x", "input_cost_per_token": 6e-6},
+            "model_info": {"id": "3", "input_cost_per_token": 9e-6, "output_cost_per_token": 0}})),
+        deployment(&json!({"model_name": "d", "litellm_params": {"model": "azure/my-alias"}, "model_info": {"id": "4", "base_model": "azure/gpt-x"}})),
+        deployment(&json!({"model_name": "e", "litellm_params": {"model": "azure/my-alias"}, "model_info": {"id": "5", "base_model": "gpt-x"}})),
+        deployment(&json!({"model_name": "f", "litellm_params": {"model": "azure/my-alias"}, "model_info": {"id": "6", "base_model": "gpt-y"}})),
+        deployment(&json!({"model_name": "g", "litellm_params": {"model": "nobody/knows", "input_cost_per_token": 1e-6, "output_cost_per_token": 0}, "model_info": {"id": "7"}})),
+        deployment(&json!({"model_name": "h", "litellm_params": {"model": "nobody/knows"}, "model_info": {"id": "8"}})),
+        deployment(&json!({"model_name": "i", "litellm_params": {"model": "gpt-x", "custom_llm_provider": "azure"}, "model_info": {"id": "9"}})),
+    ])
+    .unwrap();
+    for (names, expected) in [
+        (["1", "a"], "0.0012"),
+        (["2", "b"], "0.0052"),
+        (["3", "c"], "0.006"),
+        (["4", "d"], "0.0034"),
+        (["5", "e"], "0.0034"),
+        (["7", "g"], "0.001"),
+        (["9", "i"], "0.0034"),
+    ] {
+        for name in names {
+            assert_eq!(cost(&map, name).unwrap(), expected, "{name}");
+        }
+    }
+    let unpriced = map.deployment_cost(&CostRequest::new("6", &Usage::new(1_000, 100))).unwrap();
+    assert_eq!((unpriced.key(), unpriced.is_complete()), ("gpt-y", false));
+    assert_eq!(cost(&map, "8").unwrap_err().code(), "unknown_model");
+    // What the deployment does not price is its model's.
+    let usage = Usage::new(1_000, 0).cached_tokens(1_000);
+    assert_eq!(map.deployment_cost(&CostRequest::new("b", &usage)).unwrap().total().to_string(), "0.0005");
+    // Its own price wins over what the provider states.
+    let stated: Usage = serde_json::from_str(r#"{"prompt_tokens": 1000, "cost": 77}"#).unwrap();
+    assert_eq!(map.deployment_cost(&CostRequest::new("b", &stated)).unwrap().total().to_string(), "0.005");
+    // A name alone knows the map and what is registered.
+    assert!(map.cost(&CostRequest::new("b", &usage)).is_err());
+    assert_eq!(map.cost(&CostRequest::new("gpt-x", &usage)).unwrap().total().to_string(), "0.0005");
+    // Registered prices are those of the model, for every deployment that sets none.
+    map.register_model("gpt-x", json!({"input_cost_per_token": 1e-3, "output_cost_per_token": 0})).unwrap();
+    assert_eq!((cost(&map, "a").unwrap(), cost(&map, "b").unwrap()), ("1".to_owned(), "0.005".to_owned()));
+    let shown = serde_json::to_value(map.snapshot().model_info()).unwrap();
+    assert_eq!(shown["data"][0]["model_info"]["input_cost_per_token"], 1e-3);
+    assert_eq!(shown["data"][2]["model_info"]["input_cost_per_token"], 6e-6);
+    assert_eq!(shown["data"][2]["model_info"]["output_cost_per_token"], 0);
+}
+
+#[test]
+fn seconds_may_be_what_a_deployment_charges() {
+    let map = map();
+    map.add_deployment(deployment(&json!({"model_name": "own", "litellm_params": {
+        "model": "sagemaker/mine", "input_cost_per_second": 0.001}})))
+        .unwrap();
+    let usage = Usage::new(1_000, 100);
+    let request = CostRequest::new("own", &usage).duration(std::time::Duration::from_millis(2_500));
+    assert_eq!(map.deployment_cost(&request).unwrap().total().to_string(), "0.0025");
+}
+
+#[test]
+fn a_name_prices_where_its_deployments_cost_alike() {
+    let map = map();
+    let of = |id: &str, params: Value| {
+        deployment(&json!({"model_name": "m", "litellm_params": params, "model_info": {"id": id}}))
+    };
+    map.set_deployments([
+        of("1", json!({"model": "gpt-x", "api_base": "https://a"})),
+        of("2", json!({"model": "gpt-x", "api_base": "https://b"})),
+    ])
+    .unwrap();
+    assert_eq!(cost(&map, "m").unwrap(), "0.0012");
+    map.add_deployment(of("3", json!({"model": "gpt-x", "input_cost_per_token": 1e-6}))).unwrap();
+    let error = cost(&map, "m").unwrap_err();
+    assert_eq!(error.to_string(), "the deployments of \"m\" differ in price: ask for one of the ids 1, 2, 3");
+    assert_eq!(error.code(), "ambiguous_deployment");
+    assert_eq!(cost(&map, "3").unwrap(), "0.0012");
+    let error = cost(&map, "nobody").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no deployment has the id or the name \"nobody\": add it, or check the name"
+    );
+}
+
+#[test]
+fn a_star_stands_for_what_it_matches() {
+    let map = map();
+    map.set_deployments([
+        deployment(&json!({"model_name": "*", "litellm_params": {"model": "*"}, "model_info": {"id": "all"}})),
+        deployment(&json!({"model_name": "openai/*", "litellm_params": {"model": "openai/*"}, "model_info": {"id": "openai"}})),
+        deployment(&json!({"model_name": "azure/*", "litellm_params": {"model": "azure/*", "input_cost_per_token": 0}, "model_info": {"id": "azure"}})),
+        deployment(&json!({"model_name": "openai/gpt-y", "litellm_params": {"model": "gpt-y", "output_cost_per_token": 1}, "model_info": {"id": "y"}})),
+    ])
+    .unwrap();
+    assert_eq!(cost(&map, "openai/gpt-x").unwrap(), "0.0012");
+    assert_eq!(cost(&map, "azure/gpt-x").unwrap(), "0.0004");
+    assert_eq!(cost(&map, "gpt-x").unwrap(), "0.0012");
+    assert_eq!(cost(&map, "openai/gpt-y").unwrap(), "100.007");
+    assert_eq!(cost(&map, "openai/").unwrap_err().code(), "unknown_model");
+    assert_eq!(cost(&map, "").unwrap_err().code(), "unknown_deployment");
+}
+
+#[test]
+fn deployments_are_added_updated_and_removed() {
+    let map = map();
+    let of = |id: &str, model: &str| {
+        deployment(&json!({"model_name": "m", "litellm_params": {"model": model}, "model_info": {"id": id}}))
+    };
+    assert_eq!(map.add_deployment(of("1", "gpt-x")).unwrap(), "1");
+    let error = map.add_deployment(of("1", "gpt-y")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot use m: model_info.id: another deployment has the id \"1\" too");
+    assert_eq!(cost(&map, "1").unwrap(), "0.0012");
+    map.update_deployment(of("1", "azure/gpt-x")).unwrap();
+    assert_eq!(cost(&map, "1").unwrap(), "0.0034");
+    assert_eq!(map.update_deployment(of("2", "gpt-x")).unwrap_err().code(), "unknown_deployment");
+    let snapshot = map.snapshot();
+    assert!(map.remove_deployment("1").unwrap() && !map.remove_deployment("1").unwrap());
+    assert_eq!((snapshot.deployments().len(), map.snapshot().deployments().len()), (1, 0));
+    // All or nothing.
+    map.set_deployments([of("1", "gpt-x"), of("2", "gpt-x")]).unwrap();
+    assert!(map.set_deployments([of("3", "gpt-x"), of("3", "gpt-x")]).is_err());
+    let ids: Vec<String> =
+        map.snapshot().deployments().map(|deployment| deployment.id().to_owned()).collect();
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[test]
+fn what_is_no_deployment_is_refused_by_name_and_field() {
+    let error = |json: &str| Deployment::from_json(json).unwrap_err().to_string();
+    for (json, expected) in [
+        ("{}", "cannot use the deployment: model_name: missing"),
+        ("[]", "cannot use the deployment: not an object"),
+        ("{", "cannot use the deployment: not an object"),
+        (r#"{"model_name": 1}"#, "cannot use the deployment: model_name: not a text"),
+        (r#"{"model_name": "m"}"#, "cannot use m: litellm_params: missing"),
+        (r#"{"model_name": "m", "litellm_params": []}"#, "cannot use m: litellm_params: not an object"),
+        (
+            r#"{"model_name": "m", "litellm_params": {}}"#,
+            "cannot use m: litellm_params.model: missing: it says which model to call",
+        ),
+        (
+            r#"{"model_name": "m", "litellm_params": {"model": 1}}"#,
+            "cannot use m: litellm_params.model: not a text",
+        ),
+        (
+            r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": 1}"#,
+            "cannot use m: model_info: not an object",
+        ),
+        (
+            r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": {"id": {}}}"#,
+            "cannot use m: model_info.id: not a text",
+        ),
+        (
+            r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": {"base_model": 1}}"#,
+            "cannot use m: model_info.base_model: not a text",
+        ),
+        (
+            r#"{"model_name": "m", "litellm_params": {"model": "x", "input_cost_per_token": -1}}"#,
+            "cannot use m: litellm_params.input_cost_per_token: -1 is negative",
+        ),
+    ] {
+        assert_eq!(error(json), expected, "{json}");
+    }
+    let list = r#"[{"model_name": "a", "litellm_params": {"model": "x"}}, {"model_name": "b", "litellm_params": {}}, 7]"#;
+    let error = Deployment::list_from_json(list).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot use deployment 2 (b): litellm_params.model: missing: it says which model to call"
+    );
+    assert_eq!(error.code(), "invalid_deployment");
+}
+
+#[test]
+fn overrides_and_deployments_outlive_reloads_under_readers() {
+    let map = map();
+    let text =
+        |n: u32| format!(r#"{{"gpt-x": {{"litellm_provider": "openai", "input_cost_per_token": {n}}}}}"#);
+    map.register_model("gpt-x", json!({"max_input_tokens": 12345, "max_output_tokens": 678})).unwrap();
+    map.add_deployment(deployment(&json!({"model_name": "m", "litellm_params": {"model": "gpt-x", "output_cost_per_token": 5}, "model_info": {"id": "d"}}))).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let usage = Usage::new(1, 1);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut seen = 0_u64;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) || seen == 0 {
+                    let snapshot = map.snapshot();
+                    let model = snapshot.get("gpt-x").expect("the model");
+                    assert_eq!(
+                        (model.max_input_tokens(), model.max_output_tokens()),
+                        (Some(12_345), Some(678))
+                    );
+                    let base = model.input_cost_per_token().expect("a price");
+                    let cost =
+                        snapshot.deployment_cost(&CostRequest::new("d", &usage)).expect("the deployment");
+                    assert_eq!((cost.input(), cost.output().to_string().as_str()), (base, "5"));
+                    seen += 1;
+                }
+            });
+        }
+        for n in 1..=1_000 {
+            map.reload_from_bytes(text(n)).expect("a map");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(cost(&map, "m").unwrap(), "1000500");
+}
+
+#[test]
+fn ten_thousand_deployments_are_a_list_like_any_other() {
+    let map = map();
+    let list = |count: usize, model: &str| -> Vec<Deployment> {
+        let of = |n: usize| json!({"model_name": format!("m-{n}"), "litellm_params": {"model": model, "input_cost_per_token": 1e-6, "api_base": format!("https://{n}")}});
+        (0..count).map(|n| deployment(&of(n))).collect()
+    };
+    map.set_deployments(list(10_000, "gpt-x")).unwrap();
+    map.set_deployments(list(10_000, "azure/gpt-x")).unwrap();
+    assert_eq!(cost(&map, "m-9999").unwrap(), "0.0014");
+    assert_eq!(map.snapshot().deployments().len(), 10_000);
+}
