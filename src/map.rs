@@ -317,8 +317,9 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn set_deployments(&self, deployments: impl IntoIterator<Item = Deployment>) -> Result<(), Error> {
-        let deployments = deployments.into_iter().collect();
-        self.change_deployments(|list| *list = deployments)
+        // Indexed before the lock is taken.
+        let deployments = Arc::new(Deployments::new(deployments.into_iter().collect())?);
+        self.swap_deployments(&mut self.writer(), deployments)
     }
 
     /// Changes the deployments, and swaps them in. Nothing changes on an error.
@@ -327,8 +328,12 @@ impl CostMap {
         let mut list = writer.deployments.list().to_vec();
         change(&mut list);
         let deployments = Arc::new(Deployments::new(list)?);
+        self.swap_deployments(&mut writer, deployments)
+    }
+
+    fn swap_deployments(&self, writer: &mut Writer, deployments: Arc<Deployments>) -> Result<(), Error> {
         let (base, overrides) = (writer.base.clone(), writer.overrides.clone());
-        self.swap(&mut writer, base, overrides, deployments).map(drop)
+        self.swap(writer, base, overrides, deployments).map(drop)
     }
 
     /// What a call costs that a deployment served, by the live snapshot.

@@ -36,7 +36,7 @@ pub struct Snapshot {
     base: Arc<Catalog>,
     own: Option<Overlay>,
     deployments: Arc<Deployments>,
-    /// The entries of deployments with prices of their own, by their ids.
+    /// The entries of deployments with prices of their own, by what decides these.
     priced: Catalog,
     generation: u64,
     loaded_at: SystemTime,
@@ -133,6 +133,7 @@ impl Snapshot {
         });
         let subject = Subject {
             entry,
+            key: entry.key(),
             provider,
             // A router's own entry is the fee already.
             router: router.filter(|_| !families::is_router_entry(entry.key())),
@@ -146,7 +147,7 @@ impl Snapshot {
     /// alike. A name with a `*` stands for all that it matches; exact names go first, then the longest.
     ///
     /// The deployment's own prices lie over those of its model, which is its `base_model`, or else its `litellm_params.model`.
-    /// The key of the cost is the deployment's id where it has prices of its own.
+    /// The key of the cost is that of the model.
     ///
     /// # Errors
     ///
@@ -157,15 +158,16 @@ impl Snapshot {
         let now = if found.is_wildcard() { found.priced_now(self.layers()) } else { None };
         let own = match &now {
             Some(catalog) => catalog.entries().next(),
-            None => self.priced.index().find(found.deployment.id()).and_then(|id| self.priced.entry(id)),
+            None => self.priced.index().find(found.deployment.way()).and_then(|id| self.priced.entry(id)),
         };
         found.with_lookup(self.layers(), |lookup| {
             let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };
             let Some(entry) = own else { return self.cost(&request) };
-            let provider = lookup.provider.or_else(|| resolve(self.layers(), lookup)?.provider);
+            let model = resolve(self.layers(), lookup);
             let subject = Subject {
                 entry,
-                provider,
+                key: model.map_or(lookup.name, |model| model.entry.key()),
+                provider: model.map_or(lookup.provider, |model| model.provider),
                 router: None,
                 // Own prices win over what a provider states.
                 operator_priced: true,

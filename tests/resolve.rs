@@ -580,7 +580,7 @@ fn hostile_rules_stall_nothing() {
 fn model_info_shows_what_the_endpoint_always_shows() {
     let map = CostMap::from_json(
         r#"{"m": {"supports_vision": true, "key": "not this", "aliases": ["n"], "mode": "chat", "max_tokens": "4096",
-              "input_cost_per_token": 3e-05, "tiered_pricing": [{"range": [0, 1]}], "deprecation_date": "2026-12-31",
+              "input_cost_per_token": 0.25, "tiered_pricing": [{"range": [0, 1]}], "deprecation_date": "2026-12-31",
               "output_vector_size": 3.0, "my_custom_key": null}}"#,
     )
     .unwrap();
@@ -589,7 +589,7 @@ fn model_info_shows_what_the_endpoint_always_shows() {
     assert_eq!(
         serde_json::to_string(&info).unwrap(),
         "{\"key\":\"m\",\"max_tokens\":\"4096\",\"max_input_tokens\":null,\"max_output_tokens\":null,\
-         \"input_cost_per_token\":0.00003,\"input_cost_per_character\":null,\"input_cost_per_token_above_128k_tokens\":null,\
+         \"input_cost_per_token\":0.25,\"input_cost_per_character\":null,\"input_cost_per_token_above_128k_tokens\":null,\
          \"output_cost_per_token\":null,\"output_cost_per_character\":null,\"output_cost_per_token_above_128k_tokens\":null,\
          \"output_cost_per_character_above_128k_tokens\":null,\"output_vector_size\":3.0,\"litellm_provider\":null,\
          \"mode\":\"chat\",\"supports_vision\":true,\"tiered_pricing\":[{\"range\":[0,1]}],\

@@ -17,6 +17,8 @@ use crate::usd::Usd;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) entry: EntryRef<'a>,
+    /// What the cost calls it.
+    pub(crate) key: &'a str,
     /// The provider asked for or inferred, where that is known already.
     pub(crate) provider: Option<&'a str>,
     /// The entry of a router that adds a fee.
@@ -37,10 +39,10 @@ impl Subject<'_> {
 /// Prices a call.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     // Filled where it will lie: a cost is large, and every move of it would show.
-    let mut result = Ok(Cost::nothing(subject.entry.key(), subject.generation));
+    let mut result = Ok(Cost::nothing(subject.key, subject.generation));
     let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
     if filled.is_none() {
-        result = Err(Error::Overflow { key: subject.entry.key().to_owned() });
+        result = Err(Error::Overflow { key: subject.key.to_owned() });
     }
     result
 }

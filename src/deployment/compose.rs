@@ -1,10 +1,13 @@
 //! Deployments with what a catalogue knows of their models: found by id or name, priced, shown.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{HashSet, HashTable};
 
-use super::{Deployment, invalid};
+use super::{Deployment, Field, Params, Part, invalid};
 use crate::catalog::{Catalog, EntryRef, Text, check_prices};
 use crate::error::{Error, clip};
 use crate::json::{Union, fields, object, quoted};
@@ -14,16 +17,17 @@ use crate::resolve::{Layers, Lookup, resolve};
 #[derive(Debug, Default)]
 pub(crate) struct Deployments {
     list: Vec<Deployment>,
-    by_id: HashMap<Box<str>, usize>,
-    by_name: HashMap<Box<str>, Group>,
+    /// By id, and by name: places in the list, so that an index has no texts of its own.
+    by_id: HashTable<usize>,
+    by_name: HashTable<Group>,
     /// Names with a `*`, the longest first: the one that says most counts.
-    patterns: Vec<(Box<str>, Group)>,
+    patterns: Vec<Group>,
 }
 
 /// The deployments of one name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Group {
-    members: Vec<usize>,
+    first: usize,
     /// Whether what they cost is the same, whichever serves a call.
     alike: bool,
 }
@@ -40,24 +44,46 @@ impl Deployments {
     ///
     /// [`Error::InvalidDeployment`] where two have one id.
     pub(crate) fn new(list: Vec<Deployment>) -> Result<Self, Error> {
-        let mut by_id = HashMap::with_capacity(list.len());
-        let mut groups: HashMap<Box<str>, Group> = HashMap::new();
-        for (position, deployment) in list.iter().enumerate() {
-            if by_id.insert(deployment.id.as_str().into(), position).is_some() {
-                let reason = format!("another deployment has the id {:?} too", deployment.id);
-                return Err(invalid(&deployment.model_name, "model_info.id", &reason));
+        let at = |position: usize| list.get(position);
+        let [id_hash, name_hash] = [0, 1].map(|which: usize| {
+            move |position: usize| {
+                at(position).and_then(|known| known.hashes.get(which)).copied().unwrap_or(0)
             }
-            groups.entry(deployment.model_name.as_str().into()).or_default().members.push(position);
+        });
+        let mut by_id = HashTable::with_capacity(list.len());
+        let mut by_name: HashTable<Group> = HashTable::with_capacity(list.len());
+        for (position, deployment) in list.iter().enumerate() {
+            let hash = id_hash(position);
+            let same = |known: &usize| {
+                id_hash(*known) == hash && at(*known).is_some_and(|known| known.id() == deployment.id())
+            };
+            match by_id.entry(hash, same, |known| id_hash(*known)) {
+                Entry::Vacant(vacant) => vacant.insert(position),
+                Entry::Occupied(_) => {
+                    let reason = format!("another deployment has the id {:?} too", deployment.id());
+                    return Err(invalid(deployment.model_name(), "model_info.id", &reason));
+                }
+            };
+            let hash = name_hash(position);
+            let same = |known: &Group| {
+                name_hash(known.first) == hash
+                    && at(known.first).is_some_and(|known| known.model_name() == deployment.model_name())
+            };
+            match by_name.entry(hash, same, |known| name_hash(known.first)) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Group { first: position, alike: true });
+                }
+                Entry::Occupied(mut known) => {
+                    let way = at(known.get().first).map(Deployment::way);
+                    known.get_mut().alike &= way == Some(deployment.way());
+                }
+            }
         }
-        for group in groups.values_mut() {
-            let mut ways = group.members.iter().filter_map(|member| list.get(*member)).map(way_of_pricing);
-            let first = ways.next();
-            group.alike = ways.all(|way| Some(way) == first);
-        }
-        let (mut patterns, by_name): (Vec<_>, Vec<_>) =
-            groups.into_iter().partition(|(name, _)| name.contains('*'));
-        patterns.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        Ok(Self { list, by_id, by_name: by_name.into_iter().collect(), patterns })
+        let length = |group: &Group| at(group.first).map_or(0, |deployment| deployment.model_name().len());
+        let is_pattern = |group: &&Group| at(group.first).is_some_and(|deployment| deployment.is_pattern);
+        let mut patterns: Vec<Group> = by_name.iter().filter(is_pattern).copied().collect();
+        patterns.sort_by_key(|group| (Reverse(length(group)), group.first));
+        Ok(Self { list, by_id, by_name, patterns })
     }
 
     pub(crate) fn list(&self) -> &[Deployment] {
@@ -70,23 +96,34 @@ impl Deployments {
     ///
     /// [`Error::UnknownDeployment`], or [`Error::AmbiguousDeployment`] where those of a name differ in what they cost.
     pub(crate) fn find<'a>(&'a self, name: &'a str) -> Result<Found<'a>, Error> {
-        if let Some(deployment) = self.by_id.get(name).and_then(|position| self.list.get(*position)) {
+        let hash = hash(name);
+        let by_id = self.by_id.find(hash, |known| self.at(*known).is_some_and(|known| known.id() == name));
+        if let Some(deployment) = by_id.and_then(|position| self.at(*position)) {
             return Ok(Found { deployment, wildcard: None });
         }
-        let named = self.by_name.get(name).map(|group| (group, None));
+        let named = |known: &Group| self.at(known.first).is_some_and(|known| known.model_name() == name);
+        let exact = self.by_name.find(hash, named).map(|group| (group, None));
         let matching = || {
-            self.patterns.iter().find_map(|(pattern, group)| Some((group, Some(stands_for(pattern, name)?))))
+            self.patterns.iter().find_map(|group| {
+                let pattern = self.at(group.first)?.model_name();
+                Some((group, Some(stands_for(pattern, name)?)))
+            })
         };
-        let (group, wildcard) =
-            named.or_else(matching).ok_or_else(|| Error::UnknownDeployment { name: clip(name).into() })?;
-        let mut members = group.members.iter().filter_map(|member| self.list.get(*member));
+        let found = exact.or_else(matching);
+        let found = found.and_then(|(group, wildcard)| Some((group, wildcard, self.at(group.first)?)));
+        let Some((group, wildcard, deployment)) = found else {
+            return Err(Error::UnknownDeployment { name: clip(name).into() });
+        };
         if !group.alike {
-            let ids = members.map(|deployment| deployment.id.clone()).collect();
+            let same = self.list.iter().filter(|known| known.model_name() == deployment.model_name());
+            let ids = same.map(|deployment| deployment.id().to_owned()).collect();
             return Err(Error::AmbiguousDeployment { model_name: clip(name).into(), ids });
         }
-        let deployment = members.next();
-        let found = deployment.map(|deployment| Found { deployment, wildcard });
-        found.ok_or_else(|| Error::UnknownDeployment { name: clip(name).into() })
+        Ok(Found { deployment, wildcard })
+    }
+
+    fn at(&self, position: usize) -> Option<&Deployment> {
+        self.list.get(position)
     }
 }
 
@@ -96,60 +133,60 @@ fn stands_for<'a>(pattern: &str, name: &'a str) -> Option<&'a str> {
     name.strip_prefix(before)?.strip_suffix(after).filter(|part| !part.is_empty())
 }
 
-/// All that decides what a deployment costs.
-fn way_of_pricing(deployment: &Deployment) -> (Option<&Named>, BTreeMap<&str, &str>) {
-    (deployment.lookups.first(), deployment.prices().collect())
+/// The same for every list, so that a deployment knows its own.
+pub(super) fn hash(text: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 
-/// A name to look a model up by.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    name: String,
-    provider: Option<String>,
-}
-
-impl Named {
-    fn lookup(&self) -> Lookup<'_> {
-        let lookup = Lookup::new(&self.name);
-        self.provider.as_deref().map_or(lookup, |provider| lookup.provider(provider))
+/// The prices that a deployment sets; those among the parameters count.
+pub(super) fn prices<'a>(litellm_params: Params<'a>, model_info: Params<'a>) -> Vec<Field<'a>> {
+    let mut prices = Union::default();
+    for (name, json) in model_info.prices().into_iter().chain(litellm_params.prices()) {
+        prices.set(name, json);
     }
+    prices.fields
 }
 
-/// The names to look a deployment's model up by: its base model, of the provider that is called or else of any,
-/// before the model that is called.
-pub(super) fn lookups(model: &str, base: Option<String>, provider: Option<String>) -> Vec<Named> {
-    let Some(base) = base else { return vec![Named { name: model.to_owned(), provider }] };
-    let of_model = || model.split_once('/').map(|(first, _)| first.to_owned());
-    let provider = provider.or_else(of_model);
-    vec![Named { name: base.clone(), provider }, Named { name: base, provider: None }]
-}
-
-/// That the prices of a deployment are some. A text that is none is not repeated: it may be a secret that slipped.
-pub(super) fn check(deployment: &Deployment) -> Result<(), Error> {
-    let parts = [("litellm_params", &deployment.litellm_params), ("model_info", &deployment.model_info)];
-    for (part, params) in parts {
+/// The same, if they are some. A text that is none is not repeated: it may be a secret that slipped.
+pub(super) fn checked_prices<'a>(
+    model_name: &str,
+    litellm_params: Params<'a>,
+    model_info: Params<'a>,
+) -> Result<Vec<Field<'a>>, Error> {
+    for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
         for (name, json) in params.prices() {
-            if let Err(reason) = check_prices(&object([(name, json)])) {
+            if let Err(reason) = check_prices(&object([(&name, json)])) {
                 let field = format!("{part}.{name}");
                 let reason =
-                    reason.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&reason);
+                    reason.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&reason);
                 let reason = if json.contains('"') { "not a price in US dollars" } else { reason };
-                return Err(invalid(&deployment.model_name, &field, reason));
+                return Err(invalid(model_name, &field, reason));
             }
         }
     }
-    Ok(())
+    Ok(prices(litellm_params, model_info))
+}
+
+/// All that decides what a deployment costs, in a word: its models, and its prices in whatever order they are said.
+pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
+    let mut way = models.join("\n");
+    for (name, json) in prices.iter().map(|(name, json)| (name, json)).collect::<BTreeMap<_, _>>() {
+        way.extend(["\n", name, ":", json]);
+    }
+    way
 }
 
 impl Deployments {
-    /// The entries that deployments with prices of their own make of their models', by their ids.
+    /// The entries that deployments with prices of their own make of their models', by their ways of pricing.
     pub(crate) fn compose(&self, layers: Layers<'_>) -> Result<Catalog, Error> {
         let mut entries = Vec::new();
+        // Many deployments cost the same.
+        let mut ways = HashSet::new();
         for deployment in &self.list {
-            if deployment.prices().next().is_some() && !deployment.model_name.contains('*') {
-                let found = Found::of(deployment);
-                let base = found.with_lookup(layers, |lookup| entry_of(layers, lookup));
-                entries.push((&deployment.id, found.priced(base)));
+            let priced_now = !deployment.has_prices || deployment.is_pattern;
+            if !priced_now && ways.insert(deployment.way()) {
+                let base = Found::of(deployment).with_lookup(layers, |lookup| entry_of(layers, lookup));
+                entries.push((deployment.way(), priced(deployment, base)));
             }
         }
         let catalog = if entries.is_empty() { Ok(Catalog::empty()) } else { read(object(entries)) };
@@ -157,8 +194,8 @@ impl Deployments {
         match catalog.notes().set_aside.first() {
             None => Ok(catalog),
             Some(bad) => {
-                let named = self.list.iter().find(|deployment| deployment.id == bad.model);
-                let name = named.map_or("model_list", |deployment| &deployment.model_name);
+                let named = self.list.iter().find(|deployment| deployment.way() == bad.model);
+                let name = named.map_or("model_list", Deployment::model_name);
                 Err(invalid(name, bad.field.as_deref().unwrap_or_default(), &bad.reason))
             }
         }
@@ -176,65 +213,60 @@ impl<'a> Found<'a> {
 
     /// Calls `f` with the lookup that finds the deployment's model, or with the last of those that do not.
     pub(crate) fn with_lookup<T>(&self, layers: Layers<'_>, f: impl FnOnce(Lookup<'_>) -> T) -> T {
-        let called;
-        let lookups = match self.wildcard {
-            // A base model has no part of the name in it.
-            Some(part) if self.deployment.text("base_model").is_none() => {
-                let model = self.deployment.model.replacen('*', part, 1);
-                let provider = self.deployment.text("custom_llm_provider");
-                called = [Named { name: model, provider }];
-                &called[..]
-            }
-            _ => &self.deployment.lookups,
-        };
-        let mut lookups = lookups.iter().map(Named::lookup);
-        let mut lookup = lookups.next().unwrap_or(Lookup::new(""));
-        for other in lookups {
-            if resolve(layers, lookup).is_some() {
-                break;
-            }
-            lookup = other;
-        }
-        f(lookup)
-    }
-
-    /// The entry of the deployment's model with its own prices over it.
-    fn priced(&self, base: Option<EntryRef<'_>>) -> String {
         let deployment = self.deployment;
-        let own = deployment.text("custom_llm_provider");
-        let provider = own.as_deref().or_else(|| deployment.model.split_once('/').map(|(first, _)| first));
-        let provider = provider.map(quoted);
-        let mut info = Union::default();
-        match base {
-            Some(base) => {
-                for (name, json) in fields(base.json()).unwrap_or_default() {
-                    if name != "aliases" {
-                        info.set(name, json);
-                    }
-                }
-            }
-            None => {
-                if let Some(provider) = &provider {
-                    info.set("litellm_provider".into(), provider);
-                }
-            }
+        let (base, provider) = (deployment.part(Part::BaseModel), deployment.part(Part::Provider));
+        let provider = Some(provider).filter(|provider| !provider.is_empty());
+        if base.is_empty() {
+            return match self.wildcard {
+                Some(part) => f(lookup_of(&deployment.model().replacen('*', part, 1), provider)),
+                None => f(lookup_of(deployment.model(), provider)),
+            };
         }
-        for (name, json) in deployment.prices() {
-            info.set(name.into(), json);
-        }
-        object(info.fields)
+        // The base model, of the provider that is called or else of any.
+        let of_model = || deployment.model().split_once('/').map(|(first, _)| first);
+        let lookup = lookup_of(base, provider.or_else(of_model));
+        if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
     }
 
-    /// The same as a catalogue of its own, for a deployment whose model depends on what its name stands for.
+    /// The entry of the deployment's model with its own prices over it, as a catalogue of its own: where the model
+    /// depends on what the deployment's name stands for.
     pub(crate) fn priced_now(&self, layers: Layers<'_>) -> Option<Catalog> {
-        self.deployment.prices().next()?;
-        let json = self.with_lookup(layers, |lookup| self.priced(entry_of(layers, lookup)));
-        read(object([(&self.deployment.id, json)])).ok().filter(|catalog| catalog.len() == 1)
+        if !self.deployment.has_prices {
+            return None;
+        }
+        let base = self.with_lookup(layers, |lookup| entry_of(layers, lookup));
+        read(object([(self.deployment.way(), priced(self.deployment, base))]))
+            .ok()
+            .filter(|catalog| catalog.len() == 1)
     }
 
     pub(crate) fn is_wildcard(&self) -> bool {
         self.wildcard.is_some()
     }
+}
+
+/// A model's entry with the prices of one of its deployments over it: what of it may have to do with prices.
+fn priced(deployment: &Deployment, base: Option<EntryRef<'_>>) -> String {
+    let own = Some(deployment.part(Part::Provider)).filter(|own| !own.is_empty());
+    let provider = own.or_else(|| deployment.model().split_once('/').map(|(first, _)| first)).map(quoted);
+    let mut info = Union::default();
+    for (name, json) in base.map(|base| fields(base.json())).and_then(Result::ok).unwrap_or_default() {
+        if !name.starts_with("supports_") && !name.starts_with("max_") && name != "aliases" {
+            info.set(name, json);
+        }
+    }
+    if let (None, Some(provider)) = (base, &provider) {
+        info.set("litellm_provider".into(), provider);
+    }
+    for (name, json) in deployment.prices() {
+        info.set(name, json);
+    }
+    object(info.fields)
+}
+
+fn lookup_of<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {
+    let lookup = Lookup::new(name);
+    provider.map_or(lookup, |provider| lookup.provider(provider))
 }
 
 fn entry_of<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {

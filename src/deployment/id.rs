@@ -10,11 +10,11 @@ use crate::json::fields;
 
 /// The hash of the name, and of every key and value in order: text as it is, objects as Python's `json.dumps`
 /// prints them, everything else as its `str`.
-pub(super) fn id_of(model_name: &str, litellm_params: &Params) -> String {
+pub(super) fn id_of(model_name: &str, litellm_params: Params<'_>) -> String {
     let mut hash = Sha256::new();
     hash.update(model_name);
-    for (name, json) in litellm_params.iter() {
-        hash.update(name);
+    for (name, json) in litellm_params.fields() {
+        hash.update(&*name);
         let mut text = String::new();
         match json.as_bytes().first() {
             Some(b'"') => text = read_text(json),

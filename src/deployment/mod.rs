@@ -43,36 +43,59 @@ pub(crate) use compose::{Deployments, Found};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Deployment {
-    id: String,
-    model_name: String,
-    model: String,
-    litellm_params: Params,
-    model_info: Params,
-    /// The names to look its model up by, in order.
-    lookups: Vec<compose::Named>,
+    /// All its texts, one behind the other: lists of deployments are long, and are replaced as a whole.
+    text: Box<str>,
+    /// Where each part of the text ends.
+    ends: [usize; Part::Way as usize + 1],
+    /// Of its id and its name, so that a list is indexed without a look at the texts.
+    hashes: [u64; 2],
+    has_prices: bool,
+    is_pattern: bool,
 }
 
-/// Fields in their order, each with its JSON.
-#[derive(Clone, PartialEq, Eq, Default)]
-struct Params(Vec<(Box<str>, Box<str>)>);
+/// What the text of a deployment consists of, in order.
+#[derive(Clone, Copy)]
+enum Part {
+    Id,
+    ModelName,
+    Model,
+    /// Nothing, where there is none.
+    BaseModel,
+    Provider,
+    LitellmParams,
+    ModelInfo,
+    /// All that decides what it costs: two that are alike in this cost alike.
+    Way,
+}
 
-impl Params {
-    fn read(json: &str) -> Result<Self, serde_json::Error> {
-        let fields = json::fields(json)?;
-        Ok(Self(fields.into_iter().map(|(name, json)| (name.into(), json.into())).collect()))
+/// An object of fields, in its order.
+#[derive(Clone, Copy)]
+struct Params<'a>(&'a str);
+
+type Field<'a> = (Cow<'a, str>, &'a str);
+
+impl<'a> Params<'a> {
+    fn read(json: &'a str) -> Result<Self, serde_json::Error> {
+        json::fields(json)?;
+        Ok(Self(json))
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, json)| (&**name, &**json))
+    /// Each field with its JSON.
+    fn fields(self) -> Vec<Field<'a>> {
+        // It was read before.
+        json::fields(self.0).unwrap_or_default()
     }
 
     /// The JSON of a field; null is none.
-    fn get(&self, wanted: &str) -> Option<&str> {
-        self.iter().find(|(name, _)| *name == wanted).map(|(_, json)| json).filter(|json| *json != "null")
+    fn get(self, wanted: &str) -> Option<&'a str> {
+        let fields = self.fields();
+        fields.iter().find(|(name, json)| name == wanted && *json != "null").map(|(_, json)| *json)
     }
 
-    fn prices(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter().filter(|(name, json)| *json != "null" && field::is_price(name))
+    fn prices(self) -> Vec<Field<'a>> {
+        let mut fields = self.fields();
+        fields.retain(|(name, json)| *json != "null" && field::is_price(name));
+        fields
     }
 }
 
@@ -90,38 +113,64 @@ impl Deployment {
         model_info: impl Serialize,
     ) -> Result<Self, Error> {
         let model_name = model_name.into();
-        let params = json::text_of(&litellm_params).ok().and_then(|json| Params::read(&json).ok());
-        let info = json::text_of(&model_info).ok().and_then(|json| Params::read(&json).ok());
         let not_an_object = |field| invalid(&model_name, field, "not an object");
-        let params = params.ok_or_else(|| not_an_object("litellm_params"))?;
-        let info = info.ok_or_else(|| not_an_object("model_info"))?;
-        Self::of(model_name, params, info)
+        let params = json::text_of(&litellm_params).map_err(|_| not_an_object("litellm_params"))?;
+        let info = json::text_of(&model_info).map_err(|_| not_an_object("model_info"))?;
+        let params = Params::read(&params).map_err(|_| not_an_object("litellm_params"))?;
+        let info = Params::read(&info).map_err(|_| not_an_object("model_info"))?;
+        Self::of(&model_name, params, info)
     }
 
-    fn of(model_name: String, litellm_params: Params, model_info: Params) -> Result<Self, Error> {
+    fn of(model_name: &str, litellm_params: Params<'_>, model_info: Params<'_>) -> Result<Self, Error> {
         let text = |field: &str, json: &str| {
-            serde_json::from_str::<String>(json).map_err(|_| invalid(&model_name, field, "not a text"))
+            serde_json::from_str::<String>(json).map_err(|_| invalid(model_name, field, "not a text"))
         };
         let model = litellm_params.get("model").ok_or_else(|| {
-            invalid(&model_name, "litellm_params.model", "missing: it says which model to call")
+            invalid(model_name, "litellm_params.model", "missing: it says which model to call")
         })?;
         let model = text("litellm_params.model", model)?;
-        for (part, params) in [("litellm_params", &litellm_params), ("model_info", &model_info)] {
-            for name in ["base_model", "custom_llm_provider"] {
-                params.get(name).map(|json| text(&format!("{part}.{name}"), json)).transpose()?;
+        // What the model info says counts.
+        let named = |name: &str| -> Result<String, Error> {
+            let mut named = String::new();
+            for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
+                if let Some(json) = params.get(name) {
+                    named = text(&format!("{part}.{name}"), json)?;
+                }
             }
-        }
+            Ok(named)
+        };
+        let (base_model, provider) = (named("base_model")?, named("custom_llm_provider")?);
         let id = match model_info.get("id") {
             Some(id) if id.starts_with('"') => text("model_info.id", id)?,
             Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => id.to_owned(),
-            Some(_) => return Err(invalid(&model_name, "model_info.id", "not a text")),
-            None => id::id_of(&model_name, &litellm_params),
+            Some(_) => return Err(invalid(model_name, "model_info.id", "not a text")),
+            None => id::id_of(model_name, litellm_params),
         };
-        let mut deployment = Self { id, model_name, model, litellm_params, model_info, lookups: Vec::new() };
-        let (base, provider) = (deployment.text("base_model"), deployment.text("custom_llm_provider"));
-        deployment.lookups = compose::lookups(&deployment.model, base, provider);
-        compose::check(&deployment)?;
-        Ok(deployment)
+        let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
+        let way = compose::way_of_pricing(&[&model, &base_model, &provider], &prices);
+        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &way];
+        let mut end = 0;
+        let ends = parts.map(|part| {
+            end += part.len();
+            end
+        });
+        Ok(Self {
+            ends,
+            hashes: [compose::hash(&id), compose::hash(model_name)],
+            has_prices: !prices.is_empty(),
+            is_pattern: model_name.contains('*'),
+            text: parts.concat().into(),
+        })
+    }
+
+    fn part(&self, part: Part) -> &str {
+        let end_of = |part: usize| self.ends.get(part).copied();
+        let start = (part as usize).checked_sub(1).and_then(end_of).unwrap_or(0);
+        end_of(part as usize).and_then(|end| self.text.get(start..end)).unwrap_or_default()
+    }
+
+    fn litellm_params(&self) -> Params<'_> {
+        Params(self.part(Part::LitellmParams))
     }
 
     /// A deployment out of JSON: `{"model_name": …, "litellm_params": {…}, "model_info": {…}}`, the last of which may be left out.
@@ -172,63 +221,64 @@ impl Deployment {
             serde_json::from_str(name).map_err(|_| invalid(label, "model_name", "not a text"))?;
         let label = if label.starts_with("deployment ") { format!("{label} ({name})") } else { name.clone() };
         let object =
-            |field: &str, json: &str| Params::read(json).map_err(|_| invalid(&label, field, "not an object"));
+            |field: &str, json| Params::read(json).map_err(|_| invalid(&label, field, "not an object"));
         let params =
             parts.get("litellm_params").ok_or_else(|| invalid(&label, "litellm_params", "missing"))?;
         let params = object("litellm_params", params)?;
-        let info = parts.get("model_info").map(|json| object("model_info", json)).transpose()?;
-        Self::of(name, params, info.unwrap_or_default()).map_err(|error| relabelled(error, label))
+        let info = object("model_info", parts.get("model_info").unwrap_or("{}"))?;
+        Self::of(&name, params, info).map_err(|error| relabelled(error, label))
     }
 
     /// The name that clients ask for. Several deployments may share one.
     #[must_use]
     pub fn model_name(&self) -> &str {
-        &self.model_name
+        self.part(Part::ModelName)
     }
 
     /// The model that is called: `litellm_params.model`.
     #[must_use]
     pub fn model(&self) -> &str {
-        &self.model
+        self.part(Part::Model)
     }
 
     /// What tells it from all others: `model_info.id`, or else the SHA-256 of its name and its `litellm_params`, in order, as
     /// LiteLLM makes it.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.part(Part::Id)
     }
 
-    /// A text among its parameters or its model info.
-    fn text(&self, name: &str) -> Option<String> {
-        let json = self.model_info.get(name).or_else(|| self.litellm_params.get(name))?;
-        serde_json::from_str(json).ok()
+    /// All that decides what it costs.
+    pub(crate) fn way(&self) -> &str {
+        self.part(Part::Way)
     }
 
-    /// The prices that it sets; those among the parameters come last, and count.
-    fn prices(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.model_info.prices().chain(self.litellm_params.prices())
+    /// The prices that it sets; those among the parameters count.
+    fn prices(&self) -> Vec<Field<'_>> {
+        compose::prices(self.litellm_params(), Params(self.part(Part::ModelInfo)))
     }
 
     /// Its parameters, as they are shown.
-    fn shown_params(&self) -> Vec<(&str, Value)> {
-        let shown = self.litellm_params.iter().filter(|(name, _)| redact::is_shown(name));
-        shown
-            .map(|(name, json)| {
-                let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
-                redact::parameter(name, &mut value);
-                (name, value)
-            })
-            .collect()
+    fn shown_params(&self) -> Vec<(Cow<'_, str>, Value)> {
+        let mut fields = self.litellm_params().fields();
+        fields.retain(|(name, _)| redact::is_shown(name));
+        let shown = fields.into_iter().map(|(name, json)| {
+            let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
+            redact::parameter(&name, &mut value);
+            (name, value)
+        });
+        shown.collect()
     }
 
     /// What the operator says of the model, as it is shown: its id first.
-    fn shown_info(&self) -> Vec<(&str, Value)> {
-        let mut shown = vec![("id", Value::from(self.id.as_str())), ("db_model", Value::Bool(false))];
-        for (name, json) in self.model_info.iter().filter(|(name, _)| *name != "id") {
+    fn shown_info(&self) -> Vec<(Cow<'_, str>, Value)> {
+        let id = (Cow::Borrowed("id"), Value::from(self.id()));
+        let mut shown = vec![id, (Cow::Borrowed("db_model"), Value::Bool(false))];
+        for (name, json) in Params(self.part(Part::ModelInfo)).fields() {
             let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
-            redact::info(name, &mut value);
+            redact::info(&name, &mut value);
             match shown.iter_mut().find(|(known, _)| *known == name) {
+                Some((known, _)) if known == "id" => {}
                 Some((_, slot)) => *slot = value,
                 None => shown.push((name, value)),
             }
@@ -241,7 +291,7 @@ impl Deployment {
 impl Serialize for Deployment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut shown = serializer.serialize_map(Some(3))?;
-        shown.serialize_entry("model_name", &self.model_name)?;
+        shown.serialize_entry("model_name", self.model_name())?;
         shown.serialize_entry("litellm_params", &InOrder(&self.shown_params()))?;
         shown.serialize_entry("model_info", &InOrder(&self.shown_info()))?;
         shown.end()
@@ -298,7 +348,7 @@ struct Shown<'a> {
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let deployment = self.deployment;
-        let own = deployment.shown_info().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let own = deployment.shown_info().into_iter().map(|(name, value)| (name.into_owned(), value));
         let mut info: Vec<(String, Value)> = own.collect();
         let known = self.snapshot.info_of(deployment);
         // What the operator says counts, but for null, which says nothing.
@@ -311,15 +361,15 @@ impl Serialize for Shown<'_> {
                 None => info.push((name, value)),
             }
         }
-        for (name, json) in deployment.litellm_params.prices() {
+        for (name, json) in deployment.litellm_params().prices() {
             let price: Value = serde_json::from_str(json).map_err(S::Error::custom)?;
-            match info.iter_mut().find(|(said, _)| said == name) {
+            match info.iter_mut().find(|(said, _)| *said == name) {
                 Some((_, said)) => *said = price,
-                None => info.push((name.to_owned(), price)),
+                None => info.push((name.into_owned(), price)),
             }
         }
         let mut shown = serializer.serialize_map(Some(3))?;
-        shown.serialize_entry("model_name", &deployment.model_name)?;
+        shown.serialize_entry("model_name", deployment.model_name())?;
         shown.serialize_entry("litellm_params", &InOrder(&deployment.shown_params()))?;
         shown.serialize_entry("model_info", &InOrder(&info))?;
         shown.end()
