@@ -494,13 +494,14 @@ fn what_is_no_rule_is_set_aside_and_said() {
             {"name": "fills", "pattern": "x", "fill_missing_for_providers": "p", "model_info": {}},
             {"name": "negative", "pattern": "x", "model_info": {"input_cost_per_token": -1}},
             "no rule",
+            {"name": "long", "pattern": "a?".repeat(257), "model_info": {"mode": "chat"}},
         ]},
     });
     let map = CostMap::from_json(map.to_string()).unwrap();
     let said: Vec<String> = map.snapshot().set_aside().map(ToString::to_string).collect();
     let rule = |rest: &str| format!("fallback_generalizations: {rest}");
     assert_eq!(
-        said[..8],
+        said[..9],
         [
             rule("mixed: litellm_provider beside other fields: neither a route nor a description"),
             rule("old: rules that extend others are of an older format"),
@@ -510,19 +511,20 @@ fn what_is_no_rule_is_set_aside_and_said() {
             rule("fills: fill_missing_for_providers: not a list of providers"),
             rule("negative: input_cost_per_token: -1 is negative"),
             rule("rule 11: it has no pattern, which is a text"),
+            rule("long: its pattern is longer than 512 bytes"),
         ]
     );
     assert!(
-        said[8].starts_with("fallback_generalizations: open: its pattern does not compile: "),
+        said[9].starts_with("fallback_generalizations: open: its pattern does not compile: "),
         "{}",
         said[8]
     );
     assert!(
-        said[9].starts_with("fallback_generalizations: huge: its pattern does not compile: "),
+        said[10].starts_with("fallback_generalizations: huge: its pattern does not compile: "),
         "{}",
         said[9]
     );
-    assert_eq!(said.len(), 10);
+    assert_eq!(said.len(), 11);
     assert!(map.get("good-1").is_some() && map.get("x").is_none());
 
     for (rules, reason) in [
@@ -566,6 +568,11 @@ fn hostile_rules_stall_nothing() {
         CostMap::from_json(rules(&[r"\w{1000}{10}", "(?:a{100}){100}", r"(?=a)(?:a{1,100}){1,100}"], 1_000))
             .unwrap();
     assert_eq!(map.snapshot().set_aside().count(), 1_000);
+
+    // As large as they may be.
+    let (choices, maybe) = ("a|".repeat(250) + "(?!b)", "a?".repeat(253) + "(?!b)");
+    let map = CostMap::from_json(rules(&[&choices, &maybe, "(?:(?:a?){8}){8}(?!b)"], 1_000)).unwrap();
+    assert!(map.get("nothing-of-the-kind").is_some());
 
     let error = CostMap::from_json(rules(&["x"], 1_001)).unwrap_err();
     assert_eq!(

@@ -19,6 +19,9 @@ const MAX_RULES: usize = 1_000;
 /// Longer names are no model's; the rules do not look at them, so that no name can be made to cost much.
 const MAX_NAME: usize = 256;
 
+/// Longer patterns are refused. The map's own are less than half as long.
+const MAX_PATTERN: usize = 512;
+
 /// How often a pattern may backtrack over one name. The map's own need fewer than 3,000 on the worst names.
 const MAX_BACKTRACKS: usize = 10_000;
 
@@ -29,7 +32,7 @@ const MAX_RUNAWAYS: u8 = 8;
 const MAX_COMPILED: usize = 32 << 10;
 
 /// How many steps a compiled pattern may have.
-const MAX_STEPS: usize = 4_096;
+const MAX_STEPS: usize = 1_024;
 
 /// Modes of entries that are filled in.
 const FILLED_MODES: [&str; 2] = ["chat", "responses"];
@@ -261,6 +264,9 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
     let bad = |reason: &str| bad_rule(&name, reason.to_owned());
 
     let pattern = text("pattern").ok_or_else(|| bad("it has no pattern, which is a text"))?;
+    if pattern.len() > MAX_PATTERN {
+        return Err(bad("its pattern is longer than 512 bytes"));
+    }
     let info_json = get("model_info").unwrap_or_default();
     let info = fields(info_json).map_err(|_| bad("it has no model_info, which is an object"))?;
     if get("extends").is_some() {
