@@ -273,6 +273,9 @@ fn a_documented_config_is_read() {
     for secret in [
         "- [sk-1234567890abcdef: :\n",
         "a: 'sk-1234567890abcdef\n",
+        "--- a\n--- sk-1234567890abcdef",
+        "a: !!int sk-1234567890abcdef",
+        "a: *sk-1234567890abcdef",
         "a: sk-1234567890abcdef\n b: c: d\n",
         "sk-1234567890abcdef",
     ] {

@@ -15,6 +15,11 @@ impl<'de> Deserialize<'de> for Json {
 
 /// The reason names the line.
 pub(super) fn to_json(yaml: &str) -> Result<String, String> {
-    let Json(json) = serde_saphyr::from_str(yaml).map_err(|error| format!("no YAML: {error}"))?;
+    // The lines below the first show the text itself, secrets and all.
+    let said = |error: serde_saphyr::Error| {
+        let said = error.to_string();
+        format!("no YAML: {}", said.lines().next().unwrap_or_default())
+    };
+    let Json(json) = serde_saphyr::from_str(yaml).map_err(said)?;
     String::from_utf8(json).map_err(|error| error.to_string())
 }
