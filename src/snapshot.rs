@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
-use crate::deployment::{Deployment, Deployments, Found, ModelInfoList};
+use crate::deployment::{Deployment, Deployments, Found, ModelInfoList, Priced};
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
@@ -36,8 +36,7 @@ pub struct Snapshot {
     base: Arc<Catalog>,
     own: Option<Overlay>,
     deployments: Arc<Deployments>,
-    /// The entries of deployments with prices of their own, by what decides these.
-    priced: Catalog,
+    priced: Priced,
     generation: u64,
     loaded_at: SystemTime,
     /// For errors, which look for near names when they are read.
@@ -50,7 +49,7 @@ pub(crate) struct Parts {
     pub(crate) base: Arc<Catalog>,
     pub(crate) own: Option<Overlay>,
     pub(crate) deployments: Arc<Deployments>,
-    pub(crate) priced: Catalog,
+    pub(crate) priced: Priced,
     pub(crate) generation: u64,
 }
 
@@ -158,7 +157,7 @@ impl Snapshot {
         let now = if found.is_wildcard() { found.priced_now(self.layers()) } else { None };
         let own = match &now {
             Some(catalog) => catalog.entries().next(),
-            None => self.priced.index().find(found.deployment.way()).and_then(|id| self.priced.entry(id)),
+            None => self.priced.entry(found.deployment),
         };
         found.with_lookup(self.layers(), |lookup| {
             let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use hashbrown::hash_table::Entry;
-use hashbrown::{HashSet, HashTable};
+use hashbrown::{HashMap, HashTable, hash_map as map};
+use sha2::{Digest, Sha256};
 
 use super::{Deployment, Field, Params, Part, invalid};
-use crate::catalog::{Catalog, EntryRef, Text, check_prices};
+use crate::catalog::{Catalog, EntryId, EntryRef, Text, check_prices};
 use crate::error::{Error, clip};
 use crate::json::{Union, fields, object, quoted};
 use crate::resolve::{Layers, Lookup, resolve};
@@ -74,8 +75,8 @@ impl Deployments {
                     vacant.insert(Group { first: position, alike: true });
                 }
                 Entry::Occupied(mut known) => {
-                    let way = at(known.get().first).map(Deployment::way);
-                    known.get_mut().alike &= way == Some(deployment.way());
+                    let way = at(known.get().first).map(|known| known.way);
+                    known.get_mut().alike &= way == Some(deployment.way);
                 }
             }
         }
@@ -168,36 +169,64 @@ pub(super) fn checked_prices<'a>(
 }
 
 /// All that decides what a deployment costs, in a word: its models, and its prices in whatever order they are said.
-pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
+pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> u128 {
     let mut way = models.join("\n");
     for (name, json) in prices.iter().map(|(name, json)| (name, json)).collect::<BTreeMap<_, _>>() {
         way.extend(["\n", name, ":", json]);
     }
-    way
+    let hash = Sha256::digest(way);
+    hash.iter().take(16).fold(0, |half, byte| half << 8 | u128::from(*byte))
+}
+
+/// The entries that deployments with prices of their own make of their models', by their ways of pricing.
+#[derive(Default)]
+pub(crate) struct Priced {
+    catalog: Catalog,
+    by_way: HashMap<u128, EntryId>,
+}
+
+impl Priced {
+    /// The entry of a deployment, where it has prices of its own.
+    pub(crate) fn entry(&self, deployment: &Deployment) -> Option<EntryRef<'_>> {
+        self.catalog.entry(*self.by_way.get(&deployment.way)?)
+    }
 }
 
 impl Deployments {
-    /// The entries that deployments with prices of their own make of their models', by their ways of pricing.
-    pub(crate) fn compose(&self, layers: Layers<'_>) -> Result<Catalog, Error> {
-        let mut entries = Vec::new();
+    /// The entries of those with prices of their own, over the models of a map.
+    pub(crate) fn compose(&self, layers: Layers<'_>) -> Result<Priced, Error> {
         // Many deployments cost the same.
-        let mut ways = HashSet::new();
-        for deployment in &self.list {
-            let priced_now = !deployment.has_prices || deployment.is_pattern;
-            if !priced_now && ways.insert(deployment.way()) {
-                let base = Found::of(deployment).with_lookup(layers, |lookup| entry_of(layers, lookup));
-                entries.push((deployment.way(), priced(deployment, base)));
+        let mut by_way = HashMap::new();
+        let mut first = Vec::new();
+        for deployment in
+            self.list.iter().filter(|deployment| deployment.has_prices && !deployment.is_pattern)
+        {
+            if let map::Entry::Vacant(vacant) = by_way.entry(deployment.way) {
+                vacant.insert(EntryId::try_from(first.len()).unwrap_or(EntryId::MAX));
+                first.push(deployment);
             }
         }
-        let catalog = if entries.is_empty() { Ok(Catalog::empty()) } else { read(object(entries)) };
-        let catalog = catalog.map_err(|reason| invalid("model_list", "", &reason))?;
-        match catalog.notes().set_aside.first() {
-            None => Ok(catalog),
-            Some(bad) => {
-                let named = self.list.iter().find(|deployment| deployment.way() == bad.model);
-                let name = named.map_or("model_list", Deployment::model_name);
+        if first.is_empty() {
+            return Ok(Priced::default());
+        }
+        let entries = first.iter().map(|deployment| {
+            let base = Found::of(deployment).with_lookup(layers, |lookup| entry_of(layers, lookup));
+            (deployment.id(), priced(deployment, base))
+        });
+        let catalog = read(object(entries)).map_err(|reason| invalid("model_list", "", &reason))?;
+        let bad = catalog.notes().set_aside.first();
+        // A model by the name of what is none in a map.
+        let none = first.iter().find(|deployment| !catalog.has_key(deployment.id()));
+        match (bad, none) {
+            (Some(bad), _) => {
+                let named = first.iter().find(|deployment| deployment.id() == bad.model);
+                let name = named.map_or("model_list", |deployment| deployment.model_name());
                 Err(invalid(name, bad.field.as_deref().unwrap_or_default(), &bad.reason))
             }
+            (None, Some(deployment)) => {
+                Err(invalid(deployment.model_name(), "model_info.id", "a map uses it for what is no model"))
+            }
+            (None, None) => Ok(Priced { catalog, by_way }),
         }
     }
 }
@@ -235,7 +264,7 @@ impl<'a> Found<'a> {
             return None;
         }
         let base = self.with_lookup(layers, |lookup| entry_of(layers, lookup));
-        read(object([(self.deployment.way(), priced(self.deployment, base))]))
+        read(object([(self.deployment.id(), priced(self.deployment, base))]))
             .ok()
             .filter(|catalog| catalog.len() == 1)
     }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::json;
 use crate::snapshot::Snapshot;
 
-pub(crate) use compose::{Deployments, Found};
+pub(crate) use compose::{Deployments, Found, Priced};
 
 /// A deployment of a model, as in LiteLLM's `model_list`: a name that clients ask for, the parameters it is called
 /// with, and what the operator says of the model.
@@ -46,9 +46,11 @@ pub struct Deployment {
     /// All its texts, one behind the other: lists of deployments are long, and are replaced as a whole.
     text: Box<str>,
     /// Where each part of the text ends.
-    ends: [usize; Part::Way as usize + 1],
+    ends: [usize; Part::ModelInfo as usize + 1],
     /// Of its id and its name, so that a list is indexed without a look at the texts.
     hashes: [u64; 2],
+    /// Of all that decides what it costs, so well that two that are alike in this cost alike.
+    way: u128,
     has_prices: bool,
     is_pattern: bool,
 }
@@ -64,8 +66,6 @@ enum Part {
     Provider,
     LitellmParams,
     ModelInfo,
-    /// All that decides what it costs: two that are alike in this cost alike.
-    Way,
 }
 
 /// An object of fields, in its order.
@@ -148,7 +148,7 @@ impl Deployment {
         };
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
         let way = compose::way_of_pricing(&[&model, &base_model, &provider], &prices);
-        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &way];
+        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0];
         let mut end = 0;
         let ends = parts.map(|part| {
             end += part.len();
@@ -157,6 +157,7 @@ impl Deployment {
         Ok(Self {
             ends,
             hashes: [compose::hash(&id), compose::hash(model_name)],
+            way,
             has_prices: !prices.is_empty(),
             is_pattern: model_name.contains('*'),
             text: parts.concat().into(),
@@ -246,11 +247,6 @@ impl Deployment {
     #[must_use]
     pub fn id(&self) -> &str {
         self.part(Part::Id)
-    }
-
-    /// All that decides what it costs.
-    pub(crate) fn way(&self) -> &str {
-        self.part(Part::Way)
     }
 
     /// The prices that it sets; those among the parameters count.
