@@ -9,15 +9,16 @@ use llm_costmap::{CostMap, CostRequest, Deployment, Usage};
 
 const ROUNDS: u32 = 15;
 
-/// Deployments that differ in where they are, and have a price of their own.
+/// Deployments that differ in where they are, and have a price of their own, as a config lists them.
 fn list(count: usize, round: u32) -> Vec<Deployment> {
     let one = |n: usize| {
-        let params = format!(
-            r#"{{"model": "azure/gpt-4o", "input_cost_per_token": 1e-6, "api_base": "https://{round}/{n}"}}"#
-        );
-        Deployment::new(format!("m-{n}"), params, "{}").unwrap()
+        format!(
+            r#"{{"model_name": "m-{n}", "litellm_params": {{"model": "azure/gpt-4o", "input_cost_per_token": 1e-6,
+                "api_base": "https://{round}/{n}"}}}}"#
+        )
     };
-    (0..count).map(one).collect()
+    let list: Vec<String> = (0..count).map(one).collect();
+    Deployment::list_from_json(&format!("[{}]", list.join(","))).unwrap()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -411,6 +411,21 @@ fn deployments_are_added_updated_and_removed() {
 }
 
 #[test]
+fn deployments_are_the_same_however_they_were_read() {
+    let of =
+        |n: usize| format!(r#"{{"model_name": "m-{n}", "litellm_params": {{"model": "gpt-x", "n": {n}}}}}"#);
+    let list = Deployment::list_from_json(&format!("[{}, {}, {}]", of(1), of(22), of(3))).unwrap();
+    for (deployment, n) in list.iter().zip([1, 22, 3]) {
+        let alone = Deployment::from_json(&of(n)).unwrap();
+        assert_eq!(deployment, &alone);
+        assert_eq!((deployment.id(), deployment.model()), (alone.id(), "gpt-x"));
+        assert_eq!(format!("{deployment:?}"), format!("{alone:?}"));
+    }
+    assert!(list[0] != list[1] && list[1].model_name() == "m-22");
+    assert_eq!(Deployment::list_from_json("[]").unwrap(), []);
+}
+
+#[test]
 fn what_is_no_deployment_is_refused_by_name_and_field() {
     let error = |json: &str| Deployment::from_json(json).unwrap_err().to_string();
     for (json, expected) in [

@@ -8,6 +8,7 @@ mod yaml;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -41,11 +42,13 @@ pub(crate) use compose::{Deployments, Found, Priced};
 /// assert!(!format!("{deployment:?}").contains("AZURE_API_KEY"));
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Deployment {
-    /// All its texts, one behind the other: lists of deployments are long, and are replaced as a whole.
-    text: Box<str>,
-    /// Where each part of the text ends.
+    /// The texts of all deployments that were read together, one behind the other: lists of them are long, and are
+    /// copied and replaced as a whole.
+    text: Arc<str>,
+    /// Where its own part of the text begins, and where each part of that ends.
+    start: usize,
     ends: [usize; Part::ModelInfo as usize + 1],
     /// Of its id and its name, so that a list is indexed without a look at the texts.
     hashes: [u64; 2],
@@ -161,13 +164,34 @@ impl Deployment {
             has_prices: !prices.is_empty(),
             is_pattern: model_name.contains('*'),
             text: parts.concat().into(),
+            start: 0,
         })
     }
 
     fn part(&self, part: Part) -> &str {
         let end_of = |part: usize| self.ends.get(part).copied();
-        let start = (part as usize).checked_sub(1).and_then(end_of).unwrap_or(0);
+        let start = (part as usize).checked_sub(1).and_then(end_of).unwrap_or(self.start);
         end_of(part as usize).and_then(|end| self.text.get(start..end)).unwrap_or_default()
+    }
+
+    /// All its parts.
+    fn parts(&self) -> &str {
+        self.ends.last().and_then(|end| self.text.get(self.start..*end)).unwrap_or_default()
+    }
+
+    /// Lays the texts of deployments into one.
+    fn share_text(list: &mut [Self]) {
+        let text: Arc<str> = list.iter().map(Self::parts).collect::<String>().into();
+        let mut start = 0;
+        for deployment in list {
+            let length = deployment.parts().len();
+            for end in &mut deployment.ends {
+                *end = *end - deployment.start + start;
+            }
+            deployment.start = start;
+            deployment.text = text.clone();
+            start += length;
+        }
     }
 
     fn litellm_params(&self) -> Params<'_> {
@@ -199,8 +223,11 @@ impl Deployment {
         };
         let list: Vec<&serde_json::value::RawValue> =
             serde_json::from_str(&list).map_err(|e| bad(&format!("not a list: {}", place(&e))))?;
-        let numbered = (1..).zip(list);
-        numbered.map(|(number, json)| Self::read(json.get(), &format!("deployment {number}"))).collect()
+        let read =
+            (1..).zip(list).map(|(number, json)| Self::read(json.get(), &format!("deployment {number}")));
+        let mut list = read.collect::<Result<Vec<_>, _>>()?;
+        Self::share_text(&mut list);
+        Ok(list)
     }
 
     /// Deployments out of a `config.yaml`: its `model_list`.
@@ -282,6 +309,16 @@ impl Deployment {
         shown
     }
 }
+
+/// Two are the same if they say the same, in the same order.
+impl PartialEq for Deployment {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |deployment: &Self| deployment.ends.map(|end| end - deployment.start);
+        all(self) == all(other) && self.parts() == other.parts()
+    }
+}
+
+impl Eq for Deployment {}
 
 /// Without its secrets.
 impl Serialize for Deployment {
