@@ -192,7 +192,7 @@ impl CostMap {
     /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
     /// it was.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register(name, &info, Registration::Over))
+        self.change(|overrides| overrides.register(name, &info, Registration::Over).map(|()| true)).map(drop)
     }
 
     /// Adds models, or lays fields over those that answer to their names: all of them, or none.
@@ -215,7 +215,7 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register_all(&models))
+        self.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
     }
 
     /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
@@ -225,7 +225,8 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model).
     pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register(name, &info, Registration::Instead))
+        self.change(|overrides| overrides.register(name, &info, Registration::Instead).map(|()| true))
+            .map(drop)
     }
 
     /// Takes back what was registered under `name`, so that the map's own model is back. Whether there was anything.
@@ -234,21 +235,18 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model); what is left was registered before, so that none is expected.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
-        let mut removed = false;
-        self.change(|overrides| {
-            removed = overrides.remove(name);
-            Ok(())
-        })?;
-        Ok(removed)
+        self.change(|overrides| Ok(overrides.remove(name)))
     }
 
-    /// Changes what is registered, and swaps it in. Nothing changes on an error.
-    fn change(&self, change: impl FnOnce(&mut Overrides) -> Result<(), Error>) -> Result<(), Error> {
+    /// Changes what is registered, and swaps it in where `change` says that it did. Nothing changes on an error.
+    fn change(&self, change: impl FnOnce(&mut Overrides) -> Result<bool, Error>) -> Result<bool, Error> {
         let mut writer = self.writer();
         let mut overrides = writer.overrides.clone();
-        change(&mut overrides)?;
+        if !change(&mut overrides)? {
+            return Ok(false);
+        }
         let (base, deployments) = (writer.base.clone(), writer.deployments.clone());
-        self.swap(&mut writer, base, overrides, deployments).map(drop)
+        self.swap(&mut writer, base, overrides, deployments).map(|_| true)
     }
 
     /// Adds a deployment, and says its id.
@@ -258,7 +256,10 @@ impl CostMap {
     /// [`Error::InvalidDeployment`] where another has its id; the map is then as it was.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
-        self.change_deployments(|list| list.push(deployment))?;
+        self.change_deployments(|list| {
+            list.push(deployment);
+            true
+        })?;
         Ok(id)
     }
 
@@ -269,12 +270,9 @@ impl CostMap {
     /// [`Error::UnknownDeployment`] where none has it.
     pub fn update_deployment(&self, deployment: Deployment) -> Result<(), Error> {
         let id = deployment.id().to_owned();
-        let mut known = false;
-        self.change_deployments(|list| {
-            if let Some(slot) = list.iter_mut().find(|slot| slot.id() == id) {
-                *slot = deployment;
-                known = true;
-            }
+        let known = self.change_deployments(|list| {
+            let slot = list.iter_mut().find(|slot| slot.id() == id);
+            slot.map(|slot| *slot = deployment).is_some()
         })?;
         if known { Ok(()) } else { Err(Error::UnknownDeployment { name: id }) }
     }
@@ -285,13 +283,11 @@ impl CostMap {
     ///
     /// As [`set_deployments`](Self::set_deployments); what is left was there before, so that none is expected.
     pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
-        let mut removed = false;
         self.change_deployments(|list| {
             let before = list.len();
             list.retain(|deployment| deployment.id() != id);
-            removed = list.len() < before;
-        })?;
-        Ok(removed)
+            list.len() < before
+        })
     }
 
     /// Puts a list of deployments in the place of all that there were, in one swap: no reader ever sees a mixture.
@@ -322,13 +318,15 @@ impl CostMap {
         self.swap_deployments(&mut self.writer(), deployments)
     }
 
-    /// Changes the deployments, and swaps them in. Nothing changes on an error.
-    fn change_deployments(&self, change: impl FnOnce(&mut Vec<Deployment>)) -> Result<(), Error> {
+    /// Changes the deployments, and swaps them in where `change` says that it did. Nothing changes on an error.
+    fn change_deployments(&self, change: impl FnOnce(&mut Vec<Deployment>) -> bool) -> Result<bool, Error> {
         let mut writer = self.writer();
         let mut list = writer.deployments.list().to_vec();
-        change(&mut list);
+        if !change(&mut list) {
+            return Ok(false);
+        }
         let deployments = Arc::new(Deployments::new(list)?);
-        self.swap_deployments(&mut writer, deployments)
+        self.swap_deployments(&mut writer, deployments).map(|()| true)
     }
 
     fn swap_deployments(&self, writer: &mut Writer, deployments: Arc<Deployments>) -> Result<(), Error> {

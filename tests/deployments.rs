@@ -398,7 +398,10 @@ fn deployments_are_added_updated_and_removed() {
     assert_eq!(cost(&map, "1").unwrap(), "0.0012");
     map.update_deployment(of("1", "azure/gpt-x")).unwrap();
     assert_eq!(cost(&map, "1").unwrap(), "0.0034");
+    let generation = map.snapshot().generation();
     assert_eq!(map.update_deployment(of("2", "gpt-x")).unwrap_err().code(), "unknown_deployment");
+    assert!(!map.remove_deployment("2").unwrap() && !map.unregister_model("nobody").unwrap());
+    assert_eq!(map.snapshot().generation(), generation);
     let snapshot = map.snapshot();
     assert!(map.remove_deployment("1").unwrap() && !map.remove_deployment("1").unwrap());
     assert_eq!((snapshot.deployments().len(), map.snapshot().deployments().len()), (1, 0));
