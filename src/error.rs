@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 /// What can go wrong. Every message says what, where, and what to do about it.
 ///
 /// [`Error::code`] is a stable word for each kind, for logs and metrics.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No entry of the map answers to the name.
@@ -55,11 +55,96 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
+    },
+    /// A map with fewer models than one must have: see
+    /// [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models).
+    #[error("{origin} has {models} models, fewer than {least}: the map in use is kept")]
+    TooFewModels {
+        /// Where the text is from.
+        origin: String,
+        /// How many models it has.
+        models: usize,
+        /// How many it must have.
+        least: usize,
+    },
+    /// A map that lost too many models: see
+    /// [`CostMapBuilder::max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio).
+    #[error("{origin} has {models} models, where {live} are in use: the map in use is kept")]
+    MapShrank {
+        /// Where the text is from.
+        origin: String,
+        /// How many models it has.
+        models: usize,
+        /// How many the map in use has.
+        live: usize,
+    },
+    /// A map without a model that it must have: see
+    /// [`CostMapBuilder::required_models`](crate::CostMapBuilder::required_models).
+    #[error("{origin} has no {model}, which is required: the map in use is kept")]
+    MissingModel {
+        /// Where the text is from.
+        origin: String,
+        /// The model.
+        model: String,
+    },
+    /// A map without a price of a model that must have one: see
+    /// [`CostMapBuilder::required_models`](crate::CostMapBuilder::required_models).
+    #[error("{origin} has no price of {model}, which is required: the map in use is kept")]
+    UnpricedModel {
+        /// Where the text is from.
+        origin: String,
+        /// The model.
+        model: String,
+    },
+    /// A map in which too many prices changed more than tenfold, as if by a slip of units: see
+    /// [`CostMapBuilder::max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio).
+    #[error(
+        "{origin} changes prices of {models} of {of} models more than tenfold, such as {example}: the map in use is kept"
+    )]
+    PricesJumped {
+        /// Where the text is from.
+        origin: String,
+        /// How many models have such a price.
+        models: usize,
+        /// How many models both maps have.
+        of: usize,
+        /// One of the prices.
+        example: String,
+    },
+    /// The source did not give a map.
+    #[error("cannot fetch {origin}: {reason}")]
+    Fetch {
+        /// The source: a URL without credentials, or its name.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
+    /// A setting that cannot be.
+    #[error("invalid {setting}: {reason}")]
+    InvalidSetting {
+        /// The setting, as the builder's method is called.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is nothing that a map could start with before it was ever fetched.
+    #[error(
+        "{origin} was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
+    )]
+    NothingToStartWith {
+        /// The source: a URL without credentials, or its name.
+        origin: String,
+    },
+    /// The system starts no thread for the schedule.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// Why.
+        source: Arc<std::io::Error>,
     },
     /// A reload of a map that was not built from anything that can be read again.
     #[error(
-        "this map has no source to reload from: build it with from_file, or hand bytes to reload_from_bytes"
+        "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
     )]
     NoSource,
     /// A registered model that cannot be priced, or is no JSON object.
@@ -108,8 +193,9 @@ impl fmt::Display for FieldPrefix<'_> {
 
 impl Error {
     /// A stable word for the kind of error: `unknown_model`, `incomplete`, `overflow`, `invalid_map`,
-    /// `empty_map`, `io`, `no_source`, `invalid_model`, `invalid_deployment`, `unknown_deployment`,
-    /// `ambiguous_deployment`.
+    /// `empty_map`, `io`, `too_few_models`, `map_shrank`, `missing_model`, `unpriced_model`, `prices_jumped`, `fetch`,
+    /// `invalid_setting`, `nothing_to_start_with`, `thread`, `no_source`, `invalid_model`, `invalid_deployment`,
+    /// `unknown_deployment`, `ambiguous_deployment`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -119,6 +205,15 @@ impl Error {
             Self::InvalidMap { .. } => "invalid_map",
             Self::EmptyMap { .. } => "empty_map",
             Self::Io { .. } => "io",
+            Self::TooFewModels { .. } => "too_few_models",
+            Self::MapShrank { .. } => "map_shrank",
+            Self::MissingModel { .. } => "missing_model",
+            Self::UnpricedModel { .. } => "unpriced_model",
+            Self::PricesJumped { .. } => "prices_jumped",
+            Self::Fetch { .. } => "fetch",
+            Self::InvalidSetting { .. } => "invalid_setting",
+            Self::NothingToStartWith { .. } => "nothing_to_start_with",
+            Self::Thread { .. } => "thread",
             Self::NoSource => "no_source",
             Self::InvalidModel { .. } => "invalid_model",
             Self::InvalidDeployment { .. } => "invalid_deployment",

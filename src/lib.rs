@@ -77,37 +77,53 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod builder;
 mod catalog;
 mod cost;
 mod decimal;
 mod deployment;
+mod diff;
 mod error;
+mod jitter;
 mod json;
+mod live;
 mod map;
 mod model_info;
 mod overlay;
 mod rates;
+mod redact;
+mod reload;
 mod resolve;
 mod snapshot;
 mod source;
+mod time;
 mod usage;
 mod usd;
+mod version;
+
+pub use builder::CostMapBuilder;
 
 #[cfg(feature = "bundled")]
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 pub use catalog::{SetAside, UnpricedField, Warning};
 pub use cost::{Cost, CostRequest, Line, Note, Quantity, RateSource};
 pub use deployment::{Deployment, ModelInfoList};
+pub use diff::{Diff, Repriced};
 pub use error::{Error, UnknownModel};
-pub use map::{CostMap, CostMapBuilder, ReloadReport};
+pub use map::CostMap;
 pub use model_info::{FieldOrigin, ModelInfo};
 pub use rates::{Component, Unit};
+pub use reload::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
 pub use resolve::{Candidate, Explanation, FoundBy, Lookup, Match, Outcome, Step};
 pub use snapshot::{Resolved, Snapshot};
+#[cfg(feature = "http")]
+pub use source::HttpSource;
+pub use source::{Fetched, Source, Validators};
 pub use usage::{
     CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
 };
 pub use usd::{ParseUsdError, Usd};
+pub use version::Generation;
 
 /// The examples of the README, run as tests.
 #[cfg(all(doctest, feature = "bundled"))]

@@ -1,21 +1,23 @@
 //! [`CostMap`]: the handle that programs keep.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use serde::Serialize;
 
-use crate::catalog::{Catalog, NotAMap, SetAside, Text};
+use crate::builder::CostMapBuilder;
 use crate::cost::{Cost, CostRequest};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
+use crate::live::{Base, Live};
 use crate::model_info::ModelInfo;
-use crate::overlay::{Overlay, Overrides, Registration};
-use crate::resolve::{Layers, Lookup};
-use crate::snapshot::{Parts, Snapshot};
-use crate::source::read_file;
+use crate::overlay::Registration;
+use crate::reload::status::{ReloadReport, ScheduleStatus, SourceInfo};
+use crate::reload::{Guarded, History, Listener, Reloader, Settings};
+use crate::resolve::Lookup;
+use crate::snapshot::Snapshot;
+use crate::version::Generation;
 
 /// A model map that any number of threads price by, while it is reloaded under them.
 ///
@@ -54,55 +56,38 @@ use crate::source::read_file;
 /// ```
 #[derive(Clone)]
 pub struct CostMap {
-    inner: Arc<Inner>,
+    handle: Arc<Handle>,
 }
 
-struct Inner {
-    live: ArcSwap<Snapshot>,
-    writer: Mutex<Writer>,
-    /// One reload at a time, so that an older file never replaces a newer one.
-    reloading: Mutex<()>,
-    source: Option<PathBuf>,
+/// What all handles on a map share; its end is that of the last of them.
+struct Handle {
+    live: Arc<Live>,
+    reloader: Arc<Reloader>,
 }
 
-/// What the next snapshot is made from.
-struct Writer {
-    base: Arc<Catalog>,
-    overrides: Overrides,
-    deployments: Arc<Deployments>,
-    generation: u64,
-    /// Snapshots that readers may still hold: kept until no reader can be the one that frees them.
-    retired: Vec<Arc<Snapshot>>,
-}
-
-/// What a reload did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ReloadReport {
-    /// The generation that is live now.
-    pub generation: u64,
-    /// How many models it has.
-    pub models_count: usize,
-    /// The rows that were not loaded, since their prices cannot be trusted.
-    #[serde(skip)]
-    pub set_aside: Vec<SetAside>,
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.reloader.close();
+    }
 }
 
 impl CostMap {
-    /// The public map that is part of this crate: see [`BUNDLED`](crate::BUNDLED) for which one.
+    /// The public map that is part of this crate: see [`BUNDLED`](crate::BUNDLED) for which one. It has no source to be reloaded
+    /// from; [`builder`](Self::builder) makes one that has.
     ///
     /// It is parsed once a process, when it is first asked for, and shared by all maps made so.
     #[cfg(feature = "bundled")]
     #[must_use]
     pub fn bundled() -> Self {
-        Self::new(crate::catalog::bundled::catalog(), None)
+        let base = Base::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
+        Self::with(base, Settings::default(), History::default(), Vec::new())
     }
 
     /// A map of no models, to be filled with [`register_model`](Self::register_model) or
     /// [`reload_from_bytes`](Self::reload_from_bytes).
     #[must_use]
     pub fn empty() -> Self {
-        Self::new(Arc::new(Catalog::empty()), None)
+        Self::with(Base::empty(), Settings::default(), History::default(), Vec::new())
     }
 
     /// A map out of JSON in LiteLLM's format: an object of entries by model.
@@ -124,26 +109,41 @@ impl CostMap {
         Self::builder().file(path).build()
     }
 
+    /// A map with the source that the environment names, as LiteLLM reads it: `LITELLM_LOCAL_MODEL_COST_MAP` (`true` for the bundled map
+    /// and no other), or else `LITELLM_MODEL_COST_MAP_URL`, or else the public map. It starts with the bundled map; nothing is
+    /// fetched before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload).
+    ///
+    /// # Errors
+    ///
+    /// As [`CostMapBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().env().build()
+    }
+
     /// A map with settings.
     pub fn builder() -> CostMapBuilder {
         CostMapBuilder::default()
     }
 
-    fn new(base: Arc<Catalog>, source: Option<PathBuf>) -> Self {
-        let generation = 1;
-        let first = Parts { base: base.clone(), generation, ..Parts::default() };
-        let live = ArcSwap::new(Snapshot::new(first, SystemTime::now()));
-        let (overrides, deployments) = (Overrides::default(), Arc::default());
-        let writer = Writer { base, overrides, deployments, generation, retired: Vec::new() };
-        Self {
-            inner: Arc::new(Inner { live, writer: Mutex::new(writer), reloading: Mutex::new(()), source }),
-        }
+    pub(crate) fn with(
+        base: Base,
+        settings: Settings,
+        history: History,
+        listeners: Vec<Arc<Listener>>,
+    ) -> Self {
+        let live = Arc::new(Live::new(base));
+        let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
+        Self { handle: Arc::new(Handle { live, reloader }) }
+    }
+
+    pub(crate) fn reloader(&self) -> &Arc<Reloader> {
+        &self.handle.reloader
     }
 
     /// The live snapshot, pinned: it stays as it is for as long as it is kept.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.inner.live.load_full()
+        self.handle.live.snapshot()
     }
 
     /// What a call costs, by the live snapshot.
@@ -152,33 +152,33 @@ impl CostMap {
     ///
     /// As [`Snapshot::cost`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.inner.live.load().cost(request)
+        self.handle.live.load().cost(request)
     }
 
     /// What the map says of a model, under any name that it knows. A copy: pin a
     /// [`snapshot`](Self::snapshot) to borrow instead.
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'static>> {
-        self.inner.live.load().get(lookup).map(ModelInfo::into_owned)
+        self.handle.live.load().get(lookup).map(ModelInfo::into_owned)
     }
 
     /// The keys of all models. A copy: pin a [`snapshot`](Self::snapshot) to iterate over what is known
     /// of them.
     #[must_use]
     pub fn models(&self) -> Vec<String> {
-        self.inner.live.load().models().map(|model| model.key().to_owned()).collect()
+        self.handle.live.load().models().map(|model| model.key().to_owned()).collect()
     }
 
     /// How many models there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.live.load().len()
+        self.handle.live.load().len()
     }
 
     /// Whether there are no models.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.inner.live.load().is_empty()
+        self.handle.live.load().is_empty()
     }
 
     /// Adds a model, or lays fields over the one that answers to `name`. It survives every reload.
@@ -192,7 +192,10 @@ impl CostMap {
     /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
     /// it was.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register(name, &info, Registration::Over).map(|()| true)).map(drop)
+        self.handle
+            .live
+            .change(|overrides| overrides.register(name, &info, Registration::Over).map(|()| true))
+            .map(drop)
     }
 
     /// Adds models, or lays fields over those that answer to their names: all of them, or none.
@@ -215,7 +218,7 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
+        self.handle.live.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
     }
 
     /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
@@ -225,7 +228,9 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model).
     pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.change(|overrides| overrides.register(name, &info, Registration::Instead).map(|()| true))
+        self.handle
+            .live
+            .change(|overrides| overrides.register(name, &info, Registration::Instead).map(|()| true))
             .map(drop)
     }
 
@@ -235,18 +240,7 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model); what is left was registered before, so that none is expected.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
-        self.change(|overrides| Ok(overrides.remove(name)))
-    }
-
-    /// Changes what is registered, and swaps it in where `change` says that it did. Nothing changes on an error.
-    fn change(&self, change: impl FnOnce(&mut Overrides) -> Result<bool, Error>) -> Result<bool, Error> {
-        let mut writer = self.writer();
-        let mut overrides = writer.overrides.clone();
-        if !change(&mut overrides)? {
-            return Ok(false);
-        }
-        let (base, deployments) = (writer.base.clone(), writer.deployments.clone());
-        self.swap(&mut writer, base, overrides, deployments).map(|_| true)
+        self.handle.live.change(|overrides| Ok(overrides.remove(name)))
     }
 
     /// Adds a deployment, and says its id.
@@ -256,7 +250,7 @@ impl CostMap {
     /// [`Error::InvalidDeployment`] where another has its id; the map is then as it was.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
-        self.change_deployments(|list| {
+        self.handle.live.change_deployments(|list| {
             list.push(deployment);
             true
         })?;
@@ -270,7 +264,7 @@ impl CostMap {
     /// [`Error::UnknownDeployment`] where none has it.
     pub fn update_deployment(&self, deployment: Deployment) -> Result<(), Error> {
         let id = deployment.id().to_owned();
-        let known = self.change_deployments(|list| {
+        let known = self.handle.live.change_deployments(|list| {
             let slot = list.iter_mut().find(|slot| slot.id() == id);
             slot.map(|slot| *slot = deployment).is_some()
         })?;
@@ -283,7 +277,7 @@ impl CostMap {
     ///
     /// As [`set_deployments`](Self::set_deployments); what is left was there before, so that none is expected.
     pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
-        self.change_deployments(|list| {
+        self.handle.live.change_deployments(|list| {
             let before = list.len();
             list.retain(|deployment| deployment.id() != id);
             list.len() < before
@@ -315,23 +309,7 @@ impl CostMap {
     pub fn set_deployments(&self, deployments: impl IntoIterator<Item = Deployment>) -> Result<(), Error> {
         // Indexed before the lock is taken.
         let deployments = Arc::new(Deployments::new(deployments.into_iter().collect())?);
-        self.swap_deployments(&mut self.writer(), deployments)
-    }
-
-    /// Changes the deployments, and swaps them in where `change` says that it did. Nothing changes on an error.
-    fn change_deployments(&self, change: impl FnOnce(&mut Vec<Deployment>) -> bool) -> Result<bool, Error> {
-        let mut writer = self.writer();
-        let mut list = writer.deployments.list().to_vec();
-        if !change(&mut list) {
-            return Ok(false);
-        }
-        let deployments = Arc::new(Deployments::new(list)?);
-        self.swap_deployments(&mut writer, deployments).map(|()| true)
-    }
-
-    fn swap_deployments(&self, writer: &mut Writer, deployments: Arc<Deployments>) -> Result<(), Error> {
-        let (base, overrides) = (writer.base.clone(), writer.overrides.clone());
-        self.swap(writer, base, overrides, deployments).map(drop)
+        self.handle.live.set_deployments(deployments)
     }
 
     /// What a call costs that a deployment served, by the live snapshot.
@@ -340,188 +318,171 @@ impl CostMap {
     ///
     /// As [`Snapshot::deployment_cost`].
     pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.inner.live.load().deployment_cost(request)
+        self.handle.live.load().deployment_cost(request)
     }
 
-    /// Reads the map's file again and swaps the new map in, with the registered models over it.
+    /// Fetches the map from its source and swaps it in, with the operator's models over it. Readers price by the map in use meanwhile. A
+    /// call while another fetches shares its fetch and its answer.
+    ///
+    /// The map is checked first: see [`CostMapBuilder::min_models`], [`max_shrink_ratio`](CostMapBuilder::max_shrink_ratio),
+    /// [`required_models`](CostMapBuilder::required_models), [`max_price_jump_ratio`](CostMapBuilder::max_price_jump_ratio).
     ///
     /// # Errors
     ///
-    /// [`Error::NoSource`] where the map was not built from a file, [`Error::Io`] where that cannot be
-    /// read, and as [`reload_from_bytes`](Self::reload_from_bytes). The map is then as it was.
+    /// [`Error::NoSource`] where the map has none; [`Error::Fetch`] or [`Error::Io`] where the source gives nothing; and as
+    /// [`reload_from_bytes`](Self::reload_from_bytes). The map is then as it was.
     pub fn reload(&self) -> Result<ReloadReport, Error> {
-        let path = self.inner.source.as_deref().ok_or(Error::NoSource)?;
-        let _one_at_a_time = lock(&self.inner.reloading);
-        self.replace(parse(read_file(path)?, &path.display().to_string())?)
+        self.handle.reloader.reload(Guarded::Yes)
     }
 
-    /// Swaps in a map that was fetched by other means, with the registered models over it.
+    /// As [`reload`](Self::reload), but nothing that the guards say keeps a map out, not even that it has no models;
+    /// [`ReloadReport::forced_past`] says what they did. It always fetches the whole map. A map that is forced in is not written to the cache.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload), but for the guards'.
+    pub fn reload_forced(&self) -> Result<ReloadReport, Error> {
+        self.handle.reloader.reload(Guarded::Forced)
+    }
+
+    /// Reloads the map where its source is a file that is not as it was when it was last read. `None` where there was nothing to do. While
+    /// reloads are scheduled this is done every second.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload). A file that is no map is tried again when it changes.
+    pub fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
+        self.handle.reloader.reload_if_changed()
+    }
+
+    /// Swaps in a map that was fetched by other means, with the operator's models over it. It is checked as by
+    /// [`reload`](Self::reload), and not written to the cache.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidMap`] where the bytes are not JSON, or not an object; [`Error::EmptyMap`] where there
-    /// is no model in them. The map is then as it was.
+    /// is no model in them; [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
+    /// [`Error::PricesJumped`] where a guard refuses them. The map is then as it was.
     pub fn reload_from_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
-        let _one_at_a_time = lock(&self.inner.reloading);
-        self.replace(parse(bytes.into(), HANDED_IN)?)
+        self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)
     }
 
-    fn replace(&self, parsed: Parsed) -> Result<ReloadReport, Error> {
-        if parsed.catalog.len() == 0 {
-            return Err(Error::EmptyMap { origin: parsed.origin });
-        }
-        let mut writer = self.writer();
-        let (overrides, deployments) = (writer.overrides.clone(), writer.deployments.clone());
-        let live = self.swap(&mut writer, Arc::new(parsed.catalog), overrides, deployments)?;
-        Ok(ReloadReport {
-            generation: live.generation(),
-            models_count: live.len(),
-            set_aside: live.set_aside().cloned().collect(),
-        })
+    /// As [`reload_from_bytes`](Self::reload_from_bytes), past the guards.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidMap`].
+    pub fn reload_from_bytes_forced(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
+        self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Forced)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        lock(&self.inner.writer)
+    /// Reloads the map in the background, at once and then at an interval (or up to a tenth sooner), until the schedule is
+    /// [cancelled](Self::cancel_schedule) or the last handle on the map is dropped. After a failure it is tried again sooner: in 30 s, then in
+    /// twice that and so on, up to half the interval. A second call takes the place of the first.
+    ///
+    /// Where the source is a file, it is also looked at every second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSource`] where the map has none, [`Error::InvalidSetting`] where the interval is zero, [`Error::Thread`] where the system
+    /// starts no thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_costmap::CostMap;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("map.json");
+    /// std::fs::write(&path, r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    ///
+    /// let map = CostMap::from_file(&path)?;
+    /// map.schedule_reload(Duration::from_secs(6 * 3600))?;
+    /// assert_eq!(map.status().interval_hours, Some(6.0));
+    /// assert!(map.cancel_schedule());
+    /// assert!(!map.status().scheduled);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schedule_reload(&self, every: Duration) -> Result<(), Error> {
+        self.handle.reloader.schedule(every)
     }
 
-    /// Puts the next snapshot together and swaps it in. Nothing changes on an error.
-    fn swap(
-        &self,
-        writer: &mut Writer,
-        base: Arc<Catalog>,
-        overrides: Overrides,
-        deployments: Arc<Deployments>,
-    ) -> Result<Arc<Snapshot>, Error> {
-        let own = overrides.compose(&base)?;
-        let layers = Layers { own: own.as_ref().map(Overlay::catalog), base: &base };
-        let priced = deployments.compose(layers)?;
-        let generation = writer.generation + 1;
-        let parts = Parts { base: base.clone(), own, deployments: deployments.clone(), priced, generation };
-        let next = Snapshot::new(parts, SystemTime::now());
-        let before = self.inner.live.swap(next.clone());
-        writer.base = base;
-        writer.overrides = overrides;
-        writer.deployments = deployments;
-        writer.generation = generation;
-        writer.retired.push(before);
-        writer.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        Ok(next)
+    /// Ends the schedule. Whether there was one. A reload that runs is not interrupted.
+    #[allow(clippy::must_use_candidate)]
+    pub fn cancel_schedule(&self) -> bool {
+        self.handle.reloader.cancel_schedule()
     }
-}
 
-/// Takes a lock. A panic elsewhere leaves nothing half done: what is guarded is replaced whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How reloads are going.
+    #[must_use]
+    pub fn status(&self) -> ScheduleStatus {
+        self.handle.reloader.status()
+    }
+
+    /// Where the live map is from.
+    #[must_use]
+    pub fn source_info(&self) -> SourceInfo {
+        self.handle.reloader.source_info(&self.handle.live)
+    }
+
+    /// Calls `listener` after each reload that replaced the map, and after each that failed: on the thread that reloaded, outside every
+    /// lock. One that panics is reported by [`status`](Self::status). A listener that keeps a handle on the map keeps the map for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use llm_costmap::CostMap;
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let (told, heard) = mpsc::channel();
+    /// map.on_reload(move |result| {
+    ///     told.send(result.as_ref().map(|report| report.diff.repriced.len()).ok()).ok();
+    /// });
+    /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+    /// assert_eq!(heard.recv(), Ok(Some(1)));
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn on_reload(&self, listener: impl Fn(&Result<ReloadReport, Error>) + Send + Sync + 'static) {
+        self.handle.reloader.listen(Arc::new(listener));
+    }
+
+    /// Which prices a generation has: what [`Cost::generation`] says of a bill. The last 64 are remembered; each swap makes
+    /// one, a registered model's too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, CostRequest, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let cost = map.cost(&CostRequest::new("m", &Usage::new(1, 0)))?;
+    /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+    ///
+    /// let generation = map.generation(cost.generation()).ok_or("forgotten")?;
+    /// assert_eq!(generation.source_revision.as_deref(), Some("48eb463b14b5f9e0fa71add798fb8802953a61ff"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn generation(&self, generation: u64) -> Option<Generation> {
+        self.generations().into_iter().find(|known| known.generation == generation)
+    }
+
+    /// The last 64 generations, oldest first.
+    #[must_use]
+    pub fn generations(&self) -> Vec<Generation> {
+        self.handle.live.history()
+    }
 }
 
 impl std::fmt::Debug for CostMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CostMap")
-            .field("live", &*self.inner.live.load())
-            .field("source", &self.inner.source)
+            .field("live", &*self.handle.live.load())
+            .field("source", &self.source_info().origin)
             .finish_non_exhaustive()
-    }
-}
-
-/// What messages call a text that was handed in.
-const HANDED_IN: &str = "the text that was handed in";
-
-struct Parsed {
-    catalog: Catalog,
-    origin: String,
-}
-
-/// Reads a map out of bytes.
-fn parse(bytes: Vec<u8>, origin: &str) -> Result<Parsed, Error> {
-    let invalid = |message: String, line: usize, column: usize| Error::InvalidMap {
-        origin: origin.to_owned(),
-        message,
-        line,
-        column,
-    };
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().get(..good).unwrap_or(&[]);
-        let (mut line, mut column) = (1, 1);
-        for byte in before {
-            (line, column) = if *byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
-        }
-        invalid("not UTF-8 text".to_owned(), line, column)
-    })?;
-    // A byte order mark is no part of the text.
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    match Catalog::parse(Text::Owned(text.into_boxed_str())) {
-        Ok(catalog) => Ok(Parsed { catalog, origin: origin.to_owned() }),
-        Err(NotAMap::Json(error)) => {
-            let message = error.to_string();
-            // The position is said apart.
-            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-            Err(invalid(message, error.line(), error.column()))
-        }
-        Err(error @ (NotAMap::TooLarge | NotAMap::TooManyRules(_))) => Err(invalid(error.to_string(), 0, 0)),
-    }
-}
-
-/// Settings of a [`CostMap`].
-///
-/// By default the map is the bundled one, or empty without the feature `bundled`.
-///
-/// # Examples
-///
-/// ```
-/// use llm_costmap::CostMap;
-///
-/// let map = CostMap::builder()
-///     .json(r#"{"gpt-x": {"input_cost_per_token": 1e-6, "litellm_provider": "openai"}}"#)
-///     .build()?;
-/// assert_eq!(map.len(), 1);
-/// # Ok::<(), llm_costmap::Error>(())
-/// ```
-#[derive(Debug, Default)]
-#[must_use = "a builder does nothing until it builds"]
-pub struct CostMapBuilder {
-    start: Start,
-}
-
-#[derive(Debug, Default)]
-enum Start {
-    #[default]
-    Bundled,
-    Json(Vec<u8>),
-    File(PathBuf),
-}
-
-impl CostMapBuilder {
-    /// Starts from JSON in LiteLLM's format.
-    pub fn json(mut self, json: impl Into<Vec<u8>>) -> Self {
-        self.start = Start::Json(json.into());
-        self
-    }
-
-    /// Starts from a file in LiteLLM's format, which [`CostMap::reload`] reads again.
-    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.start = Start::File(path.into());
-        self
-    }
-
-    /// Makes the map. The only I/O is to read the file that was named; no thread is started.
-    ///
-    /// # Errors
-    ///
-    /// As [`CostMap::from_json`] and [`CostMap::from_file`].
-    pub fn build(self) -> Result<CostMap, Error> {
-        match self.start {
-            #[cfg(feature = "bundled")]
-            Start::Bundled => Ok(CostMap::bundled()),
-            #[cfg(not(feature = "bundled"))]
-            Start::Bundled => Ok(CostMap::empty()),
-            Start::Json(json) => Ok(CostMap::new(Arc::new(parse(json, HANDED_IN)?.catalog), None)),
-            Start::File(path) => {
-                let parsed = parse(read_file(&path)?, &path.display().to_string())?;
-                Ok(CostMap::new(Arc::new(parsed.catalog), Some(path)))
-            }
-        }
     }
 }

@@ -7,10 +7,12 @@ use std::time::SystemTime;
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
 use crate::deployment::{Deployment, Deployments, Found, ModelInfoList, Priced};
+use crate::diff::Diff;
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
 use crate::resolve::{Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve};
+use crate::version::{Generation, Version};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -37,6 +39,7 @@ pub struct Snapshot {
     own: Option<Overlay>,
     deployments: Arc<Deployments>,
     priced: Priced,
+    version: Arc<Version>,
     generation: u64,
     loaded_at: SystemTime,
     /// For errors, which look for near names when they are read.
@@ -47,6 +50,7 @@ pub struct Snapshot {
 #[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) base: Arc<Catalog>,
+    pub(crate) version: Arc<Version>,
     pub(crate) own: Option<Overlay>,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) priced: Priced,
@@ -73,9 +77,10 @@ impl Resolved<'_> {
 
 impl Snapshot {
     pub(crate) fn new(parts: Parts, loaded_at: SystemTime) -> Arc<Self> {
-        let Parts { base, own, deployments, priced, generation } = parts;
+        let Parts { base, version, own, deployments, priced, generation } = parts;
         Arc::new_cyclic(|this| Self {
             base,
+            version,
             own,
             deployments,
             priced,
@@ -301,6 +306,37 @@ impl Snapshot {
     #[must_use]
     pub fn loaded_at(&self) -> SystemTime {
         self.loaded_at
+    }
+
+    /// Which prices it has: what [`CostMap::generation`](crate::CostMap::generation) tells of it later.
+    #[must_use]
+    pub fn provenance(&self) -> Generation {
+        Generation {
+            generation: self.generation,
+            source: self.version.source.clone(),
+            source_revision: self.version.revision.clone(),
+            loaded_at: self.loaded_at,
+        }
+    }
+
+    /// What changed from this snapshot to a newer one: models that came and went, and their prices, the operator's included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::CostMap;
+    ///
+    /// let map = CostMap::from_json(r#"{"a": {"input_cost_per_token": 1e-6}, "b": {}}"#)?;
+    /// let before = map.snapshot();
+    /// map.reload_from_bytes(r#"{"a": {"input_cost_per_token": 2e-6}, "c": {}}"#)?;
+    /// let diff = before.diff(&map.snapshot());
+    /// assert_eq!((diff.added, diff.removed), (vec!["c".to_owned()], vec!["b".to_owned()]));
+    /// assert_eq!(diff.repriced[0].to_string(), "a: input_cost_per_token: 0.000001 -> 0.000002 (x2)");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn diff(&self, newer: &Self) -> Diff {
+        Diff::between(self.layers(), newer.layers())
     }
 
     /// The rows of the map that were not loaded, since their prices cannot be trusted, and the fallback rules

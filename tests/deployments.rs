@@ -502,10 +502,11 @@ fn overrides_and_deployments_outlive_reloads_under_readers() {
                 }
             });
         }
+        let over = common::Over(&done);
         for n in 1..=1_000 {
-            map.reload_from_bytes(text(n)).expect("a map");
+            map.reload_from_bytes_forced(text(n)).expect("a map");
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(over);
     });
     assert_eq!(cost(&map, "m").unwrap(), "1000500");
 }

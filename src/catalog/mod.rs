@@ -5,12 +5,16 @@ pub(crate) mod bundled;
 pub(crate) mod field;
 mod index;
 mod parse;
+mod read;
 mod rules;
 
 use std::ops::Deref;
 
+use serde::Serialize;
+
 pub(crate) use index::{EntryId, Index, Span};
 pub(crate) use parse::{NotAMap, check_prices};
+pub(crate) use read::read;
 pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::rates::RateSet;
@@ -69,7 +73,7 @@ pub(crate) struct Notes {
 
 /// A row of a map that was not loaded, since its price cannot be trusted; or one of its fallback rules, since it
 /// is none. The others are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SetAside {
     /// The model; `fallback_generalizations` for a rule.
@@ -91,7 +95,7 @@ impl std::fmt::Display for SetAside {
 }
 
 /// Something odd in a row that was loaded all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Warning {
     /// The model.
@@ -139,6 +143,11 @@ impl Catalog {
     /// Reads a map. Rows that cannot be trusted are set aside.
     pub(crate) fn parse(text: Text) -> Result<Self, NotAMap> {
         parse::parse(text)
+    }
+
+    /// What it was read from.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -6,7 +6,7 @@ use std::fmt;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::field::{self, Field, Kind, SEARCH_CONTEXT};
@@ -50,7 +50,9 @@ struct Parts {
 }
 
 fn read(text: &str) -> Result<Parts, NotAMap> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
+    // A byte order mark is no part of the map.
+    let map = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut deserializer = serde_json::Deserializer::from_str(map);
     let rows = deserializer.deserialize_map(MapVisitor)?;
     deserializer.end()?;
 
@@ -402,14 +404,40 @@ impl<'de> Visitor<'de> for RowVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut row = Row::default();
         while let Some(name) = map.next_key_seed(Name)? {
-            if is_plain(&name) {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                row.field(name, map.next_value()?);
+            let value: &RawValue = map.next_value()?;
+            if is_deep(value.get()) {
+                let reason = format!("nested more than {MAX_DEPTH} deep");
+                row.bad.get_or_insert_with(|| BadField::new(&name, reason));
+            } else if !is_plain(&name) {
+                row.field(name, value);
             }
         }
         Ok(row)
     }
+}
+
+/// Tables of the map are three deep. What reads an entry later, and whoever is shown it, may stop at some depth.
+const MAX_DEPTH: usize = 32;
+
+fn is_deep(json: &str) -> bool {
+    if !json.starts_with(['{', '[']) {
+        return false;
+    }
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest > MAX_DEPTH
 }
 
 /// Most fields of the map are abilities and limits, which stay in the text.

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::redact::{is_secret, without_credentials};
+
 /// Parameters that are not shown at all.
 const DROPPED: [&str; 6] = [
     "api_key",
@@ -12,32 +14,8 @@ const DROPPED: [&str; 6] = [
     "aws_secret_access_key",
 ];
 
-/// What a segment of a name says of a secret.
-const SECRET: [&str; 14] = [
-    "password",
-    "secret",
-    "key",
-    "token",
-    "auth",
-    "authorization",
-    "cookie",
-    "credential",
-    "credentials",
-    "access",
-    "private",
-    "certificate",
-    "fingerprint",
-    "tenancy",
-];
-
 /// How the name of a secret ends among the operator's own keys.
 const CREDENTIALS: [&str; 5] = ["password", "secret", "token", "authorization", "credentials"];
-
-/// Limits whose names have such a segment.
-const LIMITS: [&str; 2] = ["default_api_key_tpm_limit", "default_api_key_rpm_limit"];
-
-/// Words for secrets in the query of a URL, besides.
-const SIGNATURES: [&str; 3] = ["sig", "signature", "code"];
 
 /// Values shorter than this are masked whole: of a short secret four letters at both ends are most of it.
 const SHORT: usize = 16;
@@ -94,15 +72,6 @@ fn redact_by(value: &mut Value, secret: bool, is_secret: &impl Fn(&str) -> bool)
     }
 }
 
-/// Whether a name is a secret's: by its segments, whatever their case.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let mut segments = name.split(['_', '-']);
-    !LIMITS.contains(&&*name)
-        && segments.clone().all(|segment| segment != "cost")
-        && segments.any(|segment| SECRET.contains(&segment))
-}
-
 fn masked(text: &str) -> String {
     let letters = text.chars().count();
     let hidden = |position: usize| letters < SHORT || (SHOWN..letters - SHOWN).contains(&position);
@@ -115,62 +84,6 @@ fn is_reference(text: &str) -> bool {
     name.is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     })
-}
-
-/// A text without the credentials of the URLs in it. `None` where there are none.
-fn without_credentials(text: &str) -> Option<String> {
-    if !text.contains("://") {
-        return None;
-    }
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>'))
-            .unwrap_or(after.len());
-        let (url, behind) = after.split_at_checked(end).unwrap_or((after, ""));
-        url_without_credentials(url, &mut shown);
-        rest = behind;
-    }
-    shown.push_str(rest);
-    (shown != text).then_some(shown)
-}
-
-/// What stands behind `://`.
-fn url_without_credentials(url: &str, shown: &mut String) {
-    let (address, query) =
-        url.split_once(['?', '#']).map_or((url, None), |(address, query)| (address, Some(query)));
-    let (host, path) = address.split_once('/').map_or((address, None), |(host, path)| (host, Some(path)));
-    match host.rsplit_once('@') {
-        Some((_, host)) => {
-            shown.push_str("****@");
-            shown.push_str(host);
-        }
-        None => shown.push_str(host),
-    }
-    if let Some(path) = path {
-        shown.push('/');
-        shown.push_str(path);
-    }
-    let Some(query) = query else { return };
-    shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
-    for (position, part) in query.split('&').enumerate() {
-        shown.push_str(if position > 0 { "&" } else { "" });
-        match part.split_once('=') {
-            Some((name, value)) => {
-                let secret = is_secret(name)
-                    || SIGNATURES.contains(&&*name.to_lowercase())
-                    || name.to_lowercase().ends_with("key")
-                    || name.to_lowercase().ends_with("signature");
-                shown.push_str(name);
-                shown.push('=');
-                shown.push_str(if secret { "****" } else { value });
-            }
-            None => shown.push_str(part),
-        }
-    }
 }
 
 #[cfg(test)]

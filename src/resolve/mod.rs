@@ -36,7 +36,12 @@ impl<'a> Layers<'a> {
         self.base.entry(self.base.index().find(name)?).map(|entry| self.overridden(entry))
     }
 
-    /// The same, ignoring case.
+    /// The entry of a key; aliases are none.
+    pub(crate) fn key(self, key: &str) -> Option<EntryRef<'a>> {
+        self.exact(key).filter(|entry| entry.key() == key)
+    }
+
+    /// The entry of a key or an alias, ignoring case.
     fn folded(self, name: &str) -> Option<EntryRef<'a>> {
         if let Some(own) = self.own {
             if let Some(id) = own.index().find_folded(name) {

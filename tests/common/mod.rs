@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
@@ -52,6 +53,15 @@ impl Vector {
             request = request.vertex_location(location);
         }
         request
+    }
+}
+
+/// Says that it is over, even where a test ends in a panic: readers in a loop would never end otherwise.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

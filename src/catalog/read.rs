@@ -1,0 +1,48 @@
+//! From bytes to a catalogue, or to words for why they are none.
+
+use super::{Catalog, NotAMap, Text};
+use crate::error::Error;
+
+/// Reads a map out of bytes. `origin` is what errors call them.
+pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
+    let invalid = |message: String, line: usize, column: usize| Error::InvalidMap {
+        origin: origin.to_owned(),
+        message,
+        line,
+        column,
+    };
+    let what = kind_of(&bytes);
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..good).unwrap_or(&[]);
+        let (mut line, mut column) = (1, 1);
+        for byte in before {
+            (line, column) = if *byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        invalid(what.unwrap_or("not UTF-8 text").to_owned(), line, column)
+    })?;
+    match Catalog::parse(Text::Owned(text.into_boxed_str())) {
+        Ok(catalog) => Ok(catalog),
+        Err(NotAMap::Json(error)) => {
+            let message = error.to_string();
+            // The position is said apart.
+            let message = message.split(" at line ").next().unwrap_or(&message);
+            let message = what.map_or_else(|| message.to_owned(), |what| format!("{what}: {message}"));
+            Err(invalid(message, error.line(), error.column()))
+        }
+        Err(error @ (NotAMap::TooLarge | NotAMap::TooManyRules(_))) => Err(invalid(error.to_string(), 0, 0)),
+    }
+}
+
+/// What bytes that are no JSON at all look like.
+fn kind_of(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [] => Some("nothing at all"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
+            Some("UTF-16 text, save it as UTF-8")
+        }
+        [0x1f, 0x8b, ..] => Some("gzip, unpack it first"),
+        _ if bytes.trim_ascii_start().starts_with(b"<") => Some("a page, not JSON"),
+        _ => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! The last known good map, on disk.
+//!
+//! One file a source: a line of JSON that says what follows, and the bytes of the map. It is written under another name, synced, and
+//! renamed over, so that whatever happens there is the old file or the new one. Any number of processes may share it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::source::Validators;
+use crate::version::git_blob_id;
+
+/// Where the last good map of one source is kept.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    file_name: String,
+    source_id: String,
+}
+
+/// The first line of a file.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    llm_costmap_cache: u32,
+    source_id: String,
+    /// For people.
+    source: String,
+    source_revision: String,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    bytes: usize,
+}
+
+const FORMAT: u32 = 1;
+
+/// The longest header, and the longest map, that is read.
+const MAX_HEADER: usize = 64 << 10;
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Files that were begun this long ago, and never finished, are of processes that ended.
+const ABANDONED: Duration = Duration::from_secs(600);
+
+/// A map out of the cache.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) validators: Validators,
+}
+
+impl Cache {
+    /// The cache of a source, told from others by `identity`, which may be a secret.
+    pub(crate) fn new(folder: PathBuf, identity: &str) -> Self {
+        let source_id = format!("{:x}", Sha256::digest(identity));
+        let short = source_id.get(..16).unwrap_or(&source_id);
+        let file_name = format!("llm-costmap-{short}.cache");
+        Self { folder, file_name, source_id }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(&self.file_name)
+    }
+
+    /// The map in it; `None` where nothing was ever written.
+    pub(crate) fn read(&self) -> Result<Option<Cached>, String> {
+        let path = self.path();
+        let bad = |reason: &str| format!("the cache {} is passed over: {reason}", path.display());
+        let mut text = Vec::new();
+        match File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(bad(&error.to_string())),
+        }
+        let end = text.iter().take(MAX_HEADER).position(|byte| *byte == b'\n');
+        let end = end.ok_or_else(|| bad("not a cache of this crate"))?;
+        let header: Header = serde_json::from_slice(text.get(..end).unwrap_or_default())
+            .map_err(|_| bad("not a cache of this crate"))?;
+        text.drain(..=end);
+        if header.llm_costmap_cache != FORMAT {
+            return Err(bad("of another version of this crate"));
+        }
+        if header.source_id != self.source_id {
+            return Err(bad("of another source"));
+        }
+        if text.len() != header.bytes || git_blob_id(&text) != header.source_revision {
+            return Err(bad("damaged"));
+        }
+        let mut validators = Validators::default();
+        if let Some(etag) = header.etag {
+            validators = validators.with_etag(etag);
+        }
+        if let Some(last_modified) = header.last_modified {
+            validators = validators.with_last_modified(last_modified);
+        }
+        Ok(Some(Cached { bytes: text, validators }))
+    }
+
+    /// Writes a map. Whatever fails, what was there stays.
+    pub(crate) fn write(
+        &self,
+        source: &str,
+        revision: &str,
+        bytes: &[u8],
+        validators: &Validators,
+    ) -> Result<(), String> {
+        let header = Header {
+            llm_costmap_cache: FORMAT,
+            source_id: self.source_id.clone(),
+            source: source.to_owned(),
+            source_revision: revision.to_owned(),
+            etag: validators.etag().map(str::to_owned),
+            last_modified: validators.last_modified().map(str::to_owned),
+            bytes: bytes.len(),
+        };
+        let failed = |error: io::Error| format!("cannot write the cache {}: {error}", self.path().display());
+        let header = serde_json::to_string(&header).map_err(|error| failed(error.into()))?;
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        self.sweep();
+        let random = (crate::jitter::fraction() * 1e15).trunc();
+        let temporary = self.folder.join(format!("{}.{}-{random}.tmp", self.file_name, std::process::id()));
+        let written = self.put(&temporary, &header, bytes);
+        if written.is_err() {
+            // Best effort: it is swept later otherwise.
+            let _ = fs::remove_file(&temporary);
+        }
+        written.map_err(failed)
+    }
+
+    fn put(&self, temporary: &Path, header: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+        file.write_all(header.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.write_all(bytes)?;
+        // On disk before it has the name, or a crash could leave the name on nothing.
+        file.sync_all()?;
+        drop(file);
+        fs::rename(temporary, self.path())?;
+        #[cfg(unix)]
+        File::open(&self.folder)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Removes what crashes left behind.
+    fn sweep(&self) {
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        for file in files.flatten() {
+            let name = file.file_name();
+            let begun = name.to_str().is_some_and(|name| {
+                name.starts_with(&self.file_name) && name.rsplit('.').next() == Some("tmp")
+            });
+            let age = || SystemTime::now().duration_since(file.metadata().ok()?.modified().ok()?).ok();
+            if begun && age().is_some_and(|age| age > ABANDONED) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+}

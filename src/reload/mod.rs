@@ -1,0 +1,446 @@
+//! From a source to the live map: fetch, check, swap, remember.
+
+pub(crate) mod cache;
+mod flight;
+pub(crate) mod guard;
+mod schedule;
+pub(crate) mod status;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::catalog;
+use crate::diff::Diff;
+use crate::error::Error;
+use crate::live::{Base, Live};
+use crate::resolve::Layers;
+use crate::source::{Origin, Stop, Validators};
+use crate::version::{Channel, Version, git_blob_id};
+use cache::Cache;
+use flight::Flights;
+use guard::Guards;
+use schedule::Schedule;
+use status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
+
+/// Hears of every swap and of every failure.
+pub(crate) type Listener = dyn Fn(&Result<ReloadReport, Error>) + Send + Sync;
+
+/// What messages call a text that was handed in.
+pub(crate) const HANDED_IN: &str = "the text that was handed in";
+
+/// Reloads one map. Its thread keeps it, and not the map.
+pub(crate) struct Reloader {
+    live: Weak<Live>,
+    settings: Settings,
+    listeners: Mutex<Vec<Arc<Listener>>>,
+    flights: Flights,
+    /// One map at a time is checked against the live one and swapped in. Neither I/O nor a caller's code runs under it.
+    applying: Mutex<()>,
+    history: Mutex<History>,
+    schedule: Schedule,
+    stop: Stop,
+}
+
+/// What a map is built with.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) origin: Option<Box<dyn Origin>>,
+    pub(crate) guards: Guards,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) is_env_forced: bool,
+}
+
+/// What became of reloads so far.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Of the map that is live, where it is the source's.
+    validators: Validators,
+    /// Why the map did not start with what its source has.
+    start: Option<String>,
+    cache_error: Option<String>,
+    last_run: Option<SystemTime>,
+    last_error: Option<String>,
+    failing_since: Option<SystemTime>,
+    failures: u32,
+    listener_error: Option<String>,
+}
+
+/// Whether guards may refuse a map.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    Yes,
+    Forced,
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        live: &Arc<Live>,
+        settings: Settings,
+        history: History,
+        listeners: Vec<Arc<Listener>>,
+    ) -> Self {
+        Self {
+            live: Arc::downgrade(live),
+            settings,
+            listeners: Mutex::new(listeners),
+            flights: Flights::default(),
+            applying: Mutex::default(),
+            history: Mutex::new(history),
+            schedule: Schedule::default(),
+            stop: Stop::default(),
+        }
+    }
+
+    /// Fetches from the source and swaps in what comes; or takes the answer of the reload in flight.
+    pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let origin = self.settings.origin.as_deref().ok_or(Error::NoSource)?;
+        let (ran_here, result) = self.flights.share(guarded == Guarded::Forced, || self.fly(origin, guarded));
+        if ran_here {
+            self.tell(&result);
+        }
+        result
+    }
+
+    /// Reloads where the source is a file that is not as it was when it was last read.
+    pub(crate) fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
+        let file = self.settings.origin.as_ref().and_then(|origin| origin.as_file());
+        match file {
+            Some(file) if file.has_changed() => self.reload(Guarded::Yes).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Swaps in a map that was fetched by other means.
+    pub(crate) fn reload_from_bytes(&self, bytes: Vec<u8>, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let start = Instant::now();
+        let arrived = Arrived {
+            bytes,
+            validators: Validators::default(),
+            source: HANDED_IN.to_owned(),
+            channel: Channel::HandedIn,
+        };
+        let result = self.apply(arrived, guarded).map(|applied| applied.report.since(start));
+        self.note(&result);
+        self.tell(&result);
+        result
+    }
+
+    fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let result = self.fetch(origin, guarded);
+        self.note(&result);
+        result
+    }
+
+    fn fetch(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let start = Instant::now();
+        let source = origin.name();
+        let previous = if guarded == Guarded::Forced {
+            Validators::default()
+        } else {
+            self.history().validators.clone()
+        };
+        let fetched = catch_unwind(AssertUnwindSafe(|| origin.fetch(&previous, &self.stop)));
+        let fetched = fetched.unwrap_or_else(|panic| {
+            let reason = format!("the source panicked: {}", panic_message(&*panic));
+            Err(Error::Fetch { origin: source.clone(), reason })
+        })?;
+        let Some(bytes) = fetched.bytes else {
+            if previous.is_empty() {
+                let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
+                return Err(Error::Fetch { origin: source, reason });
+            }
+            return self.unchanged(fetched.validators, source).map(|report| report.since(start));
+        };
+        let validators = fetched.validators.clone();
+        let arrived = Arrived { bytes, validators: fetched.validators, source, channel: Channel::Source };
+        let Applied { mut report, good } = self.apply(arrived, guarded)?;
+        if let Some(base) = good {
+            report.cache_error = self.remember(&base, &validators);
+        }
+        Ok(report.since(start))
+    }
+
+    /// Writes a map that was fetched and passed the guards to the cache. Why it could not be, if so.
+    fn remember(&self, base: &Base, validators: &Validators) -> Option<String> {
+        let cache = self.settings.cache.as_ref()?;
+        let revision = base.version.revision.as_deref()?;
+        let error =
+            cache.write(&base.version.source, revision, base.catalog.text().as_bytes(), validators).err();
+        if let Some(error) = &error {
+            log::warn!("{error}");
+        }
+        self.history().cache_error.clone_from(&error);
+        error
+    }
+
+    /// Checks a map against the live one and swaps it in.
+    fn apply(&self, arrived: Arrived, guarded: Guarded) -> Result<Applied, Error> {
+        let _one_at_a_time = lock(&self.applying);
+        let live = self.live()?;
+        let before = live.base();
+        let Arrived { bytes, validators, source, channel } = arrived;
+        let (length, revision) = (bytes.len(), git_blob_id(&bytes));
+        // The bundled map is upstream's without its prose: upstream's own takes its place.
+        if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
+            self.history().is_live(validators);
+            let report = self.report(&live, source, length);
+            return Ok(Applied { report, good: None });
+        }
+        let catalog = catalog::read(bytes, &source)?;
+        let layers = |base| Layers { own: None, base };
+        let diff = Diff::between(layers(&before.catalog), layers(&catalog));
+        let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
+        let forced_past = match checked {
+            Err(refusal) if guarded == Guarded::Yes => return Err(refusal),
+            checked => checked.err().map(|refusal| refusal.to_string()),
+        };
+        let version = Version { source: source.clone(), revision: Some(revision), channel };
+        let base = Base::new(Arc::new(catalog), version);
+        live.replace(base.clone())?;
+        self.history().is_live(validators);
+        let report = self.report(&live, source, length);
+        let good = forced_past.is_none().then_some(base);
+        Ok(Applied {
+            report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
+            good,
+        })
+    }
+
+    /// The source has what was taken over from it last.
+    fn unchanged(&self, validators: Validators, source: String) -> Result<ReloadReport, Error> {
+        let _one_at_a_time = lock(&self.applying);
+        let live = self.live()?;
+        let mut history = self.history();
+        let known = history.validators.clone();
+        history.is_live(if validators.is_empty() { known } else { validators });
+        drop(history);
+        Ok(self.report(&live, source, 0))
+    }
+
+    /// The report of a map that is live already.
+    fn report(&self, live: &Live, source: String, bytes: usize) -> ReloadReport {
+        let generation = live.snapshot().generation();
+        let base = live.base();
+        ReloadReport {
+            outcome: ReloadOutcome::Unchanged,
+            generation,
+            models_count: base.catalog.len(),
+            source_revision: base.version.revision.clone(),
+            etag: self.history().validators.etag().map(str::to_owned),
+            source,
+            bytes,
+            diff: Diff::default(),
+            set_aside: base.catalog.set_aside().cloned().collect(),
+            warnings: base.catalog.notes().warnings.clone(),
+            forced_past: None,
+            cache_error: None,
+            took: Duration::ZERO,
+            timestamp: SystemTime::now(),
+        }
+    }
+
+    fn note(&self, result: &Result<ReloadReport, Error>) {
+        let now = SystemTime::now();
+        let mut history = self.history();
+        history.last_run = Some(now);
+        match result {
+            Ok(_) => {
+                history.last_error = None;
+                history.failing_since = None;
+                history.failures = 0;
+            }
+            Err(error) => {
+                history.last_error = Some(error.to_string());
+                history.failing_since.get_or_insert(now);
+                history.failures = history.failures.saturating_add(1);
+            }
+        }
+    }
+
+    /// Tells the log and the listeners, outside every lock. Nobody hears of what ends after the last handle.
+    fn tell(&self, result: &Result<ReloadReport, Error>) {
+        if self.stop.is_pulled() {
+            return;
+        }
+        match result {
+            Ok(report) if report.is_unchanged() => {
+                log::debug!("{}: unchanged", report.source);
+                return;
+            }
+            Ok(report) => {
+                log::info!(
+                    "{}: generation {} has {} models: {} added, {} removed, {} prices changed, {} rows set aside",
+                    report.source,
+                    report.generation,
+                    report.models_count,
+                    report.diff.added.len(),
+                    report.diff.removed.len(),
+                    report.diff.repriced.len(),
+                    report.set_aside.len(),
+                );
+                if let Some(refusal) = &report.forced_past {
+                    log::warn!("forced past a guard: {refusal}");
+                }
+            }
+            Err(error) => log::warn!("the map in use is kept: {error}"),
+        }
+        let listeners = lock(&self.listeners).clone();
+        for listener in listeners {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(result))) {
+                let error = format!("a listener panicked: {}", panic_message(&*panic));
+                log::error!("{error}");
+                self.history().listener_error = Some(error);
+            }
+        }
+    }
+
+    /// Reloads at an interval, from now on.
+    pub(crate) fn schedule(self: &Arc<Self>, every: Duration) -> Result<(), Error> {
+        if self.settings.origin.is_none() {
+            return Err(Error::NoSource);
+        }
+        if every.is_zero() {
+            return Err(Error::InvalidSetting {
+                setting: "schedule_reload",
+                reason: "no time at all".to_owned(),
+            });
+        }
+        self.schedule.start(self, every)
+    }
+
+    pub(crate) fn cancel_schedule(&self) -> bool {
+        self.schedule.cancel()
+    }
+
+    /// Why the map starts with something else than what its source has, unless that came meanwhile.
+    pub(crate) fn note_start(&self, error: &Error) {
+        let _one_at_a_time = lock(&self.applying);
+        if self.live().is_ok_and(|live| live.base().version.channel != Channel::Source) {
+            self.history().start = Some(error.to_string());
+        }
+    }
+
+    pub(crate) fn listen(&self, listener: Arc<Listener>) {
+        lock(&self.listeners).push(listener);
+    }
+
+    pub(crate) fn status(&self) -> ScheduleStatus {
+        let plan = self.schedule.plan();
+        let version = self.live().ok().map(|live| live.base().version);
+        let history = self.history();
+        ScheduleStatus {
+            scheduled: plan.every.is_some(),
+            interval_hours: plan.every.map(|every| every.as_secs_f64() / 3600.0),
+            last_run: history.last_run,
+            next_run: plan.next_run,
+            source_revision: version.and_then(|version| version.revision.clone()),
+            etag: history.validators.etag().map(str::to_owned),
+            last_error: history.last_error.clone(),
+            failing_since: history.failing_since,
+            failures: history.failures,
+            cache_error: history.cache_error.clone(),
+            listener_error: history.listener_error.clone(),
+        }
+    }
+
+    pub(crate) fn source_info(&self, live: &Live) -> SourceInfo {
+        let snapshot = live.snapshot();
+        let version = live.base().version;
+        let origin = self.settings.origin.as_ref();
+        let history = self.history();
+        let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
+        let from_source = matches!(version.channel, Channel::Source | Channel::Cache);
+        // What the source has is live, or nothing else was ever asked for.
+        let is_fallback = origin.is_some() && version.channel != Channel::Source;
+        let reason = || history.start.clone().or_else(|| history.last_error.clone());
+        SourceInfo {
+            source: if from_source && !is_local_file { "remote" } else { "local" },
+            origin: if version.channel == Channel::Cache {
+                "cache".to_owned()
+            } else {
+                version.source.clone()
+            },
+            url: origin.and_then(|origin| origin.url()),
+            is_env_forced: self.settings.is_env_forced,
+            fallback_reason: if is_fallback { reason() } else { None },
+            loaded_at: snapshot.loaded_at(),
+            source_revision: version.revision.clone(),
+            etag: history.validators.etag().map(str::to_owned),
+            model_count: snapshot.len(),
+        }
+    }
+
+    /// The end of the last handle: the thread ends, a fetch over HTTP is cut, and nobody hears of what is left.
+    pub(crate) fn close(&self) {
+        self.stop.pull();
+        self.schedule.close();
+        if let Some(origin) = &self.settings.origin {
+            origin.shut_down();
+        }
+    }
+
+    fn live(&self) -> Result<Arc<Live>, Error> {
+        self.live.upgrade().ok_or_else(|| Error::Fetch {
+            origin: self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default(),
+            reason: "the map is gone".to_owned(),
+        })
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
+    }
+}
+
+/// A map that was fetched.
+struct Arrived {
+    bytes: Vec<u8>,
+    validators: Validators,
+    source: String,
+    channel: Channel,
+}
+
+/// What became of one that was accepted.
+struct Applied {
+    report: ReloadReport,
+    /// The new map, where it passed the guards.
+    good: Option<Base>,
+}
+
+impl History {
+    /// Before any reload: what tells the version of the map that it starts with, why that is not the source's, and what is wrong with
+    /// the cache.
+    pub(crate) fn of_start(
+        validators: Validators,
+        start: Option<String>,
+        cache_error: Option<String>,
+    ) -> Self {
+        Self { validators, start, cache_error, ..Self::default() }
+    }
+
+    /// The source's map is live.
+    fn is_live(&mut self, validators: Validators) {
+        self.validators = validators;
+        self.start = None;
+    }
+}
+
+impl ReloadReport {
+    fn since(mut self, start: Instant) -> Self {
+        self.took = start.elapsed();
+        self.timestamp = SystemTime::now();
+        self
+    }
+}
+
+/// What a panic says.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it says not why")
+}
+
+/// Takes a lock. A panic elsewhere leaves nothing half done: what is guarded is replaced whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,511 @@
+//! The client of a map behind a URL: attempts, redirects, limits.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant, SystemTime};
+
+use fluent_uri::pct_enc::EStr;
+use fluent_uri::{Uri, UriRef};
+use ureq::http::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, Timeout};
+
+use super::proxy::Proxies;
+use super::{Fetched, HttpSource, Origin, Stop, Validators};
+use crate::error::Error;
+use crate::jitter;
+use crate::redact;
+
+/// The longest wait before another attempt.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// A source that was found to be in order, and its client.
+pub(super) struct Client {
+    source: HttpSource,
+    url: Uri<String>,
+    /// The URL without credentials.
+    name: String,
+    headers: HeaderMap,
+    proxies: Proxies,
+    agent: Agent,
+}
+
+/// Why an attempt failed, and whether another may do better.
+struct Failure {
+    reason: String,
+    retry: Retry,
+}
+
+enum Retry {
+    Never,
+    /// After a time of our own.
+    Soon,
+    /// After the time that the server asks for.
+    After(Duration),
+}
+
+impl Failure {
+    fn last(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: Retry::Never }
+    }
+
+    fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: Retry::Soon }
+    }
+}
+
+impl Client {
+    /// Checks all settings, so that nothing of them can fail later.
+    pub(super) fn new(source: HttpSource) -> Result<Self, Error> {
+        let name = redact::shown(&source.url);
+        let invalid = |setting: &'static str, reason: String| Error::InvalidSetting { setting, reason };
+        let bad_url = |reason: &str| invalid("url", format!("{name}: {reason}"));
+
+        let parsed =
+            Uri::parse(source.url.as_str()).map_err(|_| bad_url("not a URL; write https://host/path"))?;
+        match parsed.scheme().as_str().to_ascii_lowercase().as_str() {
+            "http" | "https" => {}
+            "file" => return Err(bad_url("no address of a server; hand it to the builder as it is")),
+            other => return Err(bad_url(&format!("cannot fetch over {other}; implement Source for it"))),
+        }
+        if parsed.authority().is_none_or(|authority| authority.host().is_empty()) {
+            return Err(bad_url("it names no host"));
+        }
+        let mut headers = HeaderMap::new();
+        if let Some((name, password)) = credentials(parsed) {
+            let basic = base64::Engine::encode(
+                &base64::engine::general_purpose::STANDARD,
+                [name.as_slice(), b":", &password].concat(),
+            );
+            let mut value = HeaderValue::try_from(format!("Basic {basic}"))
+                .map_err(|_| bad_url("a name or a password that cannot be sent"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let url = without_user(parsed).ok_or_else(|| bad_url("not a URL; write https://host/path"))?;
+        if url.as_str().parse::<ureq::http::Uri>().is_err() {
+            return Err(bad_url("not a URL that can be asked for"));
+        }
+        for (name, value) in &source.headers {
+            let header = HeaderName::try_from(name)
+                .map_err(|_| invalid("header", format!("{name:?} is no name of a header")))?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| {
+                invalid("header", format!("the value of {name} has letters that cannot be sent"))
+            })?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        for (setting, time) in [
+            ("connect_timeout", source.connect_timeout),
+            ("read_timeout", source.read_timeout),
+            ("overall_timeout", source.overall_timeout),
+        ] {
+            if time.is_zero() {
+                return Err(invalid(setting, "no time at all".to_owned()));
+            }
+        }
+        if source.attempts == 0 {
+            return Err(invalid("attempts", "none at all".to_owned()));
+        }
+        let proxies = Proxies::from_env()?;
+        let tls = TlsConfig::builder().root_certs(roots(source.roots.as_deref())?).build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .proxy(None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("llm-costmap/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(source.connect_timeout))
+            .timeout_connect(Some(source.connect_timeout))
+            .timeout_per_read(Some(source.read_timeout))
+            .timeout_per_write(Some(source.read_timeout))
+            .max_idle_connections(0)
+            .build()
+            .new_agent();
+        Ok(Self { source, url, name, headers, proxies, agent })
+    }
+
+    /// Doubled each time, and up to half as long again, so that a fleet does not come back as one.
+    fn backoff(&self, attempt: u32) -> Duration {
+        let doubled = self.source.retry_delay.saturating_mul(1 << (attempt - 1).min(16));
+        doubled.min(LONGEST_WAIT).mul_f64(1.0 + jitter::fraction() / 2.0)
+    }
+
+    /// Asks once, and wherever that is redirected to.
+    fn attempt(&self, previous: &Validators) -> Result<Fetched, Failure> {
+        let start = Instant::now();
+        let mut url = self.url.clone();
+        for _ in 0..=self.source.max_redirects {
+            let left = self.source.overall_timeout.saturating_sub(start.elapsed());
+            let response = self.ask(&url, previous, left).map_err(|error| self.failure(&error))?;
+            let headers = response.headers();
+            match response.status() {
+                StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => return self.read(response),
+                StatusCode::NOT_MODIFIED if previous.is_empty() => {
+                    return Err(Failure::last("304 Not Modified, though nothing was fetched before"));
+                }
+                StatusCode::NOT_MODIFIED => {
+                    return Ok(Fetched::unchanged().validators(validators(headers)));
+                }
+                StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT => url = redirected(&url, headers)?,
+                status => {
+                    let retry = match status.as_u16() {
+                        408 | 429 | 500 | 502 | 503 | 504 => {
+                            retry_after(headers, SystemTime::now()).map_or(Retry::Soon, Retry::After)
+                        }
+                        _ => Retry::Never,
+                    };
+                    return Err(Failure { reason: format!("the server answered {status}"), retry });
+                }
+            }
+        }
+        Err(Failure::last(format!("more than {} redirects", self.source.max_redirects)))
+    }
+
+    fn ask(
+        &self,
+        url: &Uri<String>,
+        previous: &Validators,
+        left: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let scheme = url.scheme().as_str();
+        // A timeout of nothing would be none.
+        let left = left.max(Duration::from_millis(1));
+        let mut request = self
+            .agent
+            .get(url.as_str())
+            .config()
+            .timeout_global(Some(left))
+            .proxy(self.proxies.of(scheme))
+            .build();
+        if origin(url) == origin(&self.url) {
+            for (name, value) in &self.headers {
+                request = request.header(name, value);
+            }
+        }
+        if let Some(etag) = previous.etag() {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        if let Some(last_modified) = previous.last_modified() {
+            request = request.header(IF_MODIFIED_SINCE, last_modified);
+        }
+        request.call()
+    }
+
+    fn read(&self, response: Response<Body>) -> Result<Fetched, Failure> {
+        let (parts, body) = response.into_parts();
+        let mut bytes = Vec::new();
+        // ureq's own limit counts bytes as they are sent; this one counts them as they are read.
+        let reader = body.into_with_config().limit(u64::MAX).reader();
+        let read = reader.take(self.source.max_bytes.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| self.broken(error))?;
+        if bytes.len() as u64 > self.source.max_bytes {
+            return Err(Failure::last(format!("more than {} bytes, decoded", self.source.max_bytes)));
+        }
+        let is_page =
+            parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        if is_page && bytes.trim_ascii_start().starts_with(b"<") {
+            return Err(Failure::last("an HTML page, not a map: does it ask for a login?"));
+        }
+        Ok(Fetched::new(bytes).validators(validators(&parts.headers)))
+    }
+
+    /// A body that ended before its end.
+    fn broken(&self, error: io::Error) -> Failure {
+        match error.downcast::<ureq::Error>() {
+            Ok(error) => self.failure(&error),
+            Err(error) => Failure::passing(format!("the answer broke off: {error}")),
+        }
+    }
+
+    fn failure(&self, error: &ureq::Error) -> Failure {
+        use ureq::Error as E;
+        let in_time =
+            |setting: &str, time: Duration| Failure::passing(format!("no {setting} within {time:?}"));
+        match error {
+            E::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                in_time("connection", self.source.connect_timeout)
+            }
+            E::Timeout(Timeout::PerRead | Timeout::PerWrite) => in_time("bytes", self.source.read_timeout),
+            E::Timeout(_) => in_time("whole answer", self.source.overall_timeout),
+            E::Io(error) if is_certificate(error) => Failure::last(format!("no trust: {error}")),
+            E::Io(error) => Failure::passing(format!("the connection failed: {error}")),
+            E::HostNotFound => Failure::passing("no such host"),
+            E::ConnectionFailed => Failure::passing("the connection failed"),
+            E::ConnectProxyFailed(reason) => Failure::passing(format!("the proxy failed: {reason}")),
+            E::Protocol(error) => Failure::passing(format!("the server does not speak HTTP: {error}")),
+            E::Decompress(_, error) => Failure::passing(format!("not what gzip makes: {error}")),
+            E::LargeResponseHeader(..) => Failure::last("headers beyond all measure"),
+            E::Rustls(error) => Failure::last(format!("no trust: {error}")),
+            other => Failure::last(other.to_string()),
+        }
+    }
+}
+
+impl Origin for Client {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn identity(&self) -> String {
+        self.source.url.clone()
+    }
+
+    fn url(&self) -> Option<String> {
+        Some(self.name.clone())
+    }
+
+    fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.attempt(previous) {
+                Ok(fetched) => return Ok(fetched),
+                Err(failure) => failure,
+            };
+            let origin = self.name.clone();
+            // What the libraries say of a URL is as it was written.
+            let reason = redact::shown(&failure.reason);
+            let wait = match failure.retry {
+                Retry::Never => return Err(Error::Fetch { origin, reason }),
+                Retry::Soon => self.backoff(attempt),
+                Retry::After(asked) => asked,
+            };
+            if attempt >= self.source.attempts {
+                let tried = if attempt == 1 { String::new() } else { format!(" (tried {attempt} times)") };
+                return Err(Error::Fetch { origin, reason: format!("{reason}{tried}") });
+            }
+            let wait = wait.min(LONGEST_WAIT);
+            log::debug!("{origin}: {reason}; trying again in {wait:?}");
+            if !stop.sleep(wait) {
+                return Err(Error::Fetch { origin, reason: "the map is gone".to_owned() });
+            }
+            attempt += 1;
+        }
+    }
+
+    fn shut_down(&self) {
+        self.agent.clone().shutdown();
+    }
+}
+
+/// Whether a connection failed since a certificate is not trusted, which no other attempt changes.
+fn is_certificate(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+}
+
+fn validators(headers: &HeaderMap) -> Validators {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
+}
+
+/// Where a redirect leads.
+fn redirected(from: &Uri<String>, headers: &HeaderMap) -> Result<Uri<String>, Failure> {
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = location.ok_or_else(|| Failure::last("a redirect that says not where to"))?;
+    let nowhere = || Failure::last(format!("a redirect to {location}, which is no URL"));
+    let relative = UriRef::parse(location).map_err(|_| nowhere())?;
+    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere())?;
+    // Fragments are not sent.
+    to.set_fragment(None);
+    match (from.scheme().as_str(), to.scheme().as_str()) {
+        ("https", "http") => {
+            Err(Failure::last(format!("a redirect from https to {location}, which is not safe")))
+        }
+        (_, "http" | "https") if to.authority().is_some_and(|authority| !authority.host().is_empty()) => {
+            Ok(to)
+        }
+        _ => Err(nowhere()),
+    }
+}
+
+/// Scheme, host and port: what headers of one's own are for.
+fn origin(url: &Uri<String>) -> (String, String, String) {
+    let scheme = url.scheme().as_str().to_ascii_lowercase();
+    let (host, port) = url.authority().map_or(("", None), |authority| (authority.host(), authority.port()));
+    let known = if scheme == "https" { "443" } else { "80" };
+    let port = port.map(EStr::as_str).filter(|port| !port.is_empty()).unwrap_or(known);
+    (scheme, host.to_ascii_lowercase(), port.to_owned())
+}
+
+/// The name and the password in a URL, without their percent signs.
+fn credentials(url: Uri<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let user = url.authority()?.userinfo()?;
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let (name, password) = user.as_str().split_once(':').unwrap_or((user.as_str(), ""));
+    Some((decode(name), decode(password)))
+}
+
+/// A URL without its name, password and fragment, and with a scheme in lower case.
+fn without_user(url: Uri<&str>) -> Option<Uri<String>> {
+    let authority = url.authority()?;
+    let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = if url.path().is_empty() { "/" } else { url.path().as_str() };
+    let scheme = url.scheme().as_str().to_ascii_lowercase();
+    let text = format!("{scheme}://{}{port}{path}{query}", authority.host());
+    Uri::parse(text).ok()
+}
+
+/// How long a server asks to wait: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    // A date that has passed asks for no wait.
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// The certificates to trust.
+fn roots(pem: Option<&[u8]>) -> Result<RootCerts, Error> {
+    let Some(pem) = pem else { return Ok(RootCerts::PlatformVerifier) };
+    let invalid = |reason: String| Error::InvalidSetting { setting: "root_certificates", reason };
+    let mut found: Vec<Certificate<'static>> = Vec::new();
+    let mut store = rustls::RootCertStore::empty();
+    for item in parse_pem(pem) {
+        match item.map_err(|error| invalid(format!("not PEM: {error}")))? {
+            PemItem::Certificate(certificate) => {
+                let place = found.len() + 1;
+                store
+                    .add(rustls::pki_types::CertificateDer::from(certificate.der().to_vec()))
+                    .map_err(|error| invalid(format!("certificate {place} is none: {error}")))?;
+                found.push(certificate);
+            }
+            _ => return Err(invalid("something that is no certificate: a key?".to_owned())),
+        }
+    }
+    if found.is_empty() {
+        return Err(invalid("no certificate in it".to_owned()));
+    }
+    Ok(RootCerts::from(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(url: &str) -> Result<String, String> {
+        Client::new(HttpSource::new(url))
+            .map(|client| client.url.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_url() {
+        assert_eq!(client("https://user:pass@Host:8443?a=b#c"), Ok("https://Host:8443/?a=b".to_owned()));
+        assert_eq!(client("HTTP://host/a"), Ok("http://host/a".to_owned()));
+        for (url, message) in [
+            ("/a/b", "/a/b: not a URL; write https://host/path"),
+            ("", ": not a URL; write https://host/path"),
+            ("https://ho st/", "https://ho st/: not a URL; write https://host/path"),
+            ("https:///a", "https:///a: it names no host"),
+            ("s3://bucket/key", "s3://bucket/key: cannot fetch over s3; implement Source for it"),
+            ("file:///a", "file:///a: no address of a server; hand it to the builder as it is"),
+            ("https://u:secret@h:port/", "https://****@h:port/: not a URL; write https://host/path"),
+        ] {
+            assert_eq!(client(url), Err(format!("invalid url: {message}")), "{url}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_setting() {
+        let error =
+            |source: HttpSource| Client::new(source).err().map(|error| error.to_string()).unwrap_or_default();
+        let source = || HttpSource::new("https://host/");
+        assert_eq!(error(source().header("a b", "c")), "invalid header: \"a b\" is no name of a header");
+        assert_eq!(
+            error(source().header("token", "se\ncret")),
+            "invalid header: the value of token has letters that cannot be sent"
+        );
+        assert_eq!(error(source().read_timeout(Duration::ZERO)), "invalid read_timeout: no time at all");
+        assert_eq!(error(source().attempts(0)), "invalid attempts: none at all");
+        assert_eq!(
+            error(source().root_certificates("nonsense")),
+            "invalid root_certificates: no certificate in it"
+        );
+        let none = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
+        let said = error(source().root_certificates(none));
+        assert!(said.starts_with("invalid root_certificates: certificate 1 is none: "), "{said}");
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let source =
+            HttpSource::new("https://user:secret1@host/?token=secret2").header("authorization", "secret3");
+        let shown = format!("{source:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert_eq!(
+            Client::new(source).map(|client| client.name).ok().as_deref(),
+            Some("https://****@host/?token=****")
+        );
+    }
+
+    #[test]
+    fn follows_redirects_as_browsers_do() {
+        let from = |url: &str| Uri::parse(url.to_owned()).unwrap();
+        let to = |base: &str, location: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+            redirected(&from(base), &headers).map(|url| url.to_string()).map_err(|failure| failure.reason)
+        };
+        for (location, expected) in [
+            ("/x", "http://host:1/x"),
+            ("x", "http://host:1/a/x"),
+            ("?q", "http://host:1/a/b?q"),
+            ("//other/x", "http://other/x"),
+            ("https://other/x#f", "https://other/x"),
+            ("../../x", "http://host:1/x"),
+        ] {
+            assert_eq!(to("http://host:1/a/b?c", location), Ok(expected.to_owned()), "{location}");
+        }
+        assert_eq!(to("http://h/", "ftp://h/"), Err("a redirect to ftp://h/, which is no URL".to_owned()));
+        assert_eq!(to("http://h/", "http://"), Err("a redirect to http://, which is no URL".to_owned()));
+        assert_eq!(
+            to("https://h/", "http://h/"),
+            Err("a redirect from https to http://h/, which is not safe".to_owned())
+        );
+    }
+
+    #[test]
+    fn knows_an_origin() {
+        let of = |url: &str| origin(&Uri::parse(url.to_owned()).unwrap());
+        assert_eq!(of("https://Host/a"), of("https://host:443/b"));
+        for other in ["http://host/", "https://host:444/", "https://host.evil/", "https://evil/"] {
+            assert_ne!(of("https://host/"), of(other));
+        }
+    }
+
+    #[test]
+    fn waits_as_long_as_it_is_asked_to() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        let asked = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Tue, 06 Nov 1984 08:49:37 GMT"), Some(Duration::ZERO));
+        for nonsense in ["-1", "soon", "", "1.5"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn waits_twice_as_long_each_time() {
+        let client = Client::new(HttpSource::new("http://host/")).unwrap();
+        for (attempt, least) in [(1, 500), (2, 1_000), (3, 2_000), (7, 30_000), (100, 30_000)] {
+            let wait = client.backoff(attempt);
+            let least = Duration::from_millis(least);
+            assert!(wait >= least && wait <= least.mul_f64(1.5), "{attempt}: {wait:?}");
+        }
+    }
+}

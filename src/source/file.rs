@@ -1,0 +1,172 @@
+//! Maps in files, and whether a file has changed.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
+use crate::error::Error;
+use crate::redact;
+
+/// A file, and how it looked when it was last read.
+pub(crate) struct FileSource {
+    path: PathBuf,
+    /// `None` where it was never looked at.
+    seen: Mutex<Option<Look>>,
+}
+
+impl Origin for FileSource {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn identity(&self) -> String {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+
+    fn url(&self) -> Option<String> {
+        None
+    }
+
+    fn as_file(&self) -> Option<&FileSource> {
+        Some(self)
+    }
+
+    fn fetch(&self, _: &Validators, _: &Stop) -> Result<Fetched, Error> {
+        self.read().map(Fetched::new)
+    }
+}
+
+/// What tells a file from what it was: another file under its name, other bytes, or none at all.
+///
+/// The path is followed anew at each look, since a file that Kubernetes mounts is replaced by swapping a symlink on the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Look {
+    Missing,
+    There { len: u64, modified: Option<SystemTime>, identity: Identity },
+}
+
+/// The device, the inode and the last change of the inode, which no clock that is set back hides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Identity([i128; 4]);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self([
+            metadata.dev().into(),
+            metadata.ino().into(),
+            metadata.ctime().into(),
+            metadata.ctime_nsec().into(),
+        ])
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Self {
+        Self([0; 4])
+    }
+}
+
+impl Look {
+    fn at(path: &Path) -> Self {
+        std::fs::metadata(path).map_or(Self::Missing, |metadata| Self::There {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            identity: Identity::of(&metadata),
+        })
+    }
+}
+
+impl FileSource {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, seen: Mutex::default() }
+    }
+
+    /// The bytes of the file. A file that cannot be read, or holds no map, is not read again until it changes.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Error> {
+        // Looked at before it is read: a change in between shows at the next look.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Look::at(&self.path));
+        read(&self.path)
+    }
+
+    /// Whether it is not as it was when it was last read.
+    pub(crate) fn has_changed(&self) -> bool {
+        let now = Look::at(&self.path);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).as_ref() != Some(&now)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |source: io::Error| Error::Io { path: path.to_owned(), source: Arc::new(source) };
+    let mut bytes = Vec::new();
+    // A device or a pipe may have no end.
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(failed(io::Error::other("larger than 64 MiB, which no map is")));
+    }
+    Ok(bytes)
+}
+
+/// The path of a `file://` URL; `None` of any other.
+pub(crate) fn path_of_url(url: &str) -> Result<Option<PathBuf>, Error> {
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("file"))
+    else {
+        return Ok(None);
+    };
+    let invalid = |reason: &str| Error::InvalidSetting {
+        setting: "url",
+        reason: format!("{}: {reason}", redact::shown(url)),
+    };
+    let path = match rest.split_once('/') {
+        Some(("" | "localhost", _)) => rest.strip_prefix("localhost").unwrap_or(rest),
+        _ => return Err(invalid("a file of another host; write file:///path")),
+    };
+    let path =
+        decode(path).ok_or_else(|| invalid("a % that no two hexadecimal digits follow, or not UTF-8"))?;
+    // `file:///C:/map.json`
+    let drive = path.strip_prefix('/').filter(|path| cfg!(windows) && path.get(1..2) == Some(":"));
+    Ok(Some(PathBuf::from(drive.unwrap_or(&path))))
+}
+
+/// A path without its percent signs.
+fn decode(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes().iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            let (high, low) = (digit()?, digit()?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_paths_out_of_urls() {
+        let path = |url: &str| path_of_url(url).map_err(|error| error.to_string());
+        assert_eq!(path("file:///a/b%20c%C3%A9.json"), Ok(Some(PathBuf::from("/a/b cé.json"))));
+        assert_eq!(path("FILE://localhost/a"), Ok(Some(PathBuf::from("/a"))));
+        assert_eq!(path("https://host/a"), Ok(None));
+        assert_eq!(path("/a/b"), Ok(None));
+        assert_eq!(
+            path("file://host/a"),
+            Err("invalid url: file://host/a: a file of another host; write file:///path".to_owned())
+        );
+        for bad in ["file:///%", "file:///%4", "file:///%zz", "file:///%ff"] {
+            assert_eq!(
+                path(bad),
+                Err(format!("invalid url: {bad}: a % that no two hexadecimal digits follow, or not UTF-8"))
+            );
+        }
+    }
+}

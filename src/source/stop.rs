@@ -1,0 +1,30 @@
+//! The end of whatever waits on behalf of a map.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Once pulled, no wait goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    pulled: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub(crate) fn pull(&self) {
+        *self.pulled.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_pulled(&self) -> bool {
+        *self.pulled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a time, or until it is pulled: then `false`.
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
+    pub(crate) fn sleep(&self, time: Duration) -> bool {
+        let pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(pulled, time, |pulled| !*pulled);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}

@@ -1,0 +1,43 @@
+//! Times as people and endpoints read them: RFC 3339, UTC.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// `2026-11-21T07:21:26Z`, with as many digits of a second as it takes; `None` of a time beyond the year 9999.
+fn rfc3339(time: SystemTime) -> Option<String> {
+    Timestamp::try_from(time).ok().map(|time| time.to_string())
+}
+
+// serde's signature.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    rfc3339(*time).serialize(serializer)
+}
+
+#[allow(clippy::ref_option)]
+pub(crate) fn serialize_option<S: Serializer>(
+    time: &Option<SystemTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.and_then(rfc3339).serialize(serializer)
+}
+
+/// A duration in seconds.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(crate) fn serialize_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    time.as_secs_f64().serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_times_as_endpoints_do() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_246_886_500);
+        assert_eq!(rfc3339(time).as_deref(), Some("2026-11-21T07:41:26.5Z"));
+        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
+    }
+}
