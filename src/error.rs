@@ -32,7 +32,7 @@ pub enum Error {
         key: String,
     },
     /// The text is not JSON, or not an object of models.
-    #[error("{origin} is no model map: {message} (line {line}, column {column})")]
+    #[error("{origin} is no model map: {message}{}", Position(*.line, *.column))]
     InvalidMap {
         /// Where the text is from: a path, or what it was handed in as.
         origin: String,
@@ -181,6 +181,15 @@ pub enum Error {
         /// The ids of its deployments.
         ids: Vec<String>,
     },
+}
+
+/// Where in a text; nothing where it is about the text as a whole.
+struct Position(usize, usize);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " (line {}, column {})", self.0, self.1) }
+    }
 }
 
 struct FieldPrefix<'a>(Option<&'a str>);

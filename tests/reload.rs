@@ -93,7 +93,10 @@ fn whatever_is_wrong_with_a_reload_the_map_stays_as_it_was() {
         (r#"{"sample_spec": {}}"#, format!("{shown} has no models: the map in use is kept")),
         (r#"{"a": {"input_cost_per_token": -1}}"#, format!("{shown} has no models: the map in use is kept")),
         ("<html>", format!("{shown} is no model map: a page, not JSON: expected value (line 1, column 1)")),
-        ("", format!("{shown} is no model map: nothing at all: EOF while parsing a value (line 1, column 0)")),
+        (
+            "",
+            format!("{shown} is no model map: nothing at all: EOF while parsing a value (line 1, column 0)"),
+        ),
     ] {
         fs::write(&path, text).unwrap();
         assert_eq!(map.reload().map(|r| r.generation).map_err(|e| e.to_string()), Err(message), "{text}");

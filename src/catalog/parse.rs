@@ -407,7 +407,7 @@ impl<'de> Visitor<'de> for RowVisitor {
             let value: &RawValue = map.next_value()?;
             if is_deep(value.get()) {
                 let reason = format!("nested more than {MAX_DEPTH} deep");
-                row.bad.get_or_insert_with(|| BadField::new(&name, reason));
+                row.bad.get_or_insert_with(|| BadField::new(&*name, reason));
             } else if !is_plain(&name) {
                 row.field(name, value);
             }

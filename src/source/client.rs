@@ -234,7 +234,7 @@ impl Client {
             }
             E::Timeout(Timeout::PerRead | Timeout::PerWrite) => in_time("bytes", self.source.read_timeout),
             E::Timeout(_) => in_time("whole answer", self.source.overall_timeout),
-            E::Io(error) if is_certificate(error) => Failure::last(format!("no trust: {error}")),
+            E::Io(error) if is_certificate(error) => Failure::last(format!("TLS failed: {error}")),
             E::Io(error) => Failure::passing(format!("the connection failed: {error}")),
             E::HostNotFound => Failure::passing("no such host"),
             E::ConnectionFailed => Failure::passing("the connection failed"),
@@ -242,7 +242,7 @@ impl Client {
             E::Protocol(error) => Failure::passing(format!("the server does not speak HTTP: {error}")),
             E::Decompress(_, error) => Failure::passing(format!("not what gzip makes: {error}")),
             E::LargeResponseHeader(..) => Failure::last("headers beyond all measure"),
-            E::Rustls(error) => Failure::last(format!("no trust: {error}")),
+            E::Rustls(error) => Failure::last(format!("TLS failed: {error}")),
             other => Failure::last(other.to_string()),
         }
     }

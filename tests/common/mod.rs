@@ -1,13 +1,15 @@
 //! What several tests read: the reference's answers, and real catalogues.
 #![allow(clippy::expect_used, clippy::panic, dead_code, unreachable_pub, reason = "each test uses its part")]
 
+pub mod server;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
-use llm_costmap::{CostRequest, Lookup, Usage, Usd};
+use llm_costmap::{CostMap, CostRequest, Lookup, Usage, Usd};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -63,6 +65,52 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
     }
+}
+
+/// The threads of this process by name (Linux cuts names to 15 letters).
+pub struct Threads {
+    before: Vec<String>,
+}
+
+impl Threads {
+    pub fn now() -> Self {
+        Self { before: Self::names() }
+    }
+
+    fn names() -> Vec<String> {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+        // A thread may end while it is looked at.
+        tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()
+    }
+
+    fn count(names: &[String], of: &str) -> usize {
+        names.iter().filter(|name| name.trim_end() == of).count()
+    }
+
+    /// How many more there are than before.
+    pub fn more(&self, of: &str) -> usize {
+        Self::count(&Self::names(), of).saturating_sub(Self::count(&self.before, of))
+    }
+
+    pub fn wait_until_none_is_left(&self, of: &str) {
+        let start = std::time::Instant::now();
+        while self.more(of) > 0 {
+            assert!(start.elapsed() < std::time::Duration::from_secs(10), "a thread is left");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A map of so many models, in which a token costs as much as the edition says.
+pub fn edition(models: usize, price: &str) -> String {
+    let model = |n| format!(r#""m-{n}": {{"litellm_provider": "x", "input_cost_per_token": {price}}}"#);
+    format!("{{{}}}", (0..models).map(model).collect::<Vec<_>>().join(","))
+}
+
+/// What a token costs.
+pub fn price(map: &CostMap, model: &str) -> String {
+    let cost = map.cost(&CostRequest::new(model, &Usage::new(1, 0))).expect("a known model");
+    cost.total().to_string()
 }
 
 pub fn data(name: &str) -> PathBuf {
