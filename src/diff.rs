@@ -150,7 +150,7 @@ fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Usd)>) {
             }
         }
         // Words, such as the hours of an off-peak price, are no numbers.
-        _ => figures.extend(serde_json::from_str(json).ok().map(|figure| (path.into_owned(), figure))),
+        _ => figures.extend(json.trim_matches('"').parse().ok().map(|figure| (path.into_owned(), figure))),
     }
 }
 
@@ -205,11 +205,19 @@ mod tests {
                 "m: input_cost_per_image: 0.01 -> none",
             ]
         );
+        // Digits beyond those of a float count.
+        assert_eq!(
+            repriced(
+                r#"{"input_cost_per_token": 0.000005000020000000000001}"#,
+                r#"{"input_cost_per_token": 0.000005000020000000000002}"#
+            ),
+            ["m: input_cost_per_token: 0.000005000020000000000001 -> 0.000005000020000000000002 (x1)"]
+        );
         // Null is absent; factors count.
         assert_eq!(
             repriced(
                 r#"{"input_cost_per_token": null, "provider_specific_entry": {"us": 1.1}}"#,
-                r#"{"provider_specific_entry": {"us": 1.2}, "regional_processing_uplift_multiplier_eu": 1.1}"#
+                r#"{"provider_specific_entry": {"us": 1.2, "x": true}, "regional_processing_uplift_multiplier_eu": 1.1}"#
             ),
             [
                 "m: provider_specific_entry.us: 1.1 -> 1.2 (x1.09090909091)",

@@ -26,7 +26,7 @@ const MANY: usize = 3;
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { min_models: None, max_shrink_ratio: 0.5, required: Vec::new(), max_jump_ratio: 0.1 }
+        Self { min_models: None, max_shrink_ratio: 0.5, required: Vec::new(), max_jump_ratio: 0.05 }
     }
 }
 
