@@ -130,7 +130,13 @@ fn a_bad_cache_is_passed_over_and_said_so() {
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     let no_models = "{\"llm_costmap_cache\":1,\"source_id\":\"ID\",\"source\":\"\",\"source_revision\":\"9e26dfeeb6e641a33dae4961196235bdb965b21b\",\"etag\":null,\"last_modified\":null,\"bytes\":2}\n{}";
-    let id = String::from_utf8_lossy(&good).split("\"source_id\":\"").nth(1).unwrap()[..64].to_owned();
+    let id = String::from_utf8_lossy(&good)
+        .split("\"source_id\":\"")
+        .nth(1)
+        .unwrap()
+        .get(..64)
+        .unwrap()
+        .to_owned();
     let cases = [
         ("cut short", good[..good.len() - 1].to_vec(), "damaged"),
         ("one bit", flipped, "damaged"),
@@ -250,7 +256,11 @@ fn child_writing_the_cache() {
 
 /// A map that takes a while to write.
 fn large(price: &str) -> String {
-    format!(r#"{{"long": {{"comment": "{}"}}, {}"#, "x".repeat(300_000), edition(60, price).get(1..).unwrap())
+    format!(
+        r#"{{"long": {{"comment": "{}"}}, {}"#,
+        "x".repeat(1_000_000),
+        edition(60, price).get(1..).unwrap()
+    )
 }
 
 fn child(folder: &Path) -> Command {

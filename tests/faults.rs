@@ -82,6 +82,7 @@ fn wait(connection: &mut dyn Connection) {
 }
 
 /// Each fault: its name, what the server does, what becomes of the map.
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn http_faults() -> Vec<(&'static str, Handler, After)> {
     let good = edition(MODELS, "2");
     let half = good.get(..good.len() / 2).unwrap().to_owned();
@@ -479,7 +480,7 @@ fn a_connection_that_is_reset_in_the_midst_of_a_body() {
 fn a_server_that_is_not_who_it_says() {
     let good = || {
         |_: &Request, connection: &mut dyn Connection| {
-            answer(connection, "200 OK", &[], edition(MODELS, "2").as_bytes())
+            answer(connection, "200 OK", &[], edition(MODELS, "2").as_bytes());
         }
     };
     let (server, pem) = Server::tls(good());
@@ -499,7 +500,7 @@ fn a_server_that_is_not_who_it_says() {
     }
     // TLS spoken to who does not speak it, and the other way round.
     let plain = Server::raw(|mut stream| {
-        stream.read(&mut [0; 1_000]).ok();
+        stream.read_exact(&mut [0; 100]).ok();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
         wait(&mut stream);
     });
@@ -589,6 +590,9 @@ fn rows_that_cannot_be_trusted_are_absent_and_reported() {
     assert!(map.get("negative").is_none() && map.get("not so deep").is_some());
 }
 
+/// What becomes of a file: its name, how, and what is said of it.
+type FileFault<'a> = (&'a str, Box<dyn Fn(&Path)>, &'a str);
+
 #[test]
 fn whatever_becomes_of_a_file_the_map_answers_as_before() {
     let good = edition(MODELS, "1");
@@ -609,8 +613,7 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
         fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink("/dev/zero", path).unwrap();
     };
-    type Fault<'a> = (&'a str, Box<dyn Fn(&Path)>, &'a str);
-    let faults: Vec<Fault<'_>> = vec![
+    let faults: Vec<FileFault<'_>> = vec![
         (
             "gone",
             Box::new(|path: &Path| fs::remove_file(path).unwrap()),

@@ -3,18 +3,39 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
 use crate::error::Error;
 use crate::redact;
+use crate::version::git_blob_id;
 
 /// A file, and how it looked when it was last read.
 pub(crate) struct FileSource {
     path: PathBuf,
     /// `None` where it was never looked at.
-    seen: Mutex<Option<Look>>,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// A file as it was read.
+struct Seen {
+    look: Look,
+    at: SystemTime,
+    /// Git's id of its bytes; `None` where it could not be read.
+    id: Option<String>,
+}
+
+/// A file that is written twice within this time may look the same: file systems count it in ticks.
+const TICK: Duration = Duration::from_secs(1);
+
+impl Seen {
+    /// Whether the file was so new that another change since may not show.
+    fn is_fresh(&self) -> bool {
+        let Look::There { modified: Some(modified), .. } = self.look else { return false };
+        let apart = self.at.duration_since(modified).or_else(|_| modified.duration_since(self.at));
+        apart.is_ok_and(|apart| apart < TICK)
+    }
 }
 
 impl Origin for FileSource {
@@ -87,15 +108,33 @@ impl FileSource {
 
     /// The bytes of the file. A file that cannot be read, or holds no map, is not read again until it changes.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Error> {
+        let mut seen = self.seen();
         // Looked at before it is read: a change in between shows at the next look.
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Look::at(&self.path));
-        read(&self.path)
+        let (look, at) = (Look::at(&self.path), SystemTime::now());
+        let bytes = read(&self.path);
+        *seen = Some(Seen { look, at, id: bytes.as_deref().ok().map(git_blob_id) });
+        bytes
     }
 
     /// Whether it is not as it was when it was last read.
     pub(crate) fn has_changed(&self) -> bool {
-        let now = Look::at(&self.path);
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).as_ref() != Some(&now)
+        let mut seen = self.seen();
+        let (look, at) = (Look::at(&self.path), SystemTime::now());
+        match &mut *seen {
+            Some(seen) if seen.look == look => {
+                if !seen.is_fresh() {
+                    return false;
+                }
+                let id = read(&self.path).as_deref().ok().map(git_blob_id);
+                seen.at = at;
+                seen.id != id
+            }
+            _ => true,
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,6 +189,37 @@ fn decode(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_within_a_tick_of_the_clock_shows() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("map.json");
+        let write = |text: &str, modified: SystemTime| {
+            std::fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        };
+        let source = FileSource::new(path.clone());
+        // As if the file system could not tell one change from the next.
+        let same_look = |source: &FileSource| {
+            if let Some(seen) = &mut *source.seen() {
+                seen.look = Look::at(&path);
+            }
+        };
+        let now = SystemTime::now();
+        write("{1}", now);
+        assert_eq!(source.read().unwrap(), b"{1}");
+        assert!(!source.has_changed());
+        write("{2}", now);
+        same_look(&source);
+        assert!(source.has_changed());
+        assert_eq!(source.read().unwrap(), b"{2}");
+        // Once it is older than a tick, its look tells.
+        write("{3}", now - 2 * TICK);
+        source.read().unwrap();
+        write("{4}", now - 2 * TICK);
+        same_look(&source);
+        assert!(!source.has_changed());
+    }
 
     #[test]
     fn reads_paths_out_of_urls() {

@@ -85,7 +85,7 @@ impl Server {
         Self { address, scheme: "http", asked, over }
     }
 
-    /// A server that gives each path its own answer; the last answer of a path again and again.
+    /// Where its map is.
     pub fn url(&self) -> String {
         format!("{}://{}/map.json", self.scheme, self.address)
     }
@@ -141,11 +141,10 @@ fn read_request(connection: &mut dyn Connection) -> Option<Request> {
 
 /// An answer, with its length.
 pub fn answer(connection: &mut dyn Connection, status: &str, headers: &[(&str, &str)], body: &[u8]) {
-    let mut text = format!("HTTP/1.1 {status}\r\n");
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));
+    let headers: String =
+        headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
+    let length = body.len();
+    let text = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n");
     // A client that goes away early is one of the things that are tested.
     connection.write_all(text.as_bytes()).and_then(|()| connection.write_all(body)).ok();
 }

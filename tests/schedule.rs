@@ -1,0 +1,456 @@
+//! Reloads in the background: when they run, who hears of them, and how they end.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use common::{Over, Threads, edition, price};
+use llm_costmap::{CostMap, CostMapBuilder, CostRequest, Fetched, Source, Usage, Validators};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+type Answer = Result<Fetched, Box<dyn Error + Send + Sync>>;
+
+/// A source that says when it is asked, and answers what it is told to.
+struct Told {
+    asked: Mutex<Sender<()>>,
+    answers: Mutex<Receiver<Answer>>,
+}
+
+/// The other end of it.
+struct Teller {
+    asked: Receiver<()>,
+    answers: Sender<Answer>,
+}
+
+impl Teller {
+    fn new() -> (Told, Self) {
+        let (asked, is_asked) = channel();
+        let (answers, answer) = channel();
+        (Told { asked: Mutex::new(asked), answers: Mutex::new(answer) }, Self { asked: is_asked, answers })
+    }
+
+    fn wait_until_asked(&self) {
+        self.asked.recv_timeout(Duration::from_secs(60)).expect("a fetch");
+    }
+
+    fn answer(&self, answer: Result<&str, &str>) {
+        let answer = answer.map(|price| Fetched::new(edition(60, price))).map_err(Into::into);
+        self.answers.send(answer).unwrap();
+    }
+}
+
+impl Source for Told {
+    fn name(&self) -> String {
+        "told".to_owned()
+    }
+
+    fn fetch(&self, _: &Validators) -> Answer {
+        self.asked.lock().unwrap().send(()).ok();
+        // A teller that is gone says nothing more.
+        self.answers.lock().unwrap().recv().unwrap_or_else(|_| Err("nobody tells".into()))
+    }
+}
+
+/// Says what listeners hear: the generation, or the error.
+fn listener(builder: CostMapBuilder) -> (CostMapBuilder, Receiver<Result<u64, String>>) {
+    let (told, heard) = channel();
+    let told = Mutex::new(told);
+    let builder = builder.on_reload(move |result| {
+        let said = result.as_ref().map(|report| report.generation).map_err(ToString::to_string);
+        told.lock().unwrap().send(said).ok();
+    });
+    (builder, heard)
+}
+
+fn hear(heard: &Receiver<Result<u64, String>>) -> Result<u64, String> {
+    heard.recv_timeout(Duration::from_secs(60)).expect("a listener hears of it")
+}
+
+#[test]
+fn runs_at_once_is_replaced_and_cancelled() {
+    let (source, teller) = Teller::new();
+    let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
+    let map = builder.build().unwrap();
+    let idle = map.status();
+    assert!(
+        !idle.scheduled
+            && idle.interval_hours.is_none()
+            && idle.last_run.is_none()
+            && idle.next_run.is_none()
+    );
+
+    let before = SystemTime::now();
+    map.schedule_reload(6 * HOUR).unwrap();
+    assert_eq!((map.status().scheduled, map.status().interval_hours), (true, Some(6.0)));
+    teller.wait_until_asked();
+    teller.answer(Ok("2"));
+    assert_eq!(hear(&heard), Ok(2));
+    assert_eq!(price(&map, "m-0"), "2");
+    // The next run is planned once the listeners have heard of this one.
+    let status = wait_for(|| Some(map.status()).filter(|status| status.next_run > Some(before + HOUR)));
+    let (last, next) = (status.last_run.unwrap(), status.next_run.unwrap());
+    let until = next.duration_since(last).unwrap();
+    assert!(last >= before && until <= 6 * HOUR + Duration::from_secs(60) && until >= 5 * HOUR, "{until:?}");
+
+    // A second call takes the place of the first, and runs at once too.
+    map.schedule_reload(HOUR).unwrap();
+    assert_eq!(map.status().interval_hours, Some(1.0));
+    teller.wait_until_asked();
+    teller.answer(Ok("3"));
+    assert_eq!(hear(&heard), Ok(3));
+
+    assert!(map.cancel_schedule());
+    assert!(!map.cancel_schedule());
+    let status = map.status();
+    assert!(!status.scheduled && status.interval_hours.is_none() && status.next_run.is_none());
+    // By hand it still goes.
+    teller.answer(Ok("4"));
+    assert_eq!(map.reload().unwrap().generation, 4);
+    assert_eq!(hear(&heard), Ok(4));
+    // And so does another schedule.
+    map.schedule_reload(Duration::MAX).unwrap();
+    teller.answer(Ok("5"));
+    assert_eq!(hear(&heard), Ok(5));
+}
+
+/// What `look` finds, once it finds something.
+fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "it never comes");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_schedule_needs_a_source_and_a_time() {
+    let map = CostMap::empty();
+    assert_eq!(map.schedule_reload(HOUR).unwrap_err().code(), "no_source");
+    let map = CostMap::builder().source(Teller::new().0).json("{}").build().unwrap();
+    let error = map.schedule_reload(Duration::ZERO).unwrap_err();
+    assert_eq!(error.to_string(), "invalid schedule_reload: no time at all");
+    assert!(!map.status().scheduled);
+}
+
+#[test]
+fn runs_again_and_again() {
+    let (source, teller) = Teller::new();
+    let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
+    let map = builder.build().unwrap();
+    map.schedule_reload(Duration::from_millis(5)).unwrap();
+    for generation in 2..10 {
+        teller.answer(Ok(&generation.to_string()));
+        assert_eq!(hear(&heard), Ok(generation));
+    }
+}
+
+#[test]
+fn a_failure_is_tried_again_sooner_and_remembered_until_it_is_over() {
+    let (source, teller) = Teller::new();
+    let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
+    let map = builder.build().unwrap();
+    map.schedule_reload(6 * HOUR).unwrap();
+    teller.answer(Err("it is down"));
+    assert_eq!(hear(&heard), Err("cannot fetch told: it is down".to_owned()));
+    let status = wait_for(|| Some(map.status()).filter(|status| status.next_run > status.last_run));
+    let until = status.next_run.unwrap().duration_since(status.last_run.unwrap()).unwrap();
+    assert!(until <= Duration::from_secs(60), "{until:?}");
+    assert_eq!((status.last_error.as_deref(), status.failures), (Some("cannot fetch told: it is down"), 1));
+    let since = status.failing_since.unwrap();
+    // Another failure is the same trouble.
+    teller.answer(Err("it is still down"));
+    map.reload().unwrap_err();
+    let status = map.status();
+    assert_eq!((status.failures, status.failing_since), (2, Some(since)));
+    assert_eq!(status.last_error.as_deref(), Some("cannot fetch told: it is still down"));
+    teller.answer(Ok("2"));
+    map.reload().unwrap();
+    let status = map.status();
+    assert_eq!((status.failures, status.failing_since, status.last_error), (0, None, None));
+}
+
+#[test]
+fn concurrent_reloads_share_one_fetch() {
+    let (source, teller) = Teller::new();
+    let map = CostMap::builder().source(source).json(edition(60, "1")).build().unwrap();
+    let reports: Vec<_> = thread::scope(|scope| {
+        let reload = |name: &str| {
+            thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, || map.reload()).unwrap()
+        };
+        let mut threads = vec![reload("leads")];
+        teller.wait_until_asked();
+        threads.extend((0..8).map(|_| reload("joins")));
+        // Until all of them wait for the first.
+        wait_for(|| (asleep("joins") == 8).then_some(()));
+        teller.answer(Ok("2"));
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+    });
+    assert!(reports.iter().all(|report| *report == reports[0]));
+    assert_eq!((reports.len(), reports[0].generation, map.snapshot().generation()), (9, 2, 2));
+    assert!(teller.asked.try_recv().is_err(), "asked once");
+}
+
+#[test]
+fn who_goes_past_the_guards_does_not_take_the_answer_of_who_does_not() {
+    let (source, teller) = Teller::new();
+    let map = CostMap::builder().source(source).json(edition(60, "1")).build().unwrap();
+    thread::scope(|scope| {
+        let guarded = scope.spawn(|| map.reload());
+        teller.wait_until_asked();
+        let forced = thread::Builder::new()
+            .name("forces".to_owned())
+            .spawn_scoped(scope, || map.reload_forced())
+            .unwrap();
+        wait_for(|| (asleep("forces") == 1).then_some(()));
+        teller.answers.send(Ok(Fetched::new("{}"))).unwrap();
+        assert_eq!(guarded.join().unwrap().unwrap_err().code(), "empty_map");
+        teller.wait_until_asked();
+        teller.answers.send(Ok(Fetched::new("{}"))).unwrap();
+        assert_eq!(forced.join().unwrap().unwrap().models_count, 0);
+    });
+}
+
+/// How many threads of a name wait for something.
+fn asleep(name: &str) -> usize {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    stats.filter(|stat| stat.contains(&format!("({name}) S"))).count()
+}
+
+#[test]
+fn listeners_hear_outside_every_lock_and_may_panic() {
+    let (told, heard) = channel();
+    let told = Mutex::new(told);
+    let map =
+        CostMap::builder().json(edition(60, "1")).on_reload(|_| panic!("at {}", "noon")).build().unwrap();
+    let own: Arc<Mutex<Option<CostMap>>> = Arc::default();
+    let handle = own.clone();
+    let nested = AtomicBool::new(false);
+    map.on_reload(move |result| {
+        let map = handle.lock().unwrap().clone();
+        if let (Some(map), false) = (map, nested.swap(true, Ordering::SeqCst)) {
+            // All of this takes locks.
+            map.register_model("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
+            map.on_reload(|_| {});
+            map.reload_from_bytes(edition(60, "3")).unwrap();
+            assert!(map.status().listener_error.is_some() && map.source_info().model_count == 61);
+        }
+        told.lock().unwrap().send(result.is_ok()).ok();
+    });
+    *own.lock().unwrap() = Some(map.clone());
+    map.reload_from_bytes(edition(60, "2")).unwrap();
+    assert_eq!(price(&map, "m-0"), "3");
+    map.reload_from_bytes("nonsense").unwrap_err();
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), [true, true, false]);
+    // The same map again is no news.
+    assert!(map.reload_from_bytes(edition(60, "3")).unwrap().is_unchanged());
+    assert!(heard.try_recv().is_err());
+    assert_eq!(map.status().listener_error.as_deref(), Some("a listener panicked: at noon"));
+    // A listener that keeps a handle keeps the map.
+    *own.lock().unwrap() = None;
+}
+
+#[test]
+fn a_file_is_read_again_whatever_way_it_changes() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("map.json");
+    let map = CostMap::builder().file(&path).json(edition(60, "1")).build().unwrap();
+    let said = format!("cannot read {}: No such file or directory (os error 2)", path.display());
+    assert_eq!(map.source_info().fallback_reason, Some(said));
+    assert!(map.reload_if_changed().unwrap().is_none(), "it is still not there");
+    let look = |expected: &str, what: &str| {
+        assert!(
+            map.reload_if_changed().unwrap_or_else(|error| panic!("{what}: {error}")).is_some(),
+            "{what}"
+        );
+        assert_eq!(price(&map, "m-0"), expected, "{what}");
+        assert!(map.reload_if_changed().unwrap().is_none(), "{what}: it did not change since");
+    };
+    fs::write(&path, edition(60, "2")).unwrap();
+    look("2", "created after the start");
+    assert_eq!(map.source_info().fallback_reason, None);
+    fs::write(&path, edition(60, "3")).unwrap();
+    look("3", "overwritten in place, with as many bytes");
+    let next = home.path().join("next.json");
+    fs::write(&next, edition(60, "4")).unwrap();
+    fs::rename(&next, &path).unwrap();
+    look("4", "renamed over");
+    fs::remove_file(&path).unwrap();
+    map.reload_if_changed().unwrap_err();
+    assert_eq!(price(&map, "m-0"), "4");
+    fs::write(&path, edition(60, "5")).unwrap();
+    look("5", "deleted and created again");
+    // A clock that was set back: the file is older than the one before, and as long.
+    fs::write(&next, edition(60, "6")).unwrap();
+    fs::File::options().write(true).open(&next).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    fs::rename(&next, &path).unwrap();
+    look("6", "older than before");
+    // Half of it, and then the other half.
+    let text = edition(60, "7");
+    fs::write(&path, text.get(..1_000).unwrap()).unwrap();
+    assert_eq!(map.reload_if_changed().unwrap_err().code(), "invalid_map");
+    assert!(map.reload_if_changed().unwrap().is_none());
+    fs::write(&path, &text).unwrap();
+    look("7", "written to its end");
+    // The same bytes in a file of another time are no other map.
+    fs::write(&path, &text).unwrap();
+    assert!(map.reload_if_changed().unwrap().is_none_or(|report| report.is_unchanged()));
+
+    // As Kubernetes mounts a ConfigMap: map.json -> ..data/map.json, and ..data -> a folder that is another at each change.
+    fs::remove_file(&path).unwrap();
+    for folder in ["one", "two"] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+    }
+    fs::write(home.path().join("one/map.json"), edition(60, "8")).unwrap();
+    fs::write(home.path().join("two/map.json"), edition(60, "9")).unwrap();
+    symlink("one", home.path().join("..data")).unwrap();
+    symlink("..data/map.json", &path).unwrap();
+    look("8", "a link to a link");
+    symlink("two", home.path().join("..data_tmp")).unwrap();
+    fs::rename(home.path().join("..data_tmp"), home.path().join("..data")).unwrap();
+    look("9", "the link swapped");
+}
+
+#[test]
+fn a_scheduled_file_is_looked_at_all_by_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("map.json");
+    fs::write(&path, edition(60, "1")).unwrap();
+    let (builder, heard) = listener(CostMap::builder().url(format!("file://{}", path.display())));
+    let map = builder.build().unwrap();
+    map.schedule_reload(1_000 * HOUR).unwrap();
+    fs::write(&path, edition(60, "2")).unwrap();
+    assert_eq!(hear(&heard), Ok(2));
+    fs::write(&path, "{half").unwrap();
+    let said = format!("{} is no model map: key must be a string (line 1, column 2)", path.display());
+    assert_eq!(hear(&heard), Err(said));
+    fs::write(&path, edition(60, "3")).unwrap();
+    assert_eq!(hear(&heard), Ok(3));
+    assert_eq!(price(&map, "m-0"), "3");
+}
+
+#[test]
+fn the_thread_ends_with_the_schedule_and_with_the_last_handle() {
+    // This name is that of no other test's thread: those of the others come and go.
+    let threads = Threads::now();
+    let (source, teller) = Teller::new();
+    let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
+    let map = builder.build().unwrap();
+    map.schedule_reload(HOUR).unwrap();
+    teller.wait_until_asked();
+    // A source of one's own is left to finish, and nobody hears of it.
+    drop(map);
+    teller.answer(Ok("2"));
+    drop(teller);
+    assert!(heard.recv().is_err(), "the listeners are gone, and heard nothing");
+    threads.wait_until_none_is_left("llm-costmap");
+}
+
+#[test]
+#[ignore = "the process that others start"]
+fn child_that_ends_in_the_midst_of_a_fetch() {
+    let (source, teller) = Teller::new();
+    let map = CostMap::builder().source(source).json("{}").build().unwrap();
+    map.schedule_reload(HOUR).unwrap();
+    teller.wait_until_asked();
+    println!("fetching");
+    std::mem::forget((map, teller));
+}
+
+#[test]
+fn no_fetch_holds_up_a_process_that_exits() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["child_that_ends_in_the_midst_of_a_fetch", "--exact", "--ignored", "--nocapture"]);
+    let output = child.output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("fetching"));
+}
+
+#[test]
+fn the_last_generations_say_where_their_prices_are_from() {
+    let map = CostMap::from_json(edition(60, "1")).unwrap();
+    let usage = Usage::new(1, 0);
+    let first = map.cost(&CostRequest::new("m-0", &usage)).unwrap();
+    let known = map.generation(first.generation()).unwrap();
+    assert_eq!((known.generation, known.source.as_str()), (1, "the text that was handed in"));
+    for n in 2..=64 {
+        map.reload_from_bytes(edition(60, &n.to_string())).unwrap();
+    }
+    assert_eq!(map.generation(first.generation()), Some(known));
+    map.register_model("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
+    assert_eq!(map.generation(first.generation()), None);
+    let generations = map.generations();
+    assert_eq!((generations.len(), generations[0].generation, generations[63].generation), (64, 2, 65));
+    // The registered model lies over the same text.
+    assert_eq!(generations[63].source_revision, generations[62].source_revision);
+    assert_eq!(Some(&map.snapshot().provenance()), generations.last());
+}
+
+#[test]
+fn a_thousand_reloads_under_readers_leave_nothing_behind() {
+    let threads = Threads::now();
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("map.json");
+    let editions = [edition(60, "1"), edition(60, "2")];
+    fs::write(&path, &editions[0]).unwrap();
+    let map = CostMap::from_file(&path).unwrap();
+    map.register_model("m-1", r#"{"max_input_tokens": 12345}"#).unwrap();
+    map.register_model("mine", r#"{"input_cost_per_token": 7}"#).unwrap();
+    let reload = |n: usize| {
+        fs::write(home.path().join("next.json"), &editions[n % 2]).unwrap();
+        fs::rename(home.path().join("next.json"), &path).unwrap();
+        assert!(!map.reload().unwrap().is_unchanged());
+    };
+    // What is remembered is full.
+    (1..=100).for_each(reload);
+    let (done, priced) = (AtomicBool::new(false), AtomicU64::new(0));
+    let gone = AtomicUsize::new(0);
+    let left = thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let usage = Usage::new(1, 0);
+                while !done.load(Ordering::Acquire) {
+                    let snapshot = map.snapshot();
+                    let of =
+                        |name| snapshot.cost(&CostRequest::new(name, &usage)).unwrap().total().to_string();
+                    // One generation for all, with the operator's models over it.
+                    assert!(["1", "2"].contains(&of("m-0").as_str()));
+                    assert_eq!(of("m-0"), of("m-59"));
+                    assert_eq!(of("m-0"), of("m-1"));
+                    assert_eq!(of("mine"), "7");
+                    assert_eq!(snapshot.get("m-1").unwrap().max_input_tokens(), Some(12_345));
+                    priced.fetch_add(1, Ordering::Relaxed);
+                }
+                gone.fetch_add(1, Ordering::Release);
+            });
+        }
+        let over = Over(&done);
+        wait_for(|| (priced.load(Ordering::Relaxed) > 10).then_some(()));
+        let info = allocation_counter::measure(|| {
+            (101..=1_100).for_each(reload);
+            done.store(true, Ordering::Release);
+            wait_for(|| (gone.load(Ordering::Acquire) == 3).then_some(()));
+            // What readers held is let go of with the next two swaps.
+            (1_101..=1_102).for_each(reload);
+        });
+        drop(over);
+        info
+    });
+    assert!(priced.load(Ordering::Relaxed) > 1_000, "{priced:?}");
+    assert_eq!(map.snapshot().generation(), 1_105);
+    assert_eq!((left.count_current, left.bytes_current), (0, 0));
+    assert_eq!(threads.more("llm-costmap"), 0, "no thread was ever started");
+}
