@@ -18,7 +18,7 @@
 //!
 //! # The way through
 //!
-//! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_file`], [`CostMap::from_json`], or
+//! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_env`], [`CostMap::from_file`], [`CostMap::from_json`], or
 //!    [`CostMap::builder`]. The operator's own models go over it with [`CostMap::register_model`], and stay there
 //!    when it is reloaded.
 //! 2. **A usage.** [`Usage`] has LiteLLM's names and reads what OpenAI-compatible providers write.
@@ -67,13 +67,22 @@
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
 //!
+//! [`CostMap::generation`] says later which file the prices of a [`Cost::generation`] came from.
+//!
+//! # Reloads
+//!
+//! A map that was [built](CostMapBuilder) with a source is reloaded by [`CostMap::reload`], or in the background by
+//! [`CostMap::schedule_reload`]: from a file, a URL, or a [`Source`] of one's own. What is fetched is checked before it is swapped in; what
+//! fails or is refused leaves the map as it was. The [`ReloadReport`] says what changed; [`CostMap::status`] and
+//! [`CostMap::source_info`] how it is going. [`CostMapBuilder::cache_dir`] keeps the last good map for the next start.
+//!
 //! # Features
 //!
 //! - `bundled` (default): the public map inside the binary, and [`CostMap::bundled`].
-//! - `http` (default): brings the client for maps behind a URL. Nothing uses it yet.
+//! - `http` (default): maps behind a URL, and [`HttpSource`].
 //! - `yaml`: `Deployment::list_from_yaml`, for a `config.yaml`. It needs Rust 1.89.
 
-#![cfg_attr(not(feature = "bundled"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "bundled", feature = "http")), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
