@@ -2,7 +2,7 @@
 //!
 //! The rounds of all cases are interleaved, and the median counts. What belongs to a reload and not to the map is shown apart: the
 //! revision (SHA-1 of the bytes), the diff to the map before, and the cache on disk.
-#![allow(clippy::unwrap_used, reason = "a bench")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench")]
 
 use std::hint::black_box;
 use std::io::Read;

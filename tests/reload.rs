@@ -255,3 +255,30 @@ fn handles_are_clones_of_one_map_and_go_between_threads() {
     map.clone().register_model("m", json!({"input_cost_per_token": 1})).unwrap();
     assert_eq!(map.len(), 1);
 }
+
+#[test]
+#[cfg(not(feature = "bundled"))]
+fn a_source_that_was_never_fetched_is_nothing_to_start_with() {
+    struct Never;
+    impl llm_costmap::Source for Never {
+        fn name(&self) -> String {
+            "store://prices".to_owned()
+        }
+        fn fetch(
+            &self,
+            _: &llm_costmap::Validators,
+        ) -> Result<llm_costmap::Fetched, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(llm_costmap::Fetched::new(edition(2)))
+        }
+    }
+    let error = CostMap::builder().source(Never).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "store://prices was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
+    );
+    // Fetched first, it is; and an empty map is better than none where that is asked for.
+    let map = CostMap::builder().source(Never).build_and_fetch(std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(map.len(), 2);
+    let map = CostMap::builder().source(Never).json("{}").build().unwrap();
+    assert!(map.is_empty() && map.reload().is_ok() && map.len() == 2);
+}

@@ -284,7 +284,7 @@ impl Reloader {
                     log::warn!("forced past a guard: {refusal}");
                 }
             }
-            Err(error) => log::warn!("the map in use is kept: {error}"),
+            Err(error) => log::warn!("not reloaded: {error}"),
         }
         let listeners = lock(&self.listeners).clone();
         for listener in listeners {
