@@ -17,6 +17,7 @@ use crate::reload::status::{ReloadReport, ScheduleStatus, SourceInfo};
 use crate::reload::{Guarded, History, Listener, Reloader, Settings};
 use crate::resolve::Lookup;
 use crate::snapshot::Snapshot;
+use crate::usd::Usd;
 use crate::version::Generation;
 
 /// A model map that any number of threads price by, while it is reloaded under them.
@@ -153,6 +154,28 @@ impl CostMap {
     /// As [`Snapshot::cost`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
         self.handle.live.load().cost(request)
+    }
+
+    /// What a call costs in all, by the live snapshot, for those who need no lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::total`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "bundled")] {
+    /// use llm_costmap::{CostMap, CostRequest, Usage};
+    ///
+    /// let map = CostMap::bundled();
+    /// let usage = Usage::new(1_000, 500);
+    /// assert_eq!(map.total(&CostRequest::new("gpt-4o", &usage))?.to_string(), "0.0075");
+    /// # }
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
+        self.handle.live.load().total(request)
     }
 
     /// What the map says of a model, under any name that it knows. A copy: pin a

@@ -12,6 +12,7 @@ use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
 use crate::resolve::{Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve};
+use crate::usd::Usd;
 use crate::version::{Generation, Version};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
@@ -108,6 +109,23 @@ impl Snapshot {
         }
     }
 
+    /// What a call costs in all, for those who need no lines: the same amount as that of [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// As [`cost`](Self::cost); and [`Error::Incomplete`] where something that was used has no price, since a sum alone would not show
+    /// that it is too low.
+    #[inline]
+    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
+        if request.lookup.provider.is_none() {
+            let rates = self.layers().exact(request.lookup.name).and_then(EntryRef::rates);
+            if let Some(total) = rates.and_then(|rates| cost::text_total(rates, request)) {
+                return Ok(total);
+            }
+        }
+        self.cost(request)?.require_complete().map(|cost| cost.total())
+    }
+
     /// What a call costs to a model that has no entry of its own.
     #[cold]
     fn cost_without_entry(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
@@ -132,10 +150,20 @@ impl Snapshot {
         provider: Option<&str>,
         request: &CostRequest<'_>,
     ) -> Result<Cost, Error> {
+        cost::price(self.subject(entry, provider, request), request)
+    }
+
+    #[inline]
+    fn subject<'a>(
+        &'a self,
+        entry: EntryRef<'a>,
+        provider: Option<&'a str>,
+        request: &CostRequest<'_>,
+    ) -> Subject<'a> {
         let router = request.requested_model.and_then(|requested| {
             families::router_fee(self.layers(), Lookup { name: requested, ..request.lookup })
         });
-        let subject = Subject {
+        Subject {
             entry,
             key: entry.key(),
             provider,
@@ -143,8 +171,7 @@ impl Snapshot {
             router: router.filter(|_| !families::is_router_entry(entry.key())),
             operator_priced: self.own.as_ref().is_some_and(|own| own.is_priced(entry.key())),
             generation: self.generation,
-        };
-        cost::price(subject, request)
+        }
     }
 
     /// What a call costs that a deployment served: the request's model is the id of one, or a `model_name` whose deployments cost

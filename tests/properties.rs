@@ -84,8 +84,35 @@ fn big(amount: Usd) -> BigDecimal {
     BigDecimal::from_str(&amount.to_string()).expect("digits")
 }
 
+/// A cost as it can be compared, or the error.
+fn told(cost: Result<llm_costmap::Cost, Error>) -> Result<String, String> {
+    cost.map(|cost| format!("{cost} {} {} {}", cost.input(), cost.output(), cost.is_complete()))
+        .map_err(|e| e.to_string())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Calls of text alone take a way of their own. A geo that changes nothing takes them the general one.
+    #[test]
+    fn a_call_of_text_costs_what_it_would_in_general(
+        model in prop::sample::select(&MODELS[..]),
+        counts in prop::collection::vec(count(), 5),
+        tier in prop::option::of(prop::sample::select(&["flex", "priority", "Fast", "auto", "nonsense"][..])),
+    ) {
+        let [prompt, completion, cached, written, reasoning] = counts[..] else { unreachable!() };
+        let usage = Usage::new(prompt, completion).cached_tokens(cached).cache_creation_tokens(written).reasoning_tokens(reasoning);
+        let mut general = usage.clone();
+        general.inference_geo = Some("global".to_owned());
+        let of = |usage| {
+            let request = CostRequest::new(model, usage);
+            tier.map_or(request, |tier| request.service_tier(tier))
+        };
+        prop_assert_eq!(told(MAP.cost(&of(&usage))), told(MAP.cost(&of(&general))));
+        let total = MAP.total(&of(&usage)).map_err(|e| e.to_string());
+        let whole = MAP.cost(&of(&usage)).and_then(llm_costmap::Cost::require_complete);
+        prop_assert_eq!(total, whole.map(|cost| cost.total()).map_err(|e| e.to_string()));
+    }
 
     #[test]
     fn any_counts_give_a_bill_that_adds_up_or_an_error(

@@ -9,7 +9,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Expected, Vector, close};
-use llm_costmap::{CostMap, Snapshot};
+use llm_costmap::{Cost, CostMap, Snapshot};
 
 /// Why a line may differ from the reference, from its question alone.
 fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
@@ -47,6 +47,9 @@ fn compare(suite: &str) -> (usize, BTreeMap<&'static str, usize>) {
     let (mut agree, mut differ) = (0, BTreeMap::new());
     for vector in common::vectors::<Vector>(suite) {
         let ours = snapshot.cost(&vector.request());
+        // The sum alone is the same sum.
+        let whole = ours.clone().and_then(Cost::require_complete).map(|cost| cost.total());
+        assert_eq!(snapshot.total(&vector.request()).ok(), whole.ok(), "{}", vector.id);
         let expected = match &vector.expect {
             Expected { input: Some(input), output: Some(output), error: None } => Some((*input, *output)),
             Expected { error, .. } => {

@@ -1,6 +1,6 @@
 //! Names to entries: exactly, and ignoring case.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::hash_table::Entry as TableEntry;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -40,11 +40,27 @@ impl Span {
         Some(Self { start, len: end - start })
     }
 
+    /// Whether it is this, without a look at where characters begin.
+    #[inline]
+    fn is(self, name: &str, text: &str) -> bool {
+        let start = self.start as usize;
+        self.len as usize == name.len()
+            && text.as_bytes().get(start..start + name.len()) == Some(name.as_bytes())
+    }
+
     #[inline]
     pub(crate) fn of(self, text: &str) -> &str {
         let start = self.start as usize;
         text.get(start..start + self.len as usize).unwrap_or("")
     }
+}
+
+/// Names are hashed as bytes alone: what tells `str`s apart in a tuple has no part in it.
+#[inline]
+fn hash(hasher: &DefaultHashBuilder, name: &str) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(name.as_bytes());
+    state.finish()
 }
 
 /// What became of a name that was added.
@@ -77,8 +93,8 @@ impl Index {
         let span = Span::new(self.names.len(), name.len())?;
         let Self { names, exact, folded, hasher, longest } = self;
         let slot = Slot { name: span, entry };
-        let hash_slot = |slot: &Slot| hasher.hash_one(slot.name.of(names).as_bytes());
-        match exact.entry(hasher.hash_one(name.as_bytes()), |s| s.name.of(names) == name, hash_slot) {
+        let hash_slot = |slot: &Slot| hash(hasher, slot.name.of(names));
+        match exact.entry(hash(hasher, name), |s| s.name.of(names) == name, hash_slot) {
             TableEntry::Occupied(_) => return Some(Added::Taken),
             TableEntry::Vacant(vacant) => {
                 vacant.insert(slot);
@@ -88,11 +104,10 @@ impl Index {
         *longest = (*longest).max(name.len());
 
         let names = names.as_str();
-        let rehash =
-            |slot: &Slot| with_folded(slot.name.of(names), |folded| hasher.hash_one(folded.as_bytes()));
+        let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| hash(hasher, folded));
         with_folded(name, |lower| {
             let same = |s: &Slot| folds_to(s.name.of(names), lower);
-            match folded.entry(hasher.hash_one(lower.as_bytes()), same, rehash) {
+            match folded.entry(hash(hasher, lower), same, rehash) {
                 TableEntry::Occupied(mut taken) if displaces => *taken.get_mut() = slot,
                 TableEntry::Occupied(_) => {}
                 TableEntry::Vacant(vacant) => {
@@ -109,8 +124,8 @@ impl Index {
         if name.len() > self.longest {
             return None;
         }
-        let hash = self.hasher.hash_one(name.as_bytes());
-        self.exact.find(hash, |slot| slot.name.of(&self.names) == name).map(|slot| slot.entry)
+        let same = |slot: &Slot| slot.name.is(name, &self.names);
+        self.exact.find(hash(&self.hasher, name), same).map(|slot| slot.entry)
     }
 
     /// The entry of a name, ignoring case.
@@ -120,7 +135,7 @@ impl Index {
             return None;
         }
         with_folded(name, |lower| {
-            let hash = self.hasher.hash_one(lower.as_bytes());
+            let hash = hash(&self.hasher, lower);
             self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.entry)
         })
     }

@@ -66,7 +66,7 @@ impl Packed {
             How::Halved => factor.times(Factor::HALF)?,
             How::Plain | How::Stated => Factor::ONE,
         };
-        rates::units(self.quantity(), price.rate(), factor)
+        rates::scaled_units(self.quantity(), price.rate(), factor)
     }
 
     /// The rate, halved where half of it is billed.

@@ -4,6 +4,7 @@ mod key;
 mod line;
 mod price;
 mod request;
+mod text;
 mod tokens;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use line::Packed;
 pub use line::{Line, Quantity, RateSource};
 pub(crate) use price::{Subject, price};
 pub use request::CostRequest;
+pub(crate) use text::total as text_total;
 
 /// The most lines a cost can have: one for each component.
 const MAX_LINES: usize = Component::Search as usize + 1;

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use super::key::Key;
 use super::line::{How, Packed};
 use super::tokens;
-use super::{Cost, CostRequest, Note, Notes};
+use super::{Cost, CostRequest, Note, Notes, text};
 use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
 use crate::decimal::multiply_divide;
@@ -36,15 +36,20 @@ impl Subject<'_> {
     }
 }
 
-/// Prices a call.
+/// Prices a call, line by line.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     // Filled where it will lie: a cost is large, and every move of it would show.
     let mut result = Ok(Cost::nothing(subject.key, subject.generation));
     let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
     if filled.is_none() {
-        result = Err(Error::Overflow { key: subject.key.to_owned() });
+        result = Err(overflow(subject));
     }
     result
+}
+
+#[cold]
+fn overflow(subject: Subject<'_>) -> Error {
+    Error::Overflow { key: subject.key.to_owned() }
 }
 
 impl Cost {
@@ -71,19 +76,36 @@ impl Cost {
     }
 
     /// Makes the bill. `None` where an amount or a count overflows.
+    #[inline]
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let rates = subject.entry.rates()?;
-        self.factor = self.factor(rates, request)?;
-        let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
-        bill.add_all(subject, request)?;
-        let [input, output] = [bill.input, bill.output];
-        self.input = Usd::from_units(i128::try_from(input).ok()?)?;
-        self.output = Usd::from_units(i128::try_from(output).ok()?)?;
-        self.total = self.input.checked_add(self.output)?;
+        if text::is_text(rates, request) {
+            self.fill_text(rates, request)?;
+        } else {
+            self.fill_any(rates, subject, request)?;
+        }
         match request.usage.cost {
             Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
             _ => Some(()),
         }
+    }
+
+    #[inline(never)]
+    fn fill_any(&mut self, rates: &RateSet, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        self.factor = self.factor(rates, request)?;
+        let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
+        bill.add_all(subject, request)?;
+        let (input, output) = (bill.input, bill.output);
+        self.set_sums(input, output)
+    }
+
+    /// Sets input, output and total. `None` where one is beyond the range of [`Usd`].
+    #[inline]
+    pub(super) fn set_sums(&mut self, input: u128, output: u128) -> Option<()> {
+        self.input = Usd::from_units(i128::try_from(input).ok()?)?;
+        self.output = Usd::from_units(i128::try_from(output).ok()?)?;
+        self.total = self.input.checked_add(self.output)?;
+        Some(())
     }
 
     /// What multiplies all token costs of a call.
@@ -162,11 +184,13 @@ impl Bill<'_> {
         if !rates.second().is_none() {
             return self.add_duration(request);
         }
-        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-        if let Some((input, output)) = legacy {
-            if !request.batch && subject.is_of("vertex_ai", request) {
-                self.add(input, Component::Input, usage.prompt_tokens)?;
-                return self.add(output, Component::Output, usage.completion_tokens);
+        if rates.has_extras() {
+            let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
+            if let Some((input, output)) = legacy {
+                if !request.batch && subject.is_of("vertex_ai", request) {
+                    self.add(input, Component::Input, usage.prompt_tokens)?;
+                    return self.add(output, Component::Output, usage.completion_tokens);
+                }
             }
         }
         let selection = Selection {
@@ -193,7 +217,7 @@ impl Bill<'_> {
 
     /// Adds a line for every component that was used.
     fn add_tokens(&mut self, row: &Row, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let mut add = |component: Component, count: u64| {
+        let add = |component: Component, count: u64| {
             let cell = if component.is_cache_read() {
                 read_cell(row, component, subject, request)
             } else {
@@ -204,7 +228,7 @@ impl Bill<'_> {
         if request.batch {
             tokens::split_batch(request.usage, row, add)
         } else {
-            tokens::split(request.usage, &mut add)
+            tokens::split(request.usage, add)
         }
     }
 
@@ -242,6 +266,7 @@ impl Bill<'_> {
     }
 
     /// Adds a line and its amount.
+    #[inline]
     fn push(
         &mut self,
         price: Option<Price>,

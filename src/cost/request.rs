@@ -141,6 +141,21 @@ impl<'a> CostRequest<'a> {
         }
     }
 
+    /// Whether nothing is said but the model, the usage and the tier; times count for few entries.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.batch
+            && self.requested_model.is_none()
+            && self.data_residency.is_none()
+            && self.vertex_location.is_none()
+    }
+
+    /// Whether anyone says anything of a tier.
+    #[inline]
+    pub(super) fn has_tier(&self) -> bool {
+        self.service_tier.is_some() || self.served_tier.is_some() || self.usage.service_tier.is_some()
+    }
+
     /// The tier that the call is billed at, and the word for one that nobody knows.
     pub(super) fn billed_tier(&self) -> (Tier, Option<&'a str>) {
         let served = [self.served_tier, self.usage.service_tier.as_deref()];

@@ -95,9 +95,48 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
+/// Whether nothing was used but text: prompt, cache, completion, reasoning, in a usage that says nothing else of how it is billed.
+#[inline]
+pub(super) fn is_plain(usage: &Usage) -> bool {
+    let prompt = &usage.prompt_tokens_details;
+    let (cached, ttl) = (&prompt.cached_tokens_details, &prompt.cache_creation_token_details);
+    let completion = &usage.completion_tokens_details;
+    let modalities = prompt.audio_tokens
+        | prompt.image_tokens
+        | prompt.video_tokens
+        | cached.audio_tokens
+        | cached.image_tokens
+        | completion.audio_tokens
+        | completion.image_tokens
+        | completion.video_tokens;
+    let lifetimes = ttl.ephemeral_5m_input_tokens
+        | ttl.ephemeral_30m_input_tokens
+        | ttl.ephemeral_1h_input_tokens
+        | ttl.ephemeral_12h_input_tokens;
+    let others = completion.text_tokens | prompt.web_search_requests | usage.citation_tokens;
+    modalities | lifetimes | others == 0
+        && prompt.cache_type.is_none()
+        && usage.speed.is_none()
+        && usage.inference_geo.is_none()
+}
+
+/// What [`split`] hands out of a usage that [`is_plain`].
+#[inline]
+pub(super) fn text(usage: &Usage) -> [(Component, u64); 5] {
+    let prompt = &usage.prompt_tokens_details;
+    let (hit, write) = (prompt.cached_tokens, prompt.cache_creation_tokens);
+    let reasoning = usage.completion_tokens_details.reasoning_tokens;
+    [
+        (Component::Input, usage.prompt_tokens.saturating_sub(hit).saturating_sub(write)),
+        (Component::CacheRead, hit),
+        (Component::CacheWrite, write),
+        (Component::Output, usage.completion_tokens.saturating_sub(reasoning)),
+        (Component::Reasoning, reasoning),
+    ]
+}
+
 /// Hands every component that was used to `add`, with its disjoint count, in the order of a bill's lines.
 /// `None` where a count overflows, or `add` says so.
-#[inline]
 pub(super) fn split(usage: &Usage, add: impl FnMut(Component, u64) -> Option<()>) -> Option<()> {
     let prompt = Prompt::of(usage).without_overlap();
     let writes = writes(usage, prompt.write)?;

@@ -141,7 +141,16 @@ impl Compiler<'_> {
             search: self.search()?,
             legacy_vertex: self.legacy_vertex(),
         };
+        let halves = |row: &Row| row.cells.iter().any(|cell| !cell.is_none() && cell.is_half());
+        let is_batch = |row: u16| {
+            bands.get(usize::from(ends[4])..).unwrap_or_default().iter().any(|band| band.row == row)
+        };
+        let plain = !self.inputs.rules.inclusive_thresholds
+            && second.is_none()
+            && extras.is_plain()
+            && (0..).zip(&self.rows).all(|(number, row)| !halves(row) || is_batch(number));
         Ok(RateSet {
+            plain,
             prices: self.prices.into(),
             rows: self.rows.into(),
             bands: bands.into(),

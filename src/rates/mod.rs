@@ -9,7 +9,7 @@ mod rate;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
-pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
+pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, scaled_units, units};
 
 use crate::catalog::field::{Base, Field, Tier};
 
@@ -74,6 +74,7 @@ impl Cell {
         if self == Self::NONE { self } else { Self(self.0 | Self::HALF) }
     }
 
+    #[inline]
     pub(crate) fn is_none(self) -> bool {
         self == Self::NONE
     }
@@ -86,6 +87,7 @@ impl Cell {
         self.0 & Self::HALF != 0
     }
 
+    #[inline]
     fn index(self) -> usize {
         usize::from(self.0 & !Self::HALF)
     }
@@ -104,6 +106,7 @@ pub(crate) struct Row {
 impl Row {
     const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE };
 
+    #[inline]
     pub(crate) fn cell(&self, component: Component) -> Cell {
         self.cells.get(component as usize).copied().unwrap_or(Cell::NONE)
     }
@@ -151,6 +154,8 @@ pub(crate) struct RateSet {
     /// The price of a second, where the entry is billed by the second.
     second: Cell,
     citation: Cell,
+    /// Whether the row of a call that is no batch hangs on the tier and the length of the prompt alone, and halves nothing.
+    plain: bool,
     /// What few entries have.
     extras: Option<Box<Extras>>,
 }
@@ -207,9 +212,16 @@ pub(crate) struct Selection {
 }
 
 impl RateSet {
-    /// The price that a cell names, and whether it is halved.
+    /// The price that a cell names.
+    #[inline]
     pub(crate) fn price(&self, cell: Cell) -> Option<Price> {
         self.prices.get(cell.index()).copied()
+    }
+
+    /// Whether the entry says anything that few entries do.
+    #[inline]
+    pub(crate) fn has_extras(&self) -> bool {
+        self.extras.is_some()
     }
 
     pub(crate) fn has_off_peak(&self) -> bool {
@@ -233,6 +245,20 @@ impl RateSet {
         self.inclusive
     }
 
+    /// Whether [`plain_row`](Self::plain_row) is the row of calls.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The row for a call, of an entry that [`is_plain`](Self::is_plain).
+    #[inline]
+    pub(crate) fn plain_row(&self, tier: Tier, prompt_tokens: u64) -> Option<Picked<'_>> {
+        let band = self.band(Selection { tier, prompt_tokens, xai: false, unix_seconds: 0 })?;
+        let row = self.rows.get(usize::from(band.row))?;
+        Some(Picked { row, displaces_tier: band.displaces_tier })
+    }
+
     /// The row for a call.
     pub(crate) fn row(&self, selection: Selection) -> Option<Picked<'_>> {
         let mut band = self.band(selection)?;
@@ -252,6 +278,7 @@ impl RateSet {
         Some(Picked { row, displaces_tier: band.displaces_tier })
     }
 
+    #[inline]
     fn band(&self, selection: Selection) -> Option<Band> {
         let column = match selection.tier {
             Tier::Standard | Tier::Decisions => 0,
@@ -267,12 +294,16 @@ impl RateSet {
         let (start, end) = if start == end { (0, self.ends.first().copied()?) } else { (start, end) };
         let bands = self.bands.get(usize::from(start)..usize::from(end))?;
         let (first, rest) = bands.split_first()?;
-        let inclusive = self.inclusive && selection.xai;
-        let crossed = rest.iter().take_while(|band| {
+        let mut crossed = first;
+        for band in rest {
             let above = u64::from(band.above);
-            selection.prompt_tokens > above || (inclusive && selection.prompt_tokens == above)
-        });
-        Some(*crossed.last().unwrap_or(first))
+            let inclusive = self.inclusive && selection.xai && selection.prompt_tokens == above;
+            if selection.prompt_tokens <= above && !inclusive {
+                break;
+            }
+            crossed = band;
+        }
+        Some(*crossed)
     }
 
     /// The input and output price of a model with a step at 128k tokens, when Vertex AI is asked.
@@ -319,6 +350,11 @@ impl Extras {
         let matching =
             self.ranges.iter().find(|range| range.start < prompt_tokens && prompt_tokens <= range.end);
         matching.or(self.ranges.last())?.row
+    }
+
+    /// Whether calls are priced as if it were not there, but for what they say of regions, geos and speeds.
+    fn is_plain(&self) -> bool {
+        self.ranges.is_empty() && self.off_peak.is_none() && self.legacy_vertex.is_none()
     }
 
     fn is_empty(&self) -> bool {

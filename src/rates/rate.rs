@@ -117,13 +117,21 @@ impl Quantity {
 
 /// `quantity x rate x factor` as money. `None` beyond the range of [`Usd`].
 pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
-    units(quantity, rate, factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
+    scaled_units(quantity, rate, factor)
+        .and_then(|units| i128::try_from(units).ok())
+        .and_then(Usd::from_units)
+}
+
+/// `count x rate` in 10^-28 dollars. `None` where it is far beyond the range of [`Usd`].
+#[inline]
+pub(crate) fn units(rate: Rate, count: u64) -> Option<u128> {
+    product(rate.units, count)
 }
 
 /// `quantity x rate x factor` in 10^-28 dollars, rounded once (half to even) where it needs more decimals.
 /// `None` where it is far beyond the range of [`Usd`].
 #[inline]
-pub(crate) fn units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
+pub(crate) fn scaled_units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
     let units = product(rate.units, quantity.digits)?;
     if factor == Factor::ONE && quantity.scale == 0 {
         Some(units)
