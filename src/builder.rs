@@ -1,5 +1,6 @@
 //! [`CostMapBuilder`]: what a map is built with.
 
+use std::env::VarError;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -115,13 +116,14 @@ impl CostMapBuilder {
         Self { or_bundled: true, ..self }
     }
 
-    /// Keeps the last good map of the source in a folder, and starts with it. Processes may share the folder. By default nothing
-    /// is kept.
+    /// Keeps the last good map of the source in a folder, and starts with it. Processes may share the folder: sources are told apart by their
+    /// names, a URL by itself and not by its headers. By default nothing is kept.
     pub fn cache_dir(self, folder: impl Into<PathBuf>) -> Self {
         Self { cache_dir: Some(folder.into()), ..self }
     }
 
-    /// Refuses a map with fewer models. By default 50, or half the live ones where that is less.
+    /// Refuses a map with fewer models. By default 50, or half the live ones where that is less. A map of no models is refused unless this
+    /// is 0.
     pub fn min_models(mut self, models: usize) -> Self {
         self.guards.min_models = Some(models);
         self
@@ -181,6 +183,11 @@ impl CostMapBuilder {
     /// is nothing to fetch from.
     pub fn build_and_fetch(self, deadline: Duration) -> Result<CostMap, Error> {
         let Prepared { start, rest } = self.prepare()?;
+        // Nothing to start with is what the fetch is for; anything else is an error as it is when nothing is fetched.
+        let start = match start {
+            Err(error) if error.code() != "nothing_to_start_with" => return Err(error),
+            start => start,
+        };
         let origin = rest.settings.origin.as_ref().ok_or(Error::NoSource)?.name();
         let has_start = start.is_ok();
         let map = rest.finish(start.unwrap_or_else(|_| Start::new(Base::empty())));
@@ -212,7 +219,15 @@ impl CostMapBuilder {
         let mut is_env_forced = false;
         let asked = match self.asked {
             Some(asked) => Some(asked),
-            None if self.env => match named_by_env() {
+            None if self.env => match named_by_env()? {
+                Named::Bundled if self.json.is_none() && !cfg!(feature = "bundled") => {
+                    return Err(Error::InvalidSetting {
+                        setting: "env",
+                        reason: format!(
+                            "{LOCAL} asks for the bundled map, which this program was built without"
+                        ),
+                    });
+                }
                 Named::Bundled => {
                     is_env_forced = true;
                     None
@@ -257,7 +272,7 @@ struct Rest {
 
 impl Rest {
     fn finish(self, start: Start) -> CostMap {
-        let history = History::of_start(start.validators, start.reason, start.cache_error);
+        let history = History::of_start(start.validators, start.reason, start.cache_error, start.cached);
         CostMap::with(start.base, self.settings, history, self.listeners)
     }
 }
@@ -269,11 +284,13 @@ struct Start {
     /// Why it is not what the source has.
     reason: Option<String>,
     cache_error: Option<String>,
+    /// The revision that the cache has, where it was read.
+    cached: Option<String>,
 }
 
 impl Start {
     fn new(base: Base) -> Self {
-        Self { base, validators: Validators::default(), reason: None, cache_error: None }
+        Self { base, validators: Validators::default(), reason: None, cache_error: None, cached: None }
     }
 }
 
@@ -298,7 +315,8 @@ fn start(
             Ok(None) => {}
             Ok(Some((base, validators))) => {
                 let reason = failed.map(|error| error.to_string());
-                return Ok(Start { base, validators, reason, cache_error });
+                let cached = base.version.revision.clone();
+                return Ok(Start { base, validators, reason, cache_error, cached });
             }
             Err(error) => {
                 log::warn!("{error}");
@@ -307,7 +325,8 @@ fn start(
         }
     }
     let reason = failed.as_ref().map(ToString::to_string).or_else(|| cache_error.clone());
-    let with = |base| Ok(Start { base, validators: Validators::default(), reason, cache_error });
+    let with =
+        |base| Ok(Start { base, validators: Validators::default(), reason, cache_error, cached: None });
     if let Some(json) = json {
         return with(read(json, HANDED_IN, Channel::HandedIn)?);
     }
@@ -348,10 +367,21 @@ enum Named {
     Nothing,
 }
 
-fn named_by_env() -> Named {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    if set("LITELLM_LOCAL_MODEL_COST_MAP").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
-        return Named::Bundled;
+/// `true` for the bundled map and no other.
+const LOCAL: &str = "LITELLM_LOCAL_MODEL_COST_MAP";
+/// Where the map is, else.
+const URL: &str = "LITELLM_MODEL_COST_MAP_URL";
+
+fn named_by_env() -> Result<Named, Error> {
+    let set = |name: &str| match std::env::var(name) {
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(Error::InvalidSetting { setting: "env", reason: format!("{name} is not UTF-8") })
+        }
+    };
+    if set(LOCAL)?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Ok(Named::Bundled);
     }
-    set("LITELLM_MODEL_COST_MAP_URL").map_or(Named::Nothing, Named::Url)
+    Ok(set(URL)?.map_or(Named::Nothing, Named::Url))
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -21,7 +22,7 @@ pub struct Diff {
     pub added: Vec<String>,
     /// The keys of models that went, in the order of the older map.
     pub removed: Vec<String>,
-    /// The prices that changed of models that both have, in the order of the newer map.
+    /// The prices that changed of models that both have, in the order of the newer map; of a map beyond all measure the first 100,000.
     pub repriced: Vec<Repriced>,
 }
 
@@ -65,7 +66,7 @@ impl Diff {
             let key = entry.key();
             match before.key(key) {
                 None => diff.added.push(key.to_owned()),
-                Some(old) if old.json() == entry.json() => {}
+                Some(old) if old.json() == entry.json() || key.len() > MAX_PATH => {}
                 Some(old) => diff.reprice(key, old.json(), entry.json()),
             }
         }
@@ -92,24 +93,28 @@ impl Diff {
     fn reprice(&mut self, model: &str, before: &str, after: &str) {
         let (before, after) = (figures(before), figures(after));
         let mut change = |field: &str, from: Option<Usd>, to: Option<Usd>| {
-            if from != to {
+            if from != to && self.repriced.len() < MAX_REPRICED {
                 let (model, field) = (model.to_owned(), field.to_owned());
                 self.repriced.push(Repriced { model, field, from, to, factor: factor(from, to) });
             }
         };
-        let of = |figures: &[(String, Usd)], field: &str| {
-            figures.iter().find(|(known, _)| known == field).map(|(_, figure)| *figure)
-        };
+        let index = |figures: &[(String, Usd)]| -> HashMap<String, Usd> { figures.iter().cloned().collect() };
+        let (was, is) = (index(&before), index(&after));
         for (field, to) in &after {
-            change(field, of(&before, field), Some(*to));
+            change(field, was.get(field).copied(), Some(*to));
         }
         for (field, from) in &before {
-            if of(&after, field).is_none() {
+            if !is.contains_key(field) {
                 change(field, Some(*from), None);
             }
         }
     }
 }
+
+/// No map changes as many prices, and no row has as many, or paths to them as long: beyond that, they are not listed.
+const MAX_REPRICED: usize = 100_000;
+const MAX_FIGURES: usize = 1_000;
+const MAX_PATH: usize = 512;
 
 fn factor(from: Option<Usd>, to: Option<Usd>) -> Option<f64> {
     let [from, to] = [from?, to?].map(|usd| usd.units() as f64);
@@ -137,6 +142,9 @@ fn is_priced_by(name: &str) -> bool {
 }
 
 fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Usd)>) {
+    if path.len() > MAX_PATH || figures.len() >= MAX_FIGURES {
+        return;
+    }
     match json.as_bytes().first() {
         Some(b'{') => {
             for (name, json) in json::fields(json).unwrap_or_default() {
@@ -224,6 +232,20 @@ mod tests {
                 "m: regional_processing_uplift_multiplier_eu: none -> 1.1"
             ]
         );
+    }
+
+    #[test]
+    fn a_row_without_measure_takes_no_longer_than_its_length() {
+        let list = |price: &str| format!("[{}{price}]", "1,".repeat(20_000));
+        let of = |price: &str| {
+            format!(r#"{{"input_cost_per_token": {price}, "{}_cost": {}}}"#, "x".repeat(200_000), list(price))
+        };
+        assert_eq!(repriced(&of("1"), &of("2")).len(), 1);
+        let many = |price: &str| {
+            let field = |n: usize| format!(r#""cost_{n}": {price}"#);
+            format!("{{{}}}", (0..100_000).map(field).collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(repriced(&many("1"), &many("2")).len(), 1_000);
     }
 
     #[test]

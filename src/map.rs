@@ -403,7 +403,8 @@ impl CostMap {
     /// [cancelled](Self::cancel_schedule) or the last handle on the map is dropped. After a failure it is tried again sooner: in 30 s, then in
     /// twice that and so on, up to half the interval. A second call takes the place of the first.
     ///
-    /// Where the source is a file, it is also looked at every second.
+    /// Where the source is a file, it is also looked at every second. With the last handle the thread ends at once: a fetch over HTTP is cut
+    /// (one that is still connecting, when that is done or times out), and a custom source is left to finish unheard.
     ///
     /// # Errors
     ///

@@ -48,9 +48,8 @@ pub(crate) fn without_credentials(text: &str) -> Option<String> {
     while let Some((before, after)) = rest.split_once("://") {
         shown.push_str(before);
         shown.push_str("://");
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>'))
-            .unwrap_or(after.len());
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
         let (url, behind) = after.split_at_checked(end).unwrap_or((after, ""));
         url_without_credentials(url, &mut shown);
         rest = behind;
@@ -75,21 +74,58 @@ fn url_without_credentials(url: &str, shown: &mut String) {
         shown.push('/');
         shown.push_str(path);
     }
-    let Some(query) = query else { return };
-    shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
-    for (position, part) in query.split('&').enumerate() {
-        shown.push_str(if position > 0 { "&" } else { "" });
-        match part.split_once('=') {
-            Some((name, value)) => {
-                let secret = is_secret(name)
-                    || SIGNATURES.contains(&&*name.to_lowercase())
-                    || name.to_lowercase().ends_with("key")
-                    || name.to_lowercase().ends_with("signature");
+    if let Some(query) = query {
+        shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
+        shown.push_str(&shown_query(query));
+    }
+}
+
+/// A query, or a fragment, without its secrets.
+pub(crate) fn shown_query(query: &str) -> String {
+    let mut shown = String::with_capacity(query.len());
+    for part in query.split_inclusive(['&', ';', '#', '?']) {
+        let (pair, end) = match part.char_indices().next_back() {
+            Some((at, '&' | ';' | '#' | '?')) => part.split_at_checked(at).unwrap_or((part, "")),
+            _ => (part, ""),
+        };
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret_parameter(name) => {
                 shown.push_str(name);
-                shown.push('=');
-                shown.push_str(if secret { "****" } else { value });
+                shown.push_str("=****");
             }
-            None => shown.push_str(part),
+            _ => shown.push_str(pair),
+        }
+        shown.push_str(end);
+    }
+    shown
+}
+
+fn is_secret_parameter(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    is_secret(&lower)
+        || SIGNATURES.contains(&&*lower)
+        || ["key", "signature", "token", "secret", "password", "passwd", "pass", "pwd"]
+            .iter()
+            .any(|end| lower.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_left_of_a_url() {
+        for (url, expected) in [
+            ("http://user:pa'ssWORD@host/", "http://****@host/"),
+            ("http://host/?token=x'rest&v=1", "http://host/?token=****&v=1"),
+            (
+                "http://host/?a=b;accessToken=x;pwd=y#pass=z",
+                "http://host/?a=b;accessToken=****;pwd=****#pass=****",
+            ),
+            ("http://host/?a=b?c", "http://host/?a=b?c"),
+            ("no URL", "no URL"),
+        ] {
+            assert_eq!(shown(url), expected, "{url}");
         }
     }
 }

@@ -335,6 +335,11 @@ impl Snapshot {
         self.loaded_at
     }
 
+    /// Which text its catalogue was read from.
+    pub(crate) fn version(&self) -> &Version {
+        &self.version
+    }
+
     /// Which prices it has: what [`CostMap::generation`](crate::CostMap::generation) tells of it later.
     #[must_use]
     pub fn provenance(&self) -> Generation {

@@ -69,6 +69,7 @@ fn a_map_starts_with_the_last_good_one() {
     store.put("v3", "{}".to_owned());
     map.reload().unwrap_err();
     map.reload_forced().unwrap();
+    assert!(map.reload_forced().unwrap().is_unchanged());
     map.reload_from_bytes(edition(60, "4")).unwrap();
     assert_eq!(files(&folder).len(), 1);
     drop(map);
@@ -101,10 +102,10 @@ fn a_file_that_cannot_be_read_starts_with_the_last_good_one() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("map.json");
     let build = || CostMap::builder().file(&path).cache_dir(home.path().join("cache")).build();
-    fs::write(&path, edition(60, "1")).unwrap();
-    let map = build().unwrap();
     fs::write(&path, edition(60, "2")).unwrap();
-    map.reload().unwrap();
+    let map = build().unwrap();
+    // Nothing changed; but it was never kept.
+    assert!(map.reload().unwrap().is_unchanged());
     fs::write(&path, "{half").unwrap();
     let map = build().unwrap();
     let said = format!("{} is no model map: key must be a string (line 1, column 2)", path.display());
@@ -224,7 +225,17 @@ fn a_map_goes_live_even_where_the_cache_cannot_be_written() {
         "{error}"
     );
     assert!(error.ends_with(".cache: File exists (os error 17)"), "{error}");
-    assert_eq!((price(&map, "m-0").as_str(), map.status().cache_error), ("2", Some(error)));
+    assert_eq!((price(&map, "m-0").as_str(), map.status().cache_error.as_ref()), ("2", Some(&error)));
+    // It is tried again with the next reload, changed or not.
+    assert_eq!(map.reload().unwrap().cache_error, Some(error));
+    fs::remove_file(&folder).unwrap();
+    let report = map.reload().unwrap();
+    assert_eq!((report.is_unchanged(), report.cache_error, map.status().cache_error), (true, None, None));
+    assert_eq!(price(&builder(&Store::default(), &folder).build().unwrap(), "m-0"), "2");
+    // What is there is not written again.
+    let written = fs::metadata(files(&folder).remove(0)).unwrap().modified().unwrap();
+    map.reload().unwrap();
+    assert_eq!(fs::metadata(files(&folder).remove(0)).unwrap().modified().unwrap(), written);
 }
 
 /// What the processes of the next tests do: reload in a loop, and with each reload write the cache.

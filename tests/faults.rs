@@ -609,6 +609,10 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
         fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink(path, path).unwrap();
     };
+    let pipe = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
     let endless = |path: &Path| {
         fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink("/dev/zero", path).unwrap();
@@ -619,13 +623,14 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
             Box::new(|path: &Path| fs::remove_file(path).unwrap()),
             "cannot read {path}: No such file or directory (os error 2)",
         ),
-        ("a folder", Box::new(folder), "cannot read {path}: Is a directory (os error 21)"),
+        ("a folder", Box::new(folder), "cannot read {path}: not a file"),
         (
             "a link to itself",
             Box::new(loop_of_links),
             "cannot read {path}: Too many levels of symbolic links (os error 40)",
         ),
-        ("without an end", Box::new(endless), "cannot read {path}: larger than 64 MiB, which no map is"),
+        ("a pipe that nobody writes to", Box::new(pipe), "cannot read {path}: not a file"),
+        ("a device without an end", Box::new(endless), "cannot read {path}: not a file"),
         (
             "half written",
             write(half),
@@ -743,6 +748,87 @@ fn a_map_that_was_refused_is_not_taken_for_granted() {
         Some("store://****@host/key has no models: the map in use is kept")
     );
     assert_eq!((report.models_count, map.len()), (0, 0));
+}
+
+#[test]
+fn a_source_whose_name_panics_is_no_source() {
+    struct Nameless;
+    impl Source for Nameless {
+        fn name(&self) -> String {
+            panic!("https://user:secret@host/ has none")
+        }
+        fn fetch(&self, _: &Validators) -> Result<Fetched, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(Fetched::unchanged())
+        }
+    }
+    let error = builder().source(Nameless).build().unwrap_err();
+    assert_eq!(error.to_string(), "invalid source: its name panicked: https://****@host/ has none");
+}
+
+#[test]
+fn guards_are_as_they_are_set() {
+    let reload = |builder: CostMapBuilder, text: String| {
+        let map = builder.json(edition(MODELS, "1")).build().unwrap();
+        map.reload_from_bytes(text).map(|report| report.models_count).map_err(|error| error.to_string())
+    };
+    let text = "the text that was handed in";
+    let of = CostMap::builder;
+    let refused = |what: &str| Err(format!("{text} {what}: the map in use is kept"));
+    assert_eq!(reload(of().min_models(61), edition(60, "2")), refused("has 60 models, fewer than 61"));
+    assert_eq!(reload(of().min_models(60), edition(60, "2")), Ok(60));
+    assert_eq!(reload(of().min_models(1), edition(29, "2")), refused("has 29 models, where 60 are in use"));
+    assert_eq!(reload(of(), edition(30, "2")), Ok(30));
+    assert_eq!(
+        reload(of().max_shrink_ratio(0.9), edition(53, "2")),
+        refused("has 53 models, where 60 are in use")
+    );
+    assert_eq!(reload(of().max_shrink_ratio(0.9), edition(54, "2")), Ok(54));
+    assert_eq!(reload(of().min_models(1).max_shrink_ratio(0.0), edition(1, "2")), Ok(1));
+    assert_eq!(reload(of().max_shrink_ratio(0.0), "{}".to_owned()), refused("has no models"));
+    assert_eq!(reload(of().min_models(0).max_shrink_ratio(0.0), "{}".to_owned()), Ok(0));
+    // Of 60 models, 3 are as many as may jump; two are never too many.
+    let jumped = |count: usize| {
+        let old = edition(MODELS, "1");
+        (0..count).fold(old, |text, n| {
+            let model = |price: &str| {
+                format!(r#""m-{n}": {{"litellm_provider": "x", "input_cost_per_token": {price}}}"#)
+            };
+            text.replace(&model("1"), &model("11"))
+        })
+    };
+    let said = |count: usize| {
+        refused(&format!(
+            "changes prices of {count} of 60 models more than tenfold, such as m-0: input_cost_per_token: 1 -> 11 (x11)"
+        ))
+    };
+    assert_eq!(reload(of(), jumped(3)), Ok(60));
+    assert_eq!(reload(of(), jumped(4)), said(4));
+    assert_eq!(reload(of().max_price_jump_ratio(0.0), jumped(2)), Ok(60));
+    assert_eq!(reload(of().max_price_jump_ratio(0.0), jumped(3)), said(3));
+    assert_eq!(reload(of().max_price_jump_ratio(1.0), edition(MODELS, "1000")), Ok(60));
+    for (builder, setting, ratio) in [
+        (of().max_shrink_ratio(1.5), "max_shrink_ratio", "1.5"),
+        (of().max_price_jump_ratio(f64::NAN), "max_price_jump_ratio", "NaN"),
+    ] {
+        let error = builder.build().unwrap_err().to_string();
+        assert_eq!(error, format!("invalid {setting}: {ratio} is not between 0 and 1"));
+    }
+}
+
+#[test]
+fn a_map_without_measure_takes_no_longer_than_its_length() {
+    let numbered =
+        |of: &dyn Fn(usize) -> String, count: usize| (0..count).map(of).collect::<Vec<_>>().join(",");
+    // Costs that nobody knows, providers, and thresholds, each another one.
+    let unknown = numbered(&|n| format!(r#""cost_of_{n}": 1"#), 50_000);
+    let thresholds = numbered(&|n| format!(r#""input_cost_per_token_above_{}_tokens": 1"#, n + 1), 50_000);
+    let providers = numbered(&|n| format!(r#""p-{n}": {{"litellm_provider": "p-{n}"}}"#), 70_000);
+    let text = format!(r#"{{"a": {{{unknown}}}, "b": {{{thresholds}}}, {providers}}}"#);
+    let map = CostMap::from_json(text).unwrap();
+    let snapshot = map.snapshot();
+    assert_eq!((map.len(), snapshot.unpriced_fields().len()), (70_001, 50_000));
+    let set_aside: Vec<String> = snapshot.set_aside().map(ToString::to_string).collect();
+    assert_eq!(set_aside, ["b: input_cost_per_token_above_257_tokens: one of more than 256 prices"]);
 }
 
 #[test]

@@ -73,6 +73,36 @@ fn an_unchanged_map_is_not_sent_again() {
 }
 
 #[test]
+fn a_304_that_says_some_of_the_tags_leaves_the_others() {
+    let server = Server::new(|request, connection| match request.header("if-none-match") {
+        Some(_) => {
+            let headers = [("last-modified", "Mon, 07 Nov 1994 08:49:37 GMT")];
+            answer(connection, "304 Not Modified", &headers, b"");
+        }
+        None => answer(connection, "200 OK", &[("etag", "\"1\"")], edition(60, "2").as_bytes()),
+    });
+    let map = map(source(server.url()));
+    map.reload().unwrap();
+    for _ in 0..2 {
+        assert_eq!(map.reload().unwrap().etag.as_deref(), Some("\"1\""));
+    }
+    assert_eq!(server.asked()[2].header("if-modified-since"), Some("Mon, 07 Nov 1994 08:49:37 GMT"));
+}
+
+#[test]
+fn the_longest_of_timeouts_is_one() {
+    let server = Server::new(|_, connection| answer(connection, "200 OK", &[], edition(60, "2").as_bytes()));
+    let long = source(server.url())
+        .connect_timeout(Duration::MAX)
+        .read_timeout(Duration::MAX)
+        .overall_timeout(Duration::MAX)
+        .retry_delay(Duration::MAX);
+    let map = map(long);
+    assert!(server.asked().is_empty(), "building asks nobody");
+    assert!(map.reload().is_ok());
+}
+
+#[test]
 fn a_server_without_tags_is_asked_for_the_whole_map_and_the_bytes_decide() {
     let server = Server::new(|_, connection| answer(connection, "200 OK", &[], edition(60, "2").as_bytes()));
     let map = map(source(server.url()));

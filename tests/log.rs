@@ -37,12 +37,15 @@ fn swaps_failures_and_what_is_forced_are_logged() {
     std::fs::write(&path, edition(60, "1")).unwrap();
     let cache = folder.path().join("no folder");
     std::fs::write(&cache, "").unwrap();
+    let threads = common::Threads::now();
     let map = CostMap::builder().file(&path).cache_dir(&cache).build().unwrap();
+    // This process has no other map: building one starts no thread.
+    assert_eq!(threads.more("llm-costmap"), 0);
     map.on_reload(|result| assert!(result.is_ok(), "not good"));
-    // Nothing changed, which is no news.
-    map.reload().unwrap();
-    std::fs::write(&path, edition(61, "2").replace("\"m-3\"", "\"new\"")).unwrap();
+    // Nothing changed, which is no news; but it is not in the cache yet.
     let cache_error = map.reload().unwrap().cache_error.unwrap();
+    std::fs::write(&path, edition(61, "2").replace("\"m-3\"", "\"new\"")).unwrap();
+    assert_eq!(map.reload().unwrap().cache_error.as_ref(), Some(&cache_error));
     std::fs::write(&path, "{}").unwrap();
     map.reload().unwrap_err();
     map.reload_forced().unwrap();
@@ -50,6 +53,7 @@ fn swaps_failures_and_what_is_forced_are_logged() {
     assert_eq!(
         *LINES.0.lock().unwrap(),
         [
+            format!("WARN {cache_error}"),
             format!("WARN {cache_error}"),
             format!(
                 "INFO {path}: generation 2 has 61 models: 2 added, 1 removed, 59 prices changed, 0 rows set aside"

@@ -57,6 +57,7 @@ impl Span {
 
 /// Names are hashed as bytes alone: what tells `str`s apart in a tuple has no part in it.
 #[inline]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "whatever it holds")]
 fn hash(hasher: &DefaultHashBuilder, name: &str) -> u64 {
     let mut state = hasher.build_hasher();
     state.write(name.as_bytes());

@@ -17,6 +17,9 @@ use crate::json::{self, Name};
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::{BadRate, Rate, RateSet};
 
+/// The entry with the most has about fifty. What is done with them is not made for any number.
+const MAX_PRICES: usize = 256;
+
 /// Keys of the map that are no models.
 const NO_MODELS: [&str; 2] = ["sample_spec", RULES];
 
@@ -68,6 +71,9 @@ fn read(text: &str) -> Result<Parts, NotAMap> {
         index: Index::with_capacity(rows.len()),
         rate_sets: RateSets::default(),
         providers: Vec::new(),
+        provider_ids: HashMap::new(),
+        last_provider: None,
+        unpriced: HashMap::new(),
         aliases: Vec::new(),
         rules,
         notes,
@@ -139,6 +145,10 @@ struct Builder<'a> {
     index: Index,
     rate_sets: RateSets<'a>,
     providers: Vec<Box<str>>,
+    provider_ids: HashMap<String, u16>,
+    last_provider: Option<(String, u16)>,
+    /// How many models have a field that names an unknown cost.
+    unpriced: HashMap<String, usize>,
     aliases: Vec<(String, u32)>,
     rules: Rules,
     notes: Notes,
@@ -182,12 +192,7 @@ impl<'a> Builder<'a> {
         let warnings = warnings.into_iter().map(|message| Warning { model: name.to_owned(), message });
         self.notes.warnings.extend(warnings);
         for field in row.unknown {
-            match self.notes.unpriced_fields.iter_mut().find(|known| known.name == field) {
-                Some(known) => known.models += 1,
-                None => {
-                    self.notes.unpriced_fields.push(UnpricedField { name: field.into_owned(), models: 1 });
-                }
-            }
+            *self.unpriced.entry(field.into_owned()).or_insert(0) += 1;
         }
         Ok(Ok(()))
     }
@@ -206,17 +211,28 @@ impl<'a> Builder<'a> {
 
     fn provider(&mut self, name: &str) -> Option<u16> {
         // Rows of one provider mostly stand together.
-        let known = self.providers.iter().rposition(|provider| **provider == *name);
-        let position = known.unwrap_or_else(|| {
+        if let Some((last, id)) = &self.last_provider {
+            if last == name {
+                return Some(*id);
+            }
+        }
+        let id = if let Some(id) = self.provider_ids.get(name) {
+            *id
+        } else {
+            let id = u16::try_from(self.providers.len()).ok()?;
             self.providers.push(name.into());
-            self.providers.len() - 1
-        });
-        u16::try_from(position).ok()
+            self.provider_ids.insert(name.to_owned(), id);
+            id
+        };
+        self.last_provider = Some((name.to_owned(), id));
+        Some(id)
     }
 
     /// Aliases come last: none displaces an entry, and the first to claim one has it.
     fn finish(self) -> Parts {
-        let Self { mut entries, mut index, rate_sets, providers, aliases, rules, mut notes, .. } = self;
+        let Self {
+            mut entries, mut index, rate_sets, providers, unpriced, aliases, rules, mut notes, ..
+        } = self;
         for (alias, id) in aliases {
             index.add_alias(&alias, id);
         }
@@ -224,6 +240,8 @@ impl<'a> Builder<'a> {
         entries.shrink_to_fit();
         index.shrink();
         rate_sets.shrink_to_fit();
+        notes.unpriced_fields =
+            unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
         Parts { entries, index, rate_sets, providers, rules, notes }
     }
@@ -330,6 +348,10 @@ impl<'a> Row<'a> {
             return;
         }
         match field::parse(&name) {
+            Kind::Rate(_) if self.inputs.fields.len() >= MAX_PRICES => {
+                let reason = format!("one of more than {MAX_PRICES} prices");
+                self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+            }
             Kind::Rate(field) => {
                 if let Some(rate) = self.rate(&name, value) {
                     self.inputs.fields.push((field, rate));

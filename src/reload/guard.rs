@@ -55,7 +55,7 @@ impl Guards {
         diff: &Diff,
     ) -> Result<(), Error> {
         let origin = || origin.to_owned();
-        if new.len() == 0 {
+        if new.len() == 0 && self.min_models != Some(0) {
             return Err(Error::EmptyMap { origin: origin() });
         }
         let least = self.min_models.unwrap_or(MIN_MODELS.min(live.len() / 2));

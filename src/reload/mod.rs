@@ -6,7 +6,6 @@ pub(crate) mod guard;
 mod schedule;
 pub(crate) mod status;
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +15,8 @@ use crate::diff::Diff;
 use crate::error::Error;
 use crate::live::{Base, Live};
 use crate::resolve::Layers;
-use crate::source::{Origin, Stop, Validators};
+use crate::snapshot::Snapshot;
+use crate::source::{Origin, Stop, Validators, panic_message};
 use crate::version::{Channel, Version, git_blob_id};
 use cache::Cache;
 use flight::Flights;
@@ -60,6 +60,10 @@ pub(crate) struct History {
     /// Why the map did not start with what its source has.
     start: Option<String>,
     cache_error: Option<String>,
+    /// The revision that the cache has.
+    cached: Option<String>,
+    /// The revision that was forced past a guard, if that is live.
+    forced: Option<String>,
     last_run: Option<SystemTime>,
     last_error: Option<String>,
     failing_since: Option<SystemTime>,
@@ -122,56 +126,72 @@ impl Reloader {
             channel: Channel::HandedIn,
         };
         let result = self.apply(arrived, guarded).map(|applied| applied.report.since(start));
-        self.note(&result);
         self.tell(&result);
         result
     }
 
     fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
-        let result = self.fetch(origin, guarded);
+        let start = Instant::now();
+        // Sources are code of others: whatever one does, it is a failed reload, and no more.
+        let result = catch_unwind(AssertUnwindSafe(|| self.fetch(origin, guarded))).unwrap_or_else(|panic| {
+            let reason = format!("the source panicked: {}", panic_message(&*panic));
+            Err(Error::Fetch { origin: origin.name(), reason })
+        });
+        let result = result.map(|report| report.since(start));
         self.note(&result);
         result
     }
 
     fn fetch(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
-        let start = Instant::now();
         let source = origin.name();
-        let previous = if guarded == Guarded::Forced {
-            Validators::default()
-        } else {
-            self.history().validators.clone()
+        let mut previous = match guarded {
+            Guarded::Yes => self.history().validators.clone(),
+            Guarded::Forced => Validators::default(),
         };
-        let fetched = catch_unwind(AssertUnwindSafe(|| origin.fetch(&previous, &self.stop)));
-        let fetched = fetched.unwrap_or_else(|panic| {
-            let reason = format!("the source panicked: {}", panic_message(&*panic));
-            Err(Error::Fetch { origin: source.clone(), reason })
-        })?;
-        let Some(bytes) = fetched.bytes else {
-            if previous.is_empty() {
+        loop {
+            let fetched = origin.fetch(&previous, &self.stop)?;
+            let validators = fetched.validators;
+            let applied = if let Some(bytes) = fetched.bytes {
+                let source = source.clone();
+                Some(self.apply(Arrived { bytes, validators, source, channel: Channel::Source }, guarded)?)
+            } else if previous.is_empty() {
                 let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
                 return Err(Error::Fetch { origin: source, reason });
+            } else {
+                self.unchanged(&previous, validators, &source)?
+            };
+            let Some(applied) = applied else {
+                // Another map was handed in meanwhile: it is not the one that has not changed.
+                previous = Validators::default();
+                continue;
+            };
+            let Applied { mut report, good } = applied;
+            if let Some(base) = good {
+                report.cache_error = self.remember(&base);
             }
-            return self.unchanged(fetched.validators, source).map(|report| report.since(start));
-        };
-        let validators = fetched.validators.clone();
-        let arrived = Arrived { bytes, validators: fetched.validators, source, channel: Channel::Source };
-        let Applied { mut report, good } = self.apply(arrived, guarded)?;
-        if let Some(base) = good {
-            report.cache_error = self.remember(&base, &validators);
+            return Ok(report);
         }
-        Ok(report.since(start))
     }
 
-    /// Writes a map that was fetched and passed the guards to the cache. Why it could not be, if so.
-    fn remember(&self, base: &Base, validators: &Validators) -> Option<String> {
+    /// Writes a map of the source that passed the guards to the cache, unless it is there. Why it could not be, if so.
+    fn remember(&self, base: &Base) -> Option<String> {
         let cache = self.settings.cache.as_ref()?;
         let revision = base.version.revision.as_deref()?;
-        let error =
-            cache.write(&base.version.source, revision, base.catalog.text().as_bytes(), validators).err();
+        let validators = {
+            let history = self.history();
+            if history.cached.as_deref() == Some(revision) {
+                return None;
+            }
+            history.validators.clone()
+        };
+        let source = &base.version.source;
+        let error = cache.write(source, revision, base.catalog.text().as_bytes(), &validators).err();
         if let Some(error) = &error {
             log::warn!("{error}");
         }
-        self.history().cache_error.clone_from(&error);
+        let mut history = self.history();
+        history.cached = error.is_none().then(|| revision.to_owned());
+        history.cache_error.clone_from(&error);
         error
     }
 
@@ -185,8 +205,9 @@ impl Reloader {
         // The bundled map is upstream's without its prose: upstream's own takes its place.
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
             self.history().is_live(validators);
-            let report = self.report(&live, source, length);
-            return Ok(Applied { report, good: None });
+            let report = self.report(&live.snapshot(), &before, source, length);
+            let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
+            return Ok(Applied { report, good });
         }
         let catalog = catalog::read(bytes, &source)?;
         let layers = |base| Layers { own: None, base };
@@ -198,9 +219,12 @@ impl Reloader {
         };
         let version = Version { source: source.clone(), revision: Some(revision), channel };
         let base = Base::new(Arc::new(catalog), version);
-        live.replace(base.clone())?;
-        self.history().is_live(validators);
-        let report = self.report(&live, source, length);
+        let snapshot = live.replace(base.clone())?;
+        let mut history = self.history();
+        history.is_live(validators);
+        history.forced = forced_past.as_ref().and(base.version.revision.clone());
+        drop(history);
+        let report = self.report(&snapshot, &base, source, length);
         let good = forced_past.is_none().then_some(base);
         Ok(Applied {
             report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
@@ -208,24 +232,39 @@ impl Reloader {
         })
     }
 
-    /// The source has what was taken over from it last.
-    fn unchanged(&self, validators: Validators, source: String) -> Result<ReloadReport, Error> {
+    /// The source has what was taken over from it last, which had the validators `previous`. `None` where something else is live.
+    fn unchanged(
+        &self,
+        previous: &Validators,
+        validators: Validators,
+        source: &str,
+    ) -> Result<Option<Applied>, Error> {
         let _one_at_a_time = lock(&self.applying);
         let live = self.live()?;
+        let base = live.base();
         let mut history = self.history();
-        let known = history.validators.clone();
-        history.is_live(if validators.is_empty() { known } else { validators });
+        if history.validators != *previous {
+            return Ok(None);
+        }
+        history.is_live(validators.or(previous.clone()));
         drop(history);
-        Ok(self.report(&live, source, 0))
+        let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
+        let good = self.is_good(&base).then_some(base);
+        Ok(Some(Applied { report, good }))
+    }
+
+    /// Whether what is live, and what the source has, may be kept: it was not forced past a guard.
+    fn is_good(&self, base: &Base) -> bool {
+        let catalog = &base.catalog;
+        let checked = self.settings.guards.check(&base.version.source, catalog, catalog, &Diff::default());
+        checked.is_ok() && self.history().forced != base.version.revision
     }
 
     /// The report of a map that is live already.
-    fn report(&self, live: &Live, source: String, bytes: usize) -> ReloadReport {
-        let generation = live.snapshot().generation();
-        let base = live.base();
+    fn report(&self, snapshot: &Snapshot, base: &Base, source: String, bytes: usize) -> ReloadReport {
         ReloadReport {
             outcome: ReloadOutcome::Unchanged,
-            generation,
+            generation: snapshot.generation(),
             models_count: base.catalog.len(),
             source_revision: base.version.revision.clone(),
             etag: self.history().validators.etag().map(str::to_owned),
@@ -347,7 +386,7 @@ impl Reloader {
 
     pub(crate) fn source_info(&self, live: &Live) -> SourceInfo {
         let snapshot = live.snapshot();
-        let version = live.base().version;
+        let version = snapshot.version();
         let origin = self.settings.origin.as_ref();
         let history = self.history();
         let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
@@ -409,14 +448,15 @@ struct Applied {
 }
 
 impl History {
-    /// Before any reload: what tells the version of the map that it starts with, why that is not the source's, and what is wrong with
-    /// the cache.
+    /// Before any reload: what tells the version of the map that it starts with, why that is not the source's, what is wrong with the
+    /// cache, and the revision that it has.
     pub(crate) fn of_start(
         validators: Validators,
         start: Option<String>,
         cache_error: Option<String>,
+        cached: Option<String>,
     ) -> Self {
-        Self { validators, start, cache_error, ..Self::default() }
+        Self { validators, start, cache_error, cached, ..Self::default() }
     }
 
     /// The source's map is live.
@@ -432,12 +472,6 @@ impl ReloadReport {
         self.timestamp = SystemTime::now();
         self
     }
-}
-
-/// What a panic says.
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it says not why")
 }
 
 /// Takes a lock. A panic elsewhere leaves nothing half done: what is guarded is replaced whole.

@@ -21,6 +21,13 @@ use crate::redact;
 /// The longest wait before another attempt.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Longer timeouts are this long.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Headers that are the client's own: others would be at odds with what it does.
+const OWN_HEADERS: [&str; 6] =
+    ["host", "connection", "content-length", "transfer-encoding", "if-none-match", "if-modified-since"];
+
 /// A source that was found to be in order, and its client.
 pub(super) struct Client {
     source: HttpSource,
@@ -59,12 +66,12 @@ impl Failure {
 impl Client {
     /// Checks all settings, so that nothing of them can fail later.
     pub(super) fn new(source: HttpSource) -> Result<Self, Error> {
-        let name = redact::shown(&source.url);
         let invalid = |setting: &'static str, reason: String| Error::InvalidSetting { setting, reason };
+        // What is no URL is not shown: it may be a password that made it none.
+        let parsed = Uri::parse(source.url.as_str())
+            .map_err(|_| invalid("url", "it is not one; write https://host/path".to_owned()))?;
+        let name = shown(parsed);
         let bad_url = |reason: &str| invalid("url", format!("{name}: {reason}"));
-
-        let parsed =
-            Uri::parse(source.url.as_str()).map_err(|_| bad_url("not a URL; write https://host/path"))?;
         match parsed.scheme().as_str().to_ascii_lowercase().as_str() {
             "http" | "https" => {}
             "file" => return Err(bad_url("no address of a server; hand it to the builder as it is")),
@@ -72,6 +79,9 @@ impl Client {
         }
         if parsed.authority().is_none_or(|authority| authority.host().is_empty()) {
             return Err(bad_url("it names no host"));
+        }
+        if !has_port(parsed) {
+            return Err(bad_url("a port beyond 65535"));
         }
         let mut headers = HeaderMap::new();
         if let Some((name, password)) = credentials(parsed) {
@@ -84,15 +94,16 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let url = without_user(parsed).ok_or_else(|| bad_url("not a URL; write https://host/path"))?;
-        if url.as_str().parse::<ureq::http::Uri>().is_err() {
-            return Err(bad_url("not a URL that can be asked for"));
-        }
-        for (name, value) in &source.headers {
+        let url = without_user(parsed).filter(|url| url.as_str().parse::<ureq::http::Uri>().is_ok());
+        let url = url.ok_or_else(|| bad_url("not a URL that can be asked for"))?;
+        for (place, (name, value)) in (1..).zip(&source.headers) {
             let header = HeaderName::try_from(name)
-                .map_err(|_| invalid("header", format!("{name:?} is no name of a header")))?;
+                .map_err(|_| invalid("header", format!("the name of header {place} is none")))?;
+            if OWN_HEADERS.contains(&header.as_str()) {
+                return Err(invalid("header", format!("{header} is not for callers to set")));
+            }
             let mut value = HeaderValue::try_from(value).map_err(|_| {
-                invalid("header", format!("the value of {name} has letters that cannot be sent"))
+                invalid("header", format!("the value of {header} has letters that cannot be sent"))
             })?;
             value.set_sensitive(true);
             headers.insert(header, value);
@@ -117,14 +128,24 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("llm-costmap/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(source.connect_timeout))
-            .timeout_connect(Some(source.connect_timeout))
-            .timeout_per_read(Some(source.read_timeout))
-            .timeout_per_write(Some(source.read_timeout))
+            .timeout_resolve(Some(source.connect_timeout.min(LONGEST)))
+            .timeout_connect(Some(source.connect_timeout.min(LONGEST)))
+            .timeout_per_read(Some(source.read_timeout.min(LONGEST)))
+            .timeout_per_write(Some(source.read_timeout.min(LONGEST)))
             .max_idle_connections(0)
             .build()
             .new_agent();
         Ok(Self { source, url, name, headers, proxies, agent })
+    }
+
+    /// How long to wait before another attempt, if there is to be one.
+    fn wait(&self, attempt: u32, retry: &Retry) -> Option<Duration> {
+        let wait = match retry {
+            Retry::Never => return None,
+            Retry::Soon => self.backoff(attempt),
+            Retry::After(asked) => *asked,
+        };
+        Some(wait.min(LONGEST_WAIT))
     }
 
     /// Doubled each time, and up to half as long again, so that a fleet does not come back as one.
@@ -176,7 +197,7 @@ impl Client {
     ) -> Result<Response<Body>, ureq::Error> {
         let scheme = url.scheme().as_str();
         // A timeout of nothing would be none.
-        let left = left.max(Duration::from_millis(1));
+        let left = left.clamp(Duration::from_millis(1), LONGEST);
         let mut request = self
             .agent
             .get(url.as_str())
@@ -271,16 +292,13 @@ impl Origin for Client {
             let origin = self.name.clone();
             // What the libraries say of a URL is as it was written.
             let reason = redact::shown(&failure.reason);
-            let wait = match failure.retry {
-                Retry::Never => return Err(Error::Fetch { origin, reason }),
-                Retry::Soon => self.backoff(attempt),
-                Retry::After(asked) => asked,
+            let Some(wait) = self.wait(attempt, &failure.retry) else {
+                return Err(Error::Fetch { origin, reason });
             };
             if attempt >= self.source.attempts {
                 let tried = if attempt == 1 { String::new() } else { format!(" (tried {attempt} times)") };
                 return Err(Error::Fetch { origin, reason: format!("{reason}{tried}") });
             }
-            let wait = wait.min(LONGEST_WAIT);
             log::debug!("{origin}: {reason}; trying again in {wait:?}");
             if !stop.sleep(wait) {
                 return Err(Error::Fetch { origin, reason: "the map is gone".to_owned() });
@@ -331,6 +349,26 @@ fn origin(url: &Uri<String>) -> (String, String, String) {
     let known = if scheme == "https" { "443" } else { "80" };
     let port = port.map(EStr::as_str).filter(|port| !port.is_empty()).unwrap_or(known);
     (scheme, host.to_ascii_lowercase(), port.to_owned())
+}
+
+/// Whether its port is one, or not said.
+fn has_port(url: Uri<&str>) -> bool {
+    let port = url.authority().and_then(|authority| authority.port()).map(EStr::as_str);
+    port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
+/// A URL as it is shown: without its name and password, and the secrets of its query.
+pub(super) fn shown(url: Uri<&str>) -> String {
+    let authority = url.authority().map_or(String::new(), |authority| {
+        let user = if authority.has_userinfo() { "****@" } else { "" };
+        let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("//{user}{}{port}", authority.host())
+    });
+    // Without `//`, what looks like a path may be a password.
+    let path = if url.authority().is_some() { url.path().as_str() } else { "…" };
+    let query =
+        url.query().map(|query| format!("?{}", redact::shown_query(query.as_str()))).unwrap_or_default();
+    format!("{}:{authority}{path}{query}", url.scheme())
 }
 
 /// The name and the password in a URL, without their percent signs.
@@ -402,13 +440,16 @@ mod tests {
         assert_eq!(client("https://user:pass@Host:8443?a=b#c"), Ok("https://Host:8443/?a=b".to_owned()));
         assert_eq!(client("HTTP://host/a"), Ok("http://host/a".to_owned()));
         for (url, message) in [
-            ("/a/b", "/a/b: not a URL; write https://host/path"),
-            ("", ": not a URL; write https://host/path"),
-            ("https://ho st/", "https://ho st/: not a URL; write https://host/path"),
+            ("/a/b", "it is not one; write https://host/path"),
+            ("", "it is not one; write https://host/path"),
+            ("https://ho st/", "it is not one; write https://host/path"),
+            ("https://user:secret word@host/", "it is not one; write https://host/path"),
+            ("https://host:65536/", "https://host:65536/: a port beyond 65535"),
+            ("user:secret@host/x", "user:…: cannot fetch over user; implement Source for it"),
             ("https:///a", "https:///a: it names no host"),
             ("s3://bucket/key", "s3://bucket/key: cannot fetch over s3; implement Source for it"),
             ("file:///a", "file:///a: no address of a server; hand it to the builder as it is"),
-            ("https://u:secret@h:port/", "https://****@h:port/: not a URL; write https://host/path"),
+            ("https://u:secret@h:port/", "it is not one; write https://host/path"),
         ] {
             assert_eq!(client(url), Err(format!("invalid url: {message}")), "{url}");
         }
@@ -419,7 +460,11 @@ mod tests {
         let error =
             |source: HttpSource| Client::new(source).err().map(|error| error.to_string()).unwrap_or_default();
         let source = || HttpSource::new("https://host/");
-        assert_eq!(error(source().header("a b", "c")), "invalid header: \"a b\" is no name of a header");
+        assert_eq!(error(source().header("sk 1", "c")), "invalid header: the name of header 1 is none");
+        assert_eq!(
+            error(source().header("Content-Length", "5")),
+            "invalid header: content-length is not for callers to set"
+        );
         assert_eq!(
             error(source().header("token", "se\ncret")),
             "invalid header: the value of token has letters that cannot be sent"
@@ -497,6 +542,16 @@ mod tests {
         for nonsense in ["-1", "soon", "", "1.5"] {
             assert_eq!(asked(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn waits_half_a_minute_at_most() {
+        let client = Client::new(HttpSource::new("http://host/").retry_delay(Duration::MAX)).unwrap();
+        let longest = Some(Duration::from_secs(30));
+        assert_eq!(client.wait(1, &Retry::After(Duration::from_secs(3_600))), longest);
+        assert_eq!(client.wait(1, &Retry::Soon), longest);
+        assert_eq!(client.wait(1, &Retry::After(Duration::from_secs(3))), Some(Duration::from_secs(3)));
+        assert_eq!(client.wait(1, &Retry::Never), None);
     }
 
     #[test]

@@ -141,7 +141,10 @@ impl FileSource {
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |source: io::Error| Error::Io { path: path.to_owned(), source: Arc::new(source) };
     let mut bytes = Vec::new();
-    // A device or a pipe may have no end.
+    // A pipe may have no beginning, and a device no end.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("not a file")));
+    }
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(failed(io::Error::other("larger than 64 MiB, which no map is")));

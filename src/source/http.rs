@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use fluent_uri::Uri;
+
 use super::MAX_BYTES;
-use crate::redact;
+use super::client::shown;
 
 /// A map behind a URL, and how to fetch it.
 ///
-/// By default a fetch waits 5 s for a connection, 10 s for each answer and each piece of it, and 30 s in all. It tries three times
+/// By default an attempt waits 5 s for a connection, 10 s for each answer and each piece of it, and 30 s in all. It tries three times
 /// where the server is busy or the connection breaks, follows five redirects but none from https to http, and reads at most
 /// 64 MiB of JSON, decoded. It trusts the certificates that the platform trusts, and goes through the proxies that the environment
 /// names (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`).
@@ -65,7 +67,7 @@ impl HttpSource {
         self
     }
 
-    /// How long an attempt waits for a connection, the host's address and TLS included. By default 5 s.
+    /// How long an attempt waits for the host's address, and then for a connection, TLS included. By default 5 s each.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
@@ -109,10 +111,10 @@ impl HttpSource {
 
 impl fmt::Debug for HttpSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("HttpSource")
-            .field("url", &redact::shown(&self.url))
-            .field("headers", &headers)
+            // One that does not parse may be shown with its password: not at all, then.
+            .field("url", &Uri::parse(self.url.as_str()).map(shown).unwrap_or_default())
+            .field("headers", &self.headers.len())
             .finish_non_exhaustive()
     }
 }

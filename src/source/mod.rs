@@ -9,7 +9,9 @@ mod http;
 mod proxy;
 mod stop;
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -89,7 +91,7 @@ pub(crate) const PUBLIC_MAP: &str =
 /// ```
 pub trait Source: Send + Sync + 'static {
     /// What it is called in errors, logs and [`SourceInfo`](crate::SourceInfo): an address without credentials. Caches are told apart
-    /// by it.
+    /// by it. It is asked for once, when a map is built.
     fn name(&self) -> String;
 
     /// Fetches the map, or says that it is the one that had these validators. They are those of the last map that was taken over
@@ -131,6 +133,11 @@ impl Validators {
     #[must_use]
     pub fn last_modified(&self) -> Option<&str> {
         self.last_modified.as_deref()
+    }
+
+    /// These, and what they leave out from others.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { etag: self.etag.or(other.etag), last_modified: self.last_modified.or(other.last_modified) }
     }
 
     /// Whether there is nothing to tell versions by.
@@ -190,26 +197,50 @@ pub(crate) trait Origin: Send + Sync {
     fn shut_down(&self) {}
 }
 
-impl<S: Source + ?Sized> Origin for Arc<S> {
+/// A source of an embedder's own. Its name is asked for once, since that is not ours to trust either.
+struct Custom {
+    source: Arc<dyn Source>,
+    identity: String,
+    name: String,
+}
+
+impl Custom {
+    fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
+        let identity = catch_unwind(AssertUnwindSafe(|| source.name()));
+        let identity = identity.map_err(|panic| Error::InvalidSetting {
+            setting: "source",
+            reason: format!("its name panicked: {}", panic_message(&*panic)),
+        })?;
+        Ok(Self { source, name: redact::shown(&identity), identity })
+    }
+}
+
+impl Origin for Custom {
     fn name(&self) -> String {
-        redact::shown(&Source::name(&**self))
+        self.name.clone()
     }
 
     fn identity(&self) -> String {
-        Source::name(&**self)
+        self.identity.clone()
     }
 
     fn url(&self) -> Option<String> {
-        Some(Origin::name(self)).filter(|name| name.contains("://"))
+        Some(self.name.clone()).filter(|name| name.contains("://"))
     }
 
     fn fetch(&self, previous: &Validators, _: &Stop) -> Result<Fetched, Error> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        self.source.fetch(previous).map_err(|error| {
             let reason = redact::shown(&error.to_string());
-            Error::Fetch { origin: Origin::name(self), reason }
-        };
-        Source::fetch(&**self, previous).map_err(failed)
+            Error::Fetch { origin: self.name.clone(), reason }
+        })
     }
+}
+
+/// What a panic says, without credentials.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    redact::shown(text.unwrap_or("it says not why"))
 }
 
 /// A source as a builder is given it.
@@ -241,7 +272,7 @@ impl Asked {
             },
             #[cfg(feature = "http")]
             Self::Http(source) => Ok(Box::new(Client::new(source)?)),
-            Self::Custom(source) => Ok(Box::new(source)),
+            Self::Custom(source) => Ok(Box::new(Custom::new(source)?)),
         }
     }
 }
@@ -250,10 +281,10 @@ impl fmt::Debug for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.fmt(f),
-            Self::Url(url) => f.write_str(&redact::shown(url)),
+            Self::Url(_) => f.write_str("a URL"),
             #[cfg(feature = "http")]
             Self::Http(source) => source.fmt(f),
-            Self::Custom(source) => f.write_str(&redact::shown(&source.name())),
+            Self::Custom(_) => f.write_str("a source of one's own"),
         }
     }
 }

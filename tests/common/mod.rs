@@ -67,6 +67,18 @@ impl Drop for Over<'_> {
     }
 }
 
+/// What `look` finds, once it finds something.
+pub fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "it never comes");
+        std::thread::yield_now();
+    }
+}
+
 /// The threads of this process by name (Linux cuts names to 15 letters).
 pub struct Threads {
     before: Vec<String>,
@@ -85,6 +97,11 @@ impl Threads {
 
     fn count(names: &[String], of: &str) -> usize {
         names.iter().filter(|name| name.trim_end() == of).count()
+    }
+
+    /// Waits until there are no more than before, of whatever name.
+    pub fn wait_until_all_are_gone(&self) {
+        wait_for(|| (Self::names().len() <= self.before.len()).then_some(()));
     }
 
     /// How many more there are than before.
