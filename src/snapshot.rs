@@ -103,6 +103,17 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+        if request.lookup.provider.is_none() {
+            // A name that is a key is that entry: the common case, and the fast one.
+            if let Some(entry) = self.layers().exact(request.lookup.name) {
+                return self.price(entry, None, request);
+            }
+        }
+        self.cost_of_name(request)
+    }
+
+    #[inline(never)]
+    fn cost_of_name(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
         match resolve(self.layers(), request.lookup) {
             Some(found) => self.price(found.entry, found.provider, request),
             None => self.cost_without_entry(request),

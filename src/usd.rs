@@ -43,6 +43,8 @@ impl Usd {
     pub const DECIMALS: u32 = 28;
     /// Zero dollars.
     pub const ZERO: Self = Self(0);
+    /// One dollar.
+    pub(crate) const ONE: Self = Self(10_i128.pow(Self::DECIMALS));
     /// The largest amount: 17 billion dollars.
     pub const MAX: Self = Self(MAX_UNITS);
 

@@ -11,11 +11,13 @@ use crate::usd::Usd;
 /// A line as a cost keeps it: small, the amount worked out when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    price: Option<Price>,
+    /// [`Price::NONE`] where it has none.
+    price: Price,
     digits: u64,
-    scale: u8,
     pub(super) component: Component,
+    scale: u8,
     how: How,
+    is_priced: bool,
 }
 
 /// What leads from a price to an amount.
@@ -32,15 +34,38 @@ pub(super) enum How {
 }
 
 impl Packed {
+    /// A line of nothing.
+    pub(super) const NOTHING: Self = Self {
+        price: Price::NONE,
+        digits: 0,
+        component: Component::Input,
+        scale: 0,
+        // Zero, as all of it, so that a list of them is cleared and not copied.
+        how: How::Multiplied,
+        is_priced: false,
+    };
+
+    /// Makes it another one, where it lies: a copy made aside, and then copied as a whole, would wait for its parts.
     #[inline]
-    pub(super) fn new(
-        price: Option<Price>,
+    pub(super) fn set(
+        &mut self,
+        price: Option<&Price>,
         quantity: rates::Quantity,
         component: Component,
         how: How,
-    ) -> Self {
-        let rates::Quantity { digits, scale } = quantity;
-        Self { price, digits, scale, component, how }
+    ) {
+        if let Some(price) = price {
+            self.price = *price;
+            self.is_priced = true;
+        }
+        self.digits = quantity.digits;
+        self.scale = quantity.scale;
+        self.component = component;
+        self.how = how;
+    }
+
+    fn price(&self) -> Option<&Price> {
+        self.is_priced.then_some(&self.price)
     }
 
     pub(super) fn is_stated(&self) -> bool {
@@ -56,27 +81,36 @@ impl Packed {
         self.units(factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
     }
 
-    /// The amount in 10^-28 dollars; zero where there is no rate. `None` where it is far beyond the range of
-    /// [`Usd`].
-    #[inline]
-    pub(super) fn units(&self, factor: Factor) -> Option<u128> {
-        let Some(price) = self.price else { return Some(0) };
-        let factor = match self.how {
-            How::Multiplied => factor,
-            How::Halved => factor.times(Factor::HALF)?,
-            How::Plain | How::Stated => Factor::ONE,
-        };
-        rates::scaled_units(self.quantity(), price.rate(), factor)
+    fn units(&self, factor: Factor) -> Option<u128> {
+        line_units(self.price(), self.quantity(), self.how, factor)
     }
 
     /// The rate, halved where half of it is billed.
     fn rate(&self) -> Option<Usd> {
-        let rate = self.price?.rate();
+        let rate = self.price()?.rate();
         match self.how {
             How::Halved => rates::amount(rates::Quantity::whole(1), rate, Factor::HALF),
             _ => Some(rate.usd()),
         }
     }
+}
+
+/// The amount of a line in 10^-28 dollars; zero where there is no rate. `None` where it is far beyond the range of
+/// [`Usd`].
+#[inline]
+pub(super) fn line_units(
+    price: Option<&Price>,
+    quantity: rates::Quantity,
+    how: How,
+    factor: Factor,
+) -> Option<u128> {
+    let Some(price) = price else { return Some(0) };
+    let factor = match how {
+        How::Multiplied => factor,
+        How::Halved => factor.times(Factor::HALF)?,
+        How::Plain | How::Stated => Factor::ONE,
+    };
+    rates::units(quantity, price.rate(), factor)
 }
 
 /// How much of something was used: a whole number, but for seconds.
@@ -154,8 +188,8 @@ impl Line {
                 How::Plain | How::Stated => Factor::ONE.decimal(),
             },
             amount,
-            source: packed.price.map(|price| RateSource {
-                price,
+            source: packed.price().map(|price| RateSource {
+                price: *price,
                 halved: packed.how == How::Halved,
                 component,
             }),
@@ -247,13 +281,13 @@ impl RateSource {
     /// Whether it is the rate of off-peak hours.
     #[must_use]
     pub fn is_off_peak(&self) -> bool {
-        self.price.place == Place::OffPeak
+        self.price.place() == Place::OffPeak
     }
 
     /// Whether it is from a whole-request tier of `tiered_pricing`.
     #[must_use]
     pub fn is_tiered_pricing(&self) -> bool {
-        self.price.place == Place::Range
+        self.price.place() == Place::Range
     }
 
     /// Whether it is half of what the field says: of a batch without batch rates, or of a cache read
@@ -269,7 +303,7 @@ impl fmt::Display for RateSource {
         if self.halved {
             f.write_str("half of ")?;
         }
-        f.write_str(match self.price.place {
+        f.write_str(match self.price.place() {
             Place::Entry => "",
             Place::Range => "tiered_pricing.",
             Place::OffPeak => "off_peak_pricing.",

@@ -2,6 +2,7 @@
 
 mod key;
 mod line;
+mod lines;
 mod price;
 mod request;
 mod text;
@@ -9,22 +10,18 @@ mod tokens;
 
 use std::fmt;
 
-use arrayvec::ArrayVec;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::rates::{Component, Factor};
+use crate::rates::Factor;
 use crate::usd::Usd;
 use key::Key;
-use line::Packed;
 pub use line::{Line, Quantity, RateSource};
+use lines::Lines;
 pub(crate) use price::{Subject, price};
 pub use request::CostRequest;
 pub(crate) use text::total as text_total;
-
-/// The most lines a cost can have: one for each component.
-const MAX_LINES: usize = Component::Search as usize + 1;
 
 /// What a call costs, and why.
 ///
@@ -61,7 +58,7 @@ pub struct Cost {
     notes: Notes,
     complete: bool,
     key: Key,
-    lines: ArrayVec<Packed, MAX_LINES>,
+    lines: Lines,
 }
 
 /// Something about how a call was priced that its reader should know.
@@ -118,10 +115,12 @@ impl fmt::Display for Note {
 }
 
 /// A set of notes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Notes(u8);
 
 impl Notes {
+    const NONE: Self = Self(0);
+
     fn add(&mut self, note: Note) {
         self.0 |= 1 << note as u8;
     }

@@ -1,11 +1,11 @@
 //! The calculation: rates and counts in, a cost out. No map, no clock but the request's.
 
-use arrayvec::ArrayVec;
-
 use super::key::Key;
-use super::line::{How, Packed};
+use super::line::{How, line_units};
+use super::lines::Lines;
+use super::text::TextCall;
 use super::tokens;
-use super::{Cost, CostRequest, Note, Notes, text};
+use super::{Cost, CostRequest, Note, Notes};
 use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
 use crate::decimal::multiply_divide;
@@ -39,7 +39,7 @@ impl Subject<'_> {
 /// Prices a call, line by line.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     // Filled where it will lie: a cost is large, and every move of it would show.
-    let mut result = Ok(Cost::nothing(subject.key, subject.generation));
+    let mut result = Ok(Cost::NOTHING);
     let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
     if filled.is_none() {
         result = Err(overflow(subject));
@@ -54,23 +54,22 @@ fn overflow(subject: Subject<'_>) -> Error {
 
 impl Cost {
     /// A cost without a line.
-    fn nothing(key: &str, generation: u64) -> Self {
-        Self {
-            input: Usd::ZERO,
-            output: Usd::ZERO,
-            total: Usd::ZERO,
-            factor: Factor::ONE,
-            generation,
-            notes: Notes::default(),
-            complete: true,
-            key: Key::new(key),
-            lines: ArrayVec::new(),
-        }
-    }
+    const NOTHING: Self = Self {
+        input: Usd::ZERO,
+        output: Usd::ZERO,
+        total: Usd::ZERO,
+        factor: Factor::ONE,
+        generation: 0,
+        notes: Notes::NONE,
+        complete: true,
+        key: Key::EMPTY,
+        lines: Lines::NONE,
+    };
 
     /// What a call costs to a model that runs on the caller's own machines.
     pub(crate) fn free(name: &str, generation: u64) -> Self {
-        let mut cost = Self::nothing(name, generation);
+        let mut cost = Self { generation, ..Self::NOTHING };
+        cost.key.set(name);
         cost.notes.add(Note::RunsAtHome);
         cost
     }
@@ -78,11 +77,12 @@ impl Cost {
     /// Makes the bill. `None` where an amount or a count overflows.
     #[inline]
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
+        self.key.set(subject.key);
+        self.generation = subject.generation;
         let rates = subject.entry.rates()?;
-        if text::is_text(rates, request) {
-            self.fill_text(rates, request)?;
-        } else {
-            self.fill_any(rates, subject, request)?;
+        match TextCall::of(rates, request) {
+            Some(call) => self.fill_text(rates, &call)?,
+            None => self.fill_any(rates, subject, request)?,
         }
         match request.usage.cost {
             Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
@@ -147,7 +147,7 @@ impl Cost {
         self.total = stated;
         self.complete = true;
         self.notes.add(Note::StatedByProvider);
-        self.lines.clear();
+        self.lines = Lines::NONE;
         let usage = request.usage;
         for (component, count) in
             [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)]
@@ -156,8 +156,7 @@ impl Cost {
             if count == 0 && amount.is_zero() {
                 continue;
             }
-            let line = Packed::new(None, rates::Quantity::whole(count), component, How::Stated);
-            self.lines.try_push(line).ok()?;
+            self.lines.push(None, rates::Quantity::whole(count), component, How::Stated)?;
         }
         Some(())
     }
@@ -269,17 +268,16 @@ impl Bill<'_> {
     #[inline]
     fn push(
         &mut self,
-        price: Option<Price>,
+        price: Option<&Price>,
         component: Component,
         quantity: rates::Quantity,
         how: How,
     ) -> Option<()> {
-        let line = Packed::new(price, quantity, component, how);
         self.cost.complete &= price.is_some();
-        let units = line.units(self.cost.factor)?;
+        let units = line_units(price, quantity, how, self.cost.factor)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;
-        self.cost.lines.try_push(line).ok()
+        self.cost.lines.push(price, quantity, component, how)
     }
 }
 

@@ -2,71 +2,65 @@
 //!
 //! It is the general calculation with everything left out that does not apply; a test holds the two against each other.
 
-use super::line::{How, Packed};
+use super::line::How;
 use super::{Cost, CostRequest, Note, tokens};
 use crate::catalog::field::Tier;
-use crate::rates::{Component, Picked, Quantity, RateSet, units};
+use crate::rates::{Quantity, RateSet, Row, TextRates};
 use crate::usd::Usd;
 
-/// Whether a call is one of these.
-#[inline]
-pub(super) fn is_text(rates: &RateSet, request: &CostRequest<'_>) -> bool {
-    rates.is_plain() && request.is_plain() && tokens::is_plain(request.usage)
+/// Such a call: its row, the rates of that, and its counts.
+pub(super) struct TextCall<'a> {
+    row: &'a Row,
+    rates: &'a TextRates,
+    counts: [u64; 5],
+    displaces_tier: bool,
+    knows_tier: bool,
 }
 
-/// The row of such a call.
-#[inline]
-fn row<'a>(rates: &'a RateSet, request: &CostRequest<'_>) -> (Option<Picked<'a>>, bool) {
-    let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
-    (rates.plain_row(tier, request.usage.prompt_tokens), unknown.is_some())
+impl<'a> TextCall<'a> {
+    /// `None` where a call is no such one.
+    #[inline]
+    pub(super) fn of(rates: &'a RateSet, request: &CostRequest<'_>) -> Option<Self> {
+        if !(rates.is_plain() && request.is_plain() && tokens::is_plain(request.usage)) {
+            return None;
+        }
+        let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
+        let picked = rates.plain_row(tier, request.usage.prompt_tokens)?;
+        Some(Self {
+            row: picked.row,
+            rates: picked.row.text()?,
+            counts: tokens::text(request.usage),
+            displaces_tier: picked.displaces_tier,
+            knows_tier: unknown.is_none(),
+        })
+    }
 }
 
-/// What such a call costs in all. `None` where something has no price, or the sum leaves the range of money.
+/// What such a call costs in all. `None` where it is none, or where the sum leaves the range of money.
 #[inline]
 pub(crate) fn total(rates: &RateSet, request: &CostRequest<'_>) -> Option<Usd> {
-    if !is_text(rates, request) || request.usage.cost.is_some() {
-        return None;
-    }
-    let (picked, _) = row(rates, request);
-    let row = picked?.row;
-    let mut sum = 0_u128;
-    for (component, count) in tokens::text(request.usage) {
-        if count > 0 {
-            let price = rates.price(row.cell(component))?;
-            sum = sum.checked_add(units(price.rate(), count)?)?;
-        }
-    }
-    Usd::from_units(i128::try_from(sum).ok()?)
+    let call = TextCall::of(rates, request).filter(|_| request.usage.cost.is_none())?;
+    let [input, output] = call.rates.sums(call.counts)?;
+    Usd::from_units(i128::try_from(input.checked_add(output)?).ok()?)
 }
 
 impl Cost {
     /// Makes the bill of such a call. `None` where an amount overflows.
     #[inline]
-    pub(super) fn fill_text(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<()> {
-        let (picked, unknown) = row(rates, request);
-        let picked = picked?;
-        if unknown {
+    pub(super) fn fill_text(&mut self, rates: &RateSet, call: &TextCall<'_>) -> Option<()> {
+        if !call.knows_tier {
             self.notes.add(Note::UnknownServiceTier);
         }
-        if picked.displaces_tier {
+        if call.displaces_tier {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
-        let [mut input, mut output] = [0_u128; 2];
-        for (component, count) in tokens::text(request.usage) {
-            if count == 0 {
-                continue;
+        for (component, count) in TextRates::COMPONENTS.into_iter().zip(call.counts) {
+            if count > 0 {
+                let price = rates.price(call.row.cell(component));
+                self.lines.push(price, Quantity::whole(count), component, How::Multiplied)?;
             }
-            let price = rates.price(picked.row.cell(component));
-            match price {
-                Some(price) => {
-                    let side = if component < Component::Output { &mut input } else { &mut output };
-                    *side = side.checked_add(units(price.rate(), count)?)?;
-                }
-                None => self.complete = false,
-            }
-            let line = Packed::new(price, Quantity::whole(count), component, How::Multiplied);
-            self.lines.try_push(line).ok()?;
         }
+        let [input, output] = call.rates.sums(call.counts)?;
         self.set_sums(input, output)
     }
 }

@@ -120,18 +120,18 @@ pub(super) fn is_plain(usage: &Usage) -> bool {
         && usage.inference_geo.is_none()
 }
 
-/// What [`split`] hands out of a usage that [`is_plain`].
+/// What [`split`] hands out of a usage that [`is_plain`]: input, cache read, cache write, output, reasoning.
 #[inline]
-pub(super) fn text(usage: &Usage) -> [(Component, u64); 5] {
+pub(super) fn text(usage: &Usage) -> [u64; 5] {
     let prompt = &usage.prompt_tokens_details;
     let (hit, write) = (prompt.cached_tokens, prompt.cache_creation_tokens);
     let reasoning = usage.completion_tokens_details.reasoning_tokens;
     [
-        (Component::Input, usage.prompt_tokens.saturating_sub(hit).saturating_sub(write)),
-        (Component::CacheRead, hit),
-        (Component::CacheWrite, write),
-        (Component::Output, usage.completion_tokens.saturating_sub(reasoning)),
-        (Component::Reasoning, reasoning),
+        usage.prompt_tokens.saturating_sub(hit).saturating_sub(write),
+        hit,
+        write,
+        usage.completion_tokens.saturating_sub(reasoning),
+        reasoning,
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The rates of batches: a calculation of their own, with neither tiers nor off-peak hours.
 
 use super::compile::{BadField, Compiler, Moving};
-use super::{Band, Cell, Component, Place, Row};
+use super::{Band, Cell, Component, Place, Price, Row};
 use crate::catalog::field::{Base, Field, Tier};
 
 impl Compiler<'_> {
@@ -97,7 +97,7 @@ impl Compiler<'_> {
         if !own_batch.is_none() {
             return Ok(own_batch);
         }
-        let rate = |cell: Cell| self.prices.get(cell.index()).map(|price| price.rate());
+        let rate = |cell: Cell| self.prices.get(cell.index()).map(Price::rate);
         let standard = self.own(base);
         let plain = self.own(Base::CacheWrite).or(self.own(Base::Input));
         let discounted = match (rate(standard), rate(batch_write), rate(plain)) {

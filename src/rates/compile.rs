@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::off_peak::OffPeakHours;
 use super::{
     BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price,
-    RangeTier, Rate, RateSet, Row,
+    RangeTier, Rate, RateSet, Row, TextRates,
 };
 use crate::catalog::field::{Base, Field, Tier};
 use crate::decimal::Decimal;
@@ -149,10 +149,19 @@ impl Compiler<'_> {
             && second.is_none()
             && extras.is_plain()
             && (0..).zip(&self.rows).all(|(number, row)| !halves(row) || is_batch(number));
+        let mut rows = self.rows;
+        for row in &mut rows {
+            let rate = |component| {
+                let cell = row.cell(component);
+                // Half of a rate is not always whole.
+                self.prices.get(cell.index()).filter(|_| !cell.is_half()).map(Price::rate)
+            };
+            row.text = TextRates::new(TextRates::COMPONENTS.map(rate));
+        }
         Ok(RateSet {
             plain,
             prices: self.prices.into(),
-            rows: self.rows.into(),
+            rows: rows.into(),
             bands: bands.into(),
             ends,
             inclusive: self.inputs.rules.inclusive_thresholds,
@@ -256,7 +265,7 @@ impl Compiler<'_> {
 
     /// Whether a price is a standard one above a threshold, while the tier has a rate of its own below.
     fn displaces(&self, cell: Cell, tier: Tier) -> bool {
-        let field = self.prices.get(cell.index()).map(|price| price.field());
+        let field = self.prices.get(cell.index()).map(Price::field);
         field.is_some_and(|field| {
             field.tier == Tier::Standard
                 && field.above > 0

@@ -9,7 +9,7 @@ mod rate;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
-pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, scaled_units, units};
+pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
 
 use crate::catalog::field::{Base, Field, Tier};
 
@@ -32,28 +32,47 @@ pub(crate) struct Price {
     /// The rate's units, in halves that need no alignment beyond eight bytes.
     high: u64,
     low: u64,
+    from: From,
+}
+
+/// Where a price is from. It is copied as one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(align(8))]
+struct From {
     above: u32,
     base: Base,
     tier: Tier,
-    pub(crate) place: Place,
+    place: Place,
 }
 
 impl Price {
+    /// What stands in a line without a price.
+    pub(crate) const NONE: Self = Self {
+        high: 0,
+        low: 0,
+        from: From { above: 0, base: Base::Input, tier: Tier::Standard, place: Place::Entry },
+    };
+
     pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
         let units = rate.units();
         let Field { base, tier, above } = field;
         // The lower half is cut off on purpose.
         #[allow(clippy::cast_possible_truncation)]
-        Self { high: (units >> 64) as u64, low: units as u64, above, base, tier, place }
+        Self { high: (units >> 64) as u64, low: units as u64, from: From { above, base, tier, place } }
     }
 
     #[inline]
-    pub(crate) fn rate(self) -> Rate {
+    pub(crate) fn rate(&self) -> Rate {
         Rate::from_units(u128::from(self.high) << 64 | u128::from(self.low))
     }
 
-    pub(crate) fn field(self) -> Field {
-        Field { base: self.base, tier: self.tier, above: self.above }
+    pub(crate) fn field(&self) -> Field {
+        let From { above, base, tier, .. } = self.from;
+        Field { base, tier, above }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.from.place
     }
 }
 
@@ -101,14 +120,77 @@ const COLUMNS: usize = Component::OutputVideo as usize + 1;
 pub(crate) struct Row {
     cells: [Cell; COLUMNS],
     explicit_read: Cell,
+    text: Option<TextRates>,
+}
+
+/// The rates of text at one scale, so that a sum of products is made in whole numbers and scaled once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextRates {
+    /// Input, cache read, cache write, output, reasoning: times `unit` in 10^-28 dollars.
+    digits: [u64; 5],
+    /// A power of ten.
+    unit: u64,
+}
+
+/// The scales that are tried: rates have 12 decimals, or rarely more.
+const UNITS: [u64; 4] = [10_u64.pow(16), 10_u64.pow(13), 10_u64.pow(10), 10_u64.pow(4)];
+
+/// Bits that a rate of text has: with 64 for a count and three for a sum of five they are fewer than 128.
+const TEXT_BITS: u32 = 60;
+
+impl TextRates {
+    /// The components of text, in the order of the digits.
+    pub(crate) const COMPONENTS: [Component; 5] = [
+        Component::Input,
+        Component::CacheRead,
+        Component::CacheWrite,
+        Component::Output,
+        Component::Reasoning,
+    ];
+
+    /// `None` where a rate is missing, or they are too far apart for one scale.
+    fn new(rates: [Option<Rate>; 5]) -> Option<Self> {
+        let mut units = [0; 5];
+        for (slot, rate) in units.iter_mut().zip(rates) {
+            *slot = rate?.units();
+        }
+        UNITS.into_iter().find_map(|unit| {
+            let mut digits = [0; 5];
+            for (slot, units) in digits.iter_mut().zip(units) {
+                let whole = units / u128::from(unit);
+                let is_whole = whole * u128::from(unit) == units;
+                *slot = u64::try_from(whole).ok().filter(|digits| is_whole && digits >> TEXT_BITS == 0)?;
+            }
+            Some(Self { digits, unit })
+        })
+    }
+
+    /// What so many tokens of input and output cost, in 10^-28 dollars. `None` far beyond the range of money.
+    #[inline]
+    pub(crate) fn sums(&self, counts: [u64; 5]) -> Option<[u128; 2]> {
+        // Sixty bits times sixty-four, three times: fewer than 128.
+        let mut products = [0_u128; 5];
+        for ((product, rate), count) in products.iter_mut().zip(self.digits).zip(counts) {
+            *product = u128::from(rate) * u128::from(count);
+        }
+        let [input, read, write, output, reasoning] = products;
+        let (input, output) = (input + read + write, output + reasoning);
+        Some([rate::product(input, self.unit)?, rate::product(output, self.unit)?])
+    }
 }
 
 impl Row {
-    const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE };
+    const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE, text: None };
 
     #[inline]
     pub(crate) fn cell(&self, component: Component) -> Cell {
         self.cells.get(component as usize).copied().unwrap_or(Cell::NONE)
+    }
+
+    /// The rates of text, where they have one scale.
+    #[inline]
+    pub(crate) fn text(&self) -> Option<&TextRates> {
+        self.text.as_ref()
     }
 
     pub(crate) fn explicit_read(&self) -> Cell {
@@ -214,8 +296,8 @@ pub(crate) struct Selection {
 impl RateSet {
     /// The price that a cell names.
     #[inline]
-    pub(crate) fn price(&self, cell: Cell) -> Option<Price> {
-        self.prices.get(cell.index()).copied()
+    pub(crate) fn price(&self, cell: Cell) -> Option<&Price> {
+        self.prices.get(cell.index())
     }
 
     /// Whether the entry says anything that few entries do.

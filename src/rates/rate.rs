@@ -96,7 +96,11 @@ impl Factor {
     }
 
     /// As a decimal number; shown, never calculated with.
+    #[inline]
     pub(crate) fn decimal(self) -> Usd {
+        if self == Self::ONE {
+            return Usd::ONE;
+        }
         let one = Rate::from_units(pow10(Usd::DECIMALS).unwrap_or(1).unsigned_abs());
         amount(Quantity::whole(1), one, self).unwrap_or(Usd::MAX)
     }
@@ -117,21 +121,13 @@ impl Quantity {
 
 /// `quantity x rate x factor` as money. `None` beyond the range of [`Usd`].
 pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
-    scaled_units(quantity, rate, factor)
-        .and_then(|units| i128::try_from(units).ok())
-        .and_then(Usd::from_units)
-}
-
-/// `count x rate` in 10^-28 dollars. `None` where it is far beyond the range of [`Usd`].
-#[inline]
-pub(crate) fn units(rate: Rate, count: u64) -> Option<u128> {
-    product(rate.units, count)
+    units(quantity, rate, factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
 }
 
 /// `quantity x rate x factor` in 10^-28 dollars, rounded once (half to even) where it needs more decimals.
 /// `None` where it is far beyond the range of [`Usd`].
 #[inline]
-pub(crate) fn scaled_units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
+pub(crate) fn units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
     let units = product(rate.units, quantity.digits)?;
     if factor == Factor::ONE && quantity.scale == 0 {
         Some(units)
@@ -142,7 +138,7 @@ pub(crate) fn scaled_units(quantity: Quantity, rate: Rate, factor: Factor) -> Op
 
 /// `a x b`, in two multiplications where the standard library's checked one takes more.
 #[inline]
-fn product(a: u128, b: u64) -> Option<u128> {
+pub(super) fn product(a: u128, b: u64) -> Option<u128> {
     let b = u128::from(b);
     let low = (a & u128::from(u64::MAX)) * b;
     let high = (a >> 64) * b;

@@ -32,8 +32,9 @@ impl<'a> Layers<'a> {
             if let Some(id) = own.index().find(name) {
                 return own.entry(id);
             }
+            return self.base.entry(self.base.index().find(name)?).map(|entry| self.overridden(entry));
         }
-        self.base.entry(self.base.index().find(name)?).map(|entry| self.overridden(entry))
+        self.base.entry(self.base.index().find(name)?)
     }
 
     /// The entry of a key; aliases are none.
