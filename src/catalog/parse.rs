@@ -75,6 +75,7 @@ fn read(text: &str) -> Result<Parts, NotAMap> {
         last_provider: None,
         unpriced: HashMap::new(),
         aliases: Vec::new(),
+        rules_fill_prices: rules.may_fill(field::is_price),
         rules,
         notes,
     };
@@ -150,6 +151,7 @@ struct Builder<'a> {
     /// How many models have a field that names an unknown cost.
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, u32)>,
+    rules_fill_prices: bool,
     rules: Rules,
     notes: Notes,
 }
@@ -199,7 +201,7 @@ impl<'a> Builder<'a> {
 
     /// A row with the prices that rules fill in, where there are any.
     fn filled_prices(&self, name: &str, json: &str, row: &Row<'_>) -> Option<String> {
-        if !self.rules.may_fill(field::is_price) {
+        if !self.rules_fill_prices {
             return None;
         }
         let entry = Filled { key: name, provider: row.provider.as_deref(), mode: row.mode.as_deref() };
