@@ -77,7 +77,7 @@ pub struct ScheduleStatus {
     pub scheduled: bool,
     /// How often, in hours.
     pub interval_hours: Option<f64>,
-    /// When the last reload ended, well or not, scheduled or not.
+    /// When the last reload from the source ended, well or not, scheduled or by hand.
     #[serde(serialize_with = "time::serialize_option")]
     pub last_run: Option<SystemTime>,
     /// When the next one is due.
@@ -87,9 +87,9 @@ pub struct ScheduleStatus {
     pub source_revision: Option<String>,
     /// The entity tag that the source gave it.
     pub etag: Option<String>,
-    /// Why the last reload failed, if it did.
+    /// Why the last reload from the source failed, if it did.
     pub last_error: Option<String>,
-    /// Since when all reloads have failed.
+    /// Since when all of them have failed.
     #[serde(serialize_with = "time::serialize_option")]
     pub failing_since: Option<SystemTime>,
     /// How many have.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fluent_uri::Uri;
 
 use super::MAX_BYTES;
-use super::client::shown;
+use super::address::shown;
 
 /// A map behind a URL, and how to fetch it.
 ///

@@ -1,6 +1,8 @@
 //! Where the bytes of a map come from. The only room with I/O, but for the cache.
 
 #[cfg(feature = "http")]
+mod address;
+#[cfg(feature = "http")]
 mod client;
 mod file;
 #[cfg(feature = "http")]

@@ -1,0 +1,106 @@
+//! URLs: where a redirect leads, what is sent to whom, and how they are shown.
+
+use fluent_uri::pct_enc::EStr;
+use fluent_uri::{Uri, UriRef};
+
+use crate::redact;
+
+/// Where a redirect leads.
+pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<String>, String> {
+    let nowhere = || format!("a redirect to {location}, which is no URL");
+    let relative = UriRef::parse(location).map_err(|_| nowhere())?;
+    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere())?;
+    // Fragments are not sent.
+    to.set_fragment(None);
+    match (from.scheme().as_str(), to.scheme().as_str()) {
+        ("https", "http") => Err(format!("a redirect from https to {location}, which is not safe")),
+        (_, "http" | "https") if to.authority().is_some_and(|authority| !authority.host().is_empty()) => {
+            Ok(to)
+        }
+        _ => Err(nowhere()),
+    }
+}
+
+/// Scheme, host and port: what headers of one's own are for.
+pub(super) fn origin(url: &Uri<String>) -> (String, String, String) {
+    let scheme = url.scheme().as_str().to_ascii_lowercase();
+    let (host, port) = url.authority().map_or(("", None), |authority| (authority.host(), authority.port()));
+    let known = if scheme == "https" { "443" } else { "80" };
+    let port = port.map(EStr::as_str).filter(|port| !port.is_empty()).unwrap_or(known);
+    (scheme, host.to_ascii_lowercase(), port.to_owned())
+}
+
+/// Whether its port is one, or not said.
+pub(super) fn has_port(url: Uri<&str>) -> bool {
+    let port = url.authority().and_then(|authority| authority.port()).map(EStr::as_str);
+    port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok())
+}
+
+/// A URL as it is shown: without its name and password, and the secrets of its query.
+pub(super) fn shown(url: Uri<&str>) -> String {
+    let authority = url.authority().map_or(String::new(), |authority| {
+        let user = if authority.has_userinfo() { "****@" } else { "" };
+        let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("//{user}{}{port}", authority.host())
+    });
+    // Without `//`, what looks like a path may be a password.
+    let path = if url.authority().is_some() { url.path().as_str() } else { "…" };
+    let query =
+        url.query().map(|query| format!("?{}", redact::shown_query(query.as_str()))).unwrap_or_default();
+    format!("{}:{authority}{path}{query}", url.scheme())
+}
+
+/// The name and the password in a URL, without their percent signs.
+pub(super) fn credentials(url: Uri<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let user = url.authority()?.userinfo()?;
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let (name, password) = user.as_str().split_once(':').unwrap_or((user.as_str(), ""));
+    Some((decode(name), decode(password)))
+}
+
+/// A URL without its name, password and fragment, and with a scheme in lower case.
+pub(super) fn without_user(url: Uri<&str>) -> Option<Uri<String>> {
+    let authority = url.authority()?;
+    let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = if url.path().is_empty() { "/" } else { url.path().as_str() };
+    let scheme = url.scheme().as_str().to_ascii_lowercase();
+    let text = format!("{scheme}://{}{port}{path}{query}", authority.host());
+    Uri::parse(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_redirects_as_browsers_do() {
+        let from = |url: &str| Uri::parse(url.to_owned()).unwrap();
+        let to = |base: &str, location: &str| redirected(&from(base), location).map(|url| url.to_string());
+        for (location, expected) in [
+            ("/x", "http://host:1/x"),
+            ("x", "http://host:1/a/x"),
+            ("?q", "http://host:1/a/b?q"),
+            ("//other/x", "http://other/x"),
+            ("https://other/x#f", "https://other/x"),
+            ("../../x", "http://host:1/x"),
+        ] {
+            assert_eq!(to("http://host:1/a/b?c", location), Ok(expected.to_owned()), "{location}");
+        }
+        assert_eq!(to("http://h/", "ftp://h/"), Err("a redirect to ftp://h/, which is no URL".to_owned()));
+        assert_eq!(to("http://h/", "http://"), Err("a redirect to http://, which is no URL".to_owned()));
+        assert_eq!(
+            to("https://h/", "http://h/"),
+            Err("a redirect from https to http://h/, which is not safe".to_owned())
+        );
+    }
+
+    #[test]
+    fn knows_an_origin() {
+        let of = |url: &str| origin(&Uri::parse(url.to_owned()).unwrap());
+        assert_eq!(of("https://Host/a"), of("https://host:443/b"));
+        for other in ["http://host/", "https://host:444/", "https://host.evil/", "https://evil/"] {
+            assert_ne!(of("https://host/"), of(other));
+        }
+    }
+}
