@@ -93,10 +93,15 @@ const MOVING: [Base; 6] =
 const SERVICE_TIERS: [Tier; 5] =
     [Tier::Standard, Tier::Flex, Tier::Balanced, Tier::Priority, Tier::Ultrafast];
 
+const BASES: usize = Base::SearchContext as usize + 1;
+const TIERS: usize = Tier::Decisions as usize + 1;
+
 pub(super) struct Compiler<'a> {
     inputs: &'a Inputs<'a>,
     /// The entry's own fields first, in their order.
     pub(super) prices: Vec<Price>,
+    /// The entry's own fields without a threshold, by base and tier. They are asked for dozens of times.
+    flat: [[Cell; TIERS]; BASES],
     rows: Vec<Row>,
     /// For each row but those of batches: the rates to build its off-peak twin from.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
@@ -106,7 +111,15 @@ pub(super) struct Compiler<'a> {
 /// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
 pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
     let prices = inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, Place::Entry)).collect();
-    let compiler = Compiler { inputs, prices, rows: Vec::new(), resolved: Vec::new(), warnings };
+    let mut flat = [[Cell::NONE; TIERS]; BASES];
+    for (position, (field, _)) in inputs.fields.iter().enumerate().filter(|(_, (field, _))| field.above == 0)
+    {
+        let slot = flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize));
+        if let (Some(slot), Some(cell)) = (slot, Cell::new(position)) {
+            *slot = cell;
+        }
+    }
+    let compiler = Compiler { inputs, prices, flat, rows: Vec::new(), resolved: Vec::new(), warnings };
     compiler.compile()
 }
 
@@ -180,6 +193,10 @@ impl Compiler<'_> {
 
     /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
     pub(super) fn find(&self, field: Field) -> Cell {
+        if field.above == 0 {
+            let row = self.flat.get(field.base as usize);
+            return row.and_then(|row| row.get(field.tier as usize)).copied().unwrap_or(Cell::NONE);
+        }
         let index = self.inputs.fields.iter().rposition(|(known, _)| *known == field);
         index.and_then(Cell::new).unwrap_or(Cell::NONE)
     }
