@@ -444,7 +444,7 @@ impl<'de> Visitor<'de> for RowVisitor {
 const MAX_DEPTH: usize = 32;
 
 fn is_deep(json: &str) -> bool {
-    if !json.starts_with(['{', '[']) {
+    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
         return false;
     }
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
