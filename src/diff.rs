@@ -22,8 +22,12 @@ pub struct Diff {
     pub added: Vec<String>,
     /// The keys of models that went, in the order of the older map.
     pub removed: Vec<String>,
-    /// The prices that changed of models that both have, in the order of the newer map; of a map beyond all measure the first 100,000.
+    /// The prices that changed of models that both have, in the order of the newer map. Of what is beyond all measure some are left out: more
+    /// than 100,000 changes, keys of more than 512 bytes, tables of more than 1,000 numbers.
     pub repriced: Vec<Repriced>,
+    /// How many models have a price that is more than ten times what it was, or less than a tenth: listed or not.
+    #[serde(skip)]
+    jumped: usize,
 }
 
 /// A price that changed: any number in a field of an entry that calls are priced by.
@@ -45,9 +49,7 @@ pub struct Repriced {
 impl Repriced {
     /// Whether it is more than ten times what it was, or less than a tenth.
     pub(crate) fn is_jump(&self) -> bool {
-        let (Some(from), Some(to)) = (self.from, self.to) else { return false };
-        let [from, to] = [from, to].map(|usd| usd.units().unsigned_abs());
-        from > 0 && to > 0 && (to > from.saturating_mul(10) || from > to.saturating_mul(10))
+        is_jump(self.from, self.to)
     }
 }
 
@@ -66,7 +68,7 @@ impl Diff {
             let key = entry.key();
             match before.key(key) {
                 None => diff.added.push(key.to_owned()),
-                Some(old) if old.json() == entry.json() || key.len() > MAX_PATH => {}
+                Some(old) if old.json() == entry.json() => {}
                 Some(old) => diff.reprice(key, old.json(), entry.json()),
             }
         }
@@ -83,19 +85,30 @@ impl Diff {
 
     /// How many models have a price that is more than ten times what it was, or less than a tenth.
     pub(crate) fn models_that_jumped(&self) -> usize {
-        let mut jumped: Vec<&str> =
-            self.repriced.iter().filter(|price| price.is_jump()).map(|price| &*price.model).collect();
-        // The prices of a model stand together.
-        jumped.dedup();
-        jumped.len()
+        self.jumped
     }
 
     fn reprice(&mut self, model: &str, before: &str, after: &str) {
-        let (before, after) = (figures(before), figures(after));
+        let (before, after) = (Figures::of(before), Figures::of(after));
+        // Tables without measure are not compared, since what is left out of them would seem to have gone.
+        let whole = before.is_whole && after.is_whole;
+        let (before, after) = (before.list(whole), after.list(whole));
+        let is_listed = model.len() <= MAX_PATH;
+        let mut has_jumped = false;
         let mut change = |field: &str, from: Option<Usd>, to: Option<Usd>| {
-            if from != to && self.repriced.len() < MAX_REPRICED {
-                let (model, field) = (model.to_owned(), field.to_owned());
-                self.repriced.push(Repriced { model, field, from, to, factor: factor(from, to) });
+            if from == to {
+                return;
+            }
+            let price = || Repriced {
+                model: model.to_owned(),
+                field: field.to_owned(),
+                from,
+                to,
+                factor: factor(from, to),
+            };
+            has_jumped |= is_jump(from, to);
+            if is_listed && self.repriced.len() < MAX_REPRICED {
+                self.repriced.push(price());
             }
         };
         let index = |figures: &[(String, Usd)]| -> HashMap<String, Usd> { figures.iter().cloned().collect() };
@@ -108,6 +121,7 @@ impl Diff {
                 change(field, Some(*from), None);
             }
         }
+        self.jumped += usize::from(has_jumped);
     }
 }
 
@@ -116,6 +130,13 @@ const MAX_REPRICED: usize = 100_000;
 const MAX_FIGURES: usize = 1_000;
 const MAX_PATH: usize = 512;
 
+/// Whether a price is more than ten times what it was, or less than a tenth.
+fn is_jump(from: Option<Usd>, to: Option<Usd>) -> bool {
+    let (Some(from), Some(to)) = (from, to) else { return false };
+    let [from, to] = [from, to].map(|usd| usd.units().unsigned_abs());
+    from > 0 && to > 0 && (to > from.saturating_mul(10) || from > to.saturating_mul(10))
+}
+
 fn factor(from: Option<Usd>, to: Option<Usd>) -> Option<f64> {
     let [from, to] = [from?, to?].map(|usd| usd.units() as f64);
     // To twelve digits: 3 and not 3.0000000000000004.
@@ -123,14 +144,32 @@ fn factor(from: Option<Usd>, to: Option<Usd>) -> Option<f64> {
 }
 
 /// Every number of an entry that a price hangs on, by its path.
-fn figures(json: &str) -> Vec<(String, Usd)> {
-    let mut figures = Vec::new();
-    for (name, json) in json::fields(json).unwrap_or_default() {
-        if is_priced_by(&name) {
-            flatten(name, json, &mut figures);
+struct Figures {
+    /// Those of the fields that calls are priced by: an entry has a few hundred at the most.
+    rates: Vec<(String, Usd)>,
+    /// Those of tables, and of fields that nobody knows.
+    others: Vec<(String, Usd)>,
+    /// Whether those are all.
+    is_whole: bool,
+}
+
+impl Figures {
+    fn of(json: &str) -> Self {
+        let (mut rates, mut others) = (Vec::new(), Vec::new());
+        for (name, json) in json::fields(json).unwrap_or_default() {
+            if matches!(field::parse(&name), field::Kind::Rate(_)) {
+                flatten(name, json, &mut rates);
+            } else if is_priced_by(&name) {
+                flatten(name, json, &mut others);
+            }
         }
+        Self { rates, is_whole: others.len() < MAX_FIGURES, others }
     }
-    figures
+
+    fn list(self, whole: bool) -> Vec<(String, Usd)> {
+        let others = if whole { self.others } else { Vec::new() };
+        self.rates.into_iter().chain(others).collect()
+    }
 }
 
 /// Whether prices hang on a field.
@@ -245,7 +284,18 @@ mod tests {
             let field = |n: usize| format!(r#""cost_{n}": {price}"#);
             format!("{{{}}}", (0..100_000).map(field).collect::<Vec<_>>().join(","))
         };
-        assert_eq!(repriced(&many("1"), &many("2")).len(), 1_000);
+        assert_eq!(repriced(&many("1"), &many("2")).len(), 0);
+        // What is not listed is counted: nothing hides a slip of units.
+        let padded = |price: &str| {
+            let field = |n: usize| format!(r#""cost_{n}": 1"#);
+            let padding = (0..2_000).map(field).collect::<Vec<_>>().join(",");
+            format!(r#"{{"m": {{{padding}, "input_cost_per_token": {price}}}}}"#)
+        };
+        let padded = diff(&padded("1e-6"), &padded("1"));
+        assert_eq!((padded.repriced.len(), padded.models_that_jumped()), (1, 1));
+        let long = |price: &str| format!(r#"{{"{}": {{"input_cost_per_token": {price}}}}}"#, "m".repeat(600));
+        let long = diff(&long("1e-6"), &long("1"));
+        assert_eq!((long.repriced.len(), long.models_that_jumped()), (0, 1));
     }
 
     #[test]

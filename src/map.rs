@@ -384,7 +384,7 @@ impl CostMap {
     /// # Errors
     ///
     /// [`Error::InvalidMap`] where the bytes are not JSON, or not an object; [`Error::EmptyMap`] where there
-    /// is no model in them; [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
+    /// is no model in them (unless [`CostMapBuilder::min_models`] is 0); [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
     /// [`Error::PricesJumped`] where a guard refuses them. The map is then as it was.
     pub fn reload_from_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)

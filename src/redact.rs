@@ -48,6 +48,10 @@ pub(crate) fn without_credentials(text: &str) -> Option<String> {
     while let Some((before, after)) = rest.split_once("://") {
         shown.push_str(before);
         shown.push_str("://");
+        let after = behind_odd_password(after).map_or(after, |host| {
+            shown.push_str("****@");
+            host
+        });
         let end =
             after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
         let (url, behind) = after.split_at_checked(end).unwrap_or((after, ""));
@@ -56,6 +60,20 @@ pub(crate) fn without_credentials(text: &str) -> Option<String> {
     }
     shown.push_str(rest);
     (shown != text).then_some(shown)
+}
+
+/// What stands behind a name and a password with letters that end a host, where there are such: what seems to be a port is none, and an
+/// `@` follows.
+fn behind_odd_password(after: &str) -> Option<&str> {
+    let ends_host = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '<' | '>');
+    let (host, rest) = after.split_at_checked(after.find(ends_host)?)?;
+    let (_, port) = host.rsplit_once(':')?;
+    if host.contains(['@', '[']) || port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() {
+        return None;
+    }
+    let same_url = rest.split("://").next().unwrap_or(rest);
+    let at = same_url.rfind('@')?;
+    rest.get(at + 1..)
 }
 
 /// What stands behind `://`.
@@ -83,19 +101,29 @@ fn url_without_credentials(url: &str, shown: &mut String) {
 /// A query, or a fragment, without its secrets.
 pub(crate) fn shown_query(query: &str) -> String {
     let mut shown = String::with_capacity(query.len());
-    for part in query.split_inclusive(['&', ';', '#', '?']) {
-        let (pair, end) = match part.char_indices().next_back() {
-            Some((at, '&' | ';' | '#' | '?')) => part.split_at_checked(at).unwrap_or((part, "")),
-            _ => (part, ""),
-        };
-        match pair.split_once('=') {
-            Some((name, _)) if is_secret_parameter(name) => {
-                shown.push_str(name);
-                shown.push_str("=****");
+    for (position, group) in query.split('&').enumerate() {
+        shown.push_str(if position > 0 { "&" } else { "" });
+        // What follows a secret, and names nothing, is more of it.
+        let mut hidden = false;
+        for part in group.split_inclusive([';', '#', '?']) {
+            let (pair, end) = match part.char_indices().next_back() {
+                Some((at, ';' | '#' | '?')) => part.split_at_checked(at).unwrap_or((part, "")),
+                _ => (part, ""),
+            };
+            match pair.split_once('=') {
+                Some((name, _)) if is_secret_parameter(name) => {
+                    hidden = true;
+                    shown.push_str(name);
+                    shown.push_str("=****");
+                }
+                None if hidden => {}
+                _ => {
+                    hidden = false;
+                    shown.push_str(pair);
+                }
             }
-            _ => shown.push_str(pair),
+            shown.push_str(end);
         }
-        shown.push_str(end);
     }
     shown
 }
@@ -104,7 +132,7 @@ fn is_secret_parameter(name: &str) -> bool {
     let lower = name.to_lowercase();
     is_secret(&lower)
         || SIGNATURES.contains(&&*lower)
-        || ["key", "signature", "token", "secret", "password", "passwd", "pass", "pwd"]
+        || ["key", "signature", "token", "secret", "password", "passwd", "pass", "pwd", "jwt"]
             .iter()
             .any(|end| lower.ends_with(end))
 }
@@ -123,6 +151,14 @@ mod tests {
                 "http://host/?a=b;accessToken=****;pwd=****#pass=****",
             ),
             ("http://host/?a=b?c", "http://host/?a=b?c"),
+            ("http://host/?token=ab;SECRET&v=1", "http://host/?token=****;&v=1"),
+            ("http://host/?token=ab?SECRET", "http://host/?token=****?"),
+            ("redis://:ab/SECRET@host/0", "redis://****@host/0"),
+            ("redis://user:ab#SECRET@host/0", "redis://****@host/0"),
+            ("redis://user:ab SECRET@host/0", "redis://****@host/0"),
+            ("store://user:a\"SECRET@host/0", "store://****@host/0"),
+            ("see http://host:80/a@b and http://u:p@h", "see http://host:80/a@b and http://****@h"),
+            ("http://[::1]/a@b", "http://[::1]/a@b"),
             ("no URL", "no URL"),
         ] {
             assert_eq!(shown(url), expected, "{url}");

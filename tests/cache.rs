@@ -119,6 +119,18 @@ fn a_file_that_cannot_be_read_starts_with_the_last_good_one() {
 }
 
 #[test]
+fn an_empty_map_is_nothing_to_start_with() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::default();
+    store.put("v2", "{}".to_owned());
+    let map = builder(&store, home.path()).min_models(0).max_shrink_ratio(0.0).build().unwrap();
+    assert_eq!(map.reload().unwrap().models_count, 0);
+    assert!(map.is_empty());
+    let map = builder(&store, home.path()).build().unwrap();
+    assert_eq!((map.len(), map.status().cache_error), (60, None));
+}
+
+#[test]
 fn a_bad_cache_is_passed_over_and_said_so() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::default();
@@ -232,6 +244,10 @@ fn a_map_goes_live_even_where_the_cache_cannot_be_written() {
     let report = map.reload().unwrap();
     assert_eq!((report.is_unchanged(), report.cache_error, map.status().cache_error), (true, None, None));
     assert_eq!(price(&builder(&Store::default(), &folder).build().unwrap(), "m-0"), "2");
+    // The same bytes with a tag of another kind are written with that.
+    store.put("v3", edition(60, "2"));
+    assert!(map.reload().unwrap().is_unchanged());
+    assert!(fs::read_to_string(files(&folder).remove(0)).unwrap().contains(r#""etag":"v3""#));
     // What is there is not written again.
     let written = fs::metadata(files(&folder).remove(0)).unwrap().modified().unwrap();
     map.reload().unwrap();

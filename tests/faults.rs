@@ -187,7 +187,9 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "a redirect to another protocol",
             body("301 Moved", &[("location", "ftp://127.0.0.1/map.json")], ""),
-            kept("cannot fetch {url}: a redirect to ftp://127.0.0.1/map.json, which is no URL"),
+            kept(
+                "cannot fetch {url}: a redirect to ftp://127.0.0.1/map.json, which is no address on the web",
+            ),
         ),
         (
             "a login page",
@@ -823,12 +825,19 @@ fn a_map_without_measure_takes_no_longer_than_its_length() {
     let unknown = numbered(&|n| format!(r#""cost_of_{n}": 1"#), 50_000);
     let thresholds = numbered(&|n| format!(r#""input_cost_per_token_above_{}_tokens": 1"#, n + 1), 50_000);
     let providers = numbered(&|n| format!(r#""p-{n}": {{"litellm_provider": "p-{n}"}}"#), 70_000);
-    let text = format!(r#"{{"a": {{{unknown}}}, "b": {{{thresholds}}}, {providers}}}"#);
+    let bands = numbered(&|n| format!(r#""input_cost_per_token_above_{}k_tokens": 1"#, n + 1), 17);
+    let text = format!(r#"{{"a": {{{unknown}}}, "b": {{{thresholds}}}, "c": {{{bands}}}, {providers}}}"#);
     let map = CostMap::from_json(text).unwrap();
     let snapshot = map.snapshot();
     assert_eq!((map.len(), snapshot.unpriced_fields().len()), (70_001, 50_000));
     let set_aside: Vec<String> = snapshot.set_aside().map(ToString::to_string).collect();
-    assert_eq!(set_aside, ["b: input_cost_per_token_above_257_tokens: one of more than 256 prices"]);
+    assert_eq!(
+        set_aside,
+        [
+            "b: input_cost_per_token_above_257_tokens: one of more than 256 prices",
+            "c: more than 16 thresholds"
+        ]
+    );
 }
 
 #[test]

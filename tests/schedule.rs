@@ -232,6 +232,25 @@ fn what_is_handed_in_during_a_fetch_is_not_what_has_not_changed() {
         assert!(!reload.join().unwrap().unwrap().is_unchanged());
     });
     assert_eq!((price(&map, "m-0").as_str(), map.status().etag.as_deref()), ("2", Some("A")));
+    // The very bytes that the source has say nothing of its versions.
+    assert!(map.reload_from_bytes(edition(60, "2")).unwrap().is_unchanged());
+    assert_eq!(map.status().etag.as_deref(), Some("A"));
+}
+
+#[test]
+fn what_the_source_confirms_is_no_fallback() {
+    let (source, teller) = Teller::new();
+    let map = CostMap::builder().source(source).json(edition(60, "1")).build().unwrap();
+    teller.answer(Err("it is down"));
+    map.reload().unwrap_err();
+    assert!(map.source_info().fallback_reason.is_some());
+    teller.answer(Ok("1"));
+    assert!(map.reload().unwrap().is_unchanged());
+    teller.answer(Err("it is down again"));
+    map.reload().unwrap_err();
+    assert_eq!(map.source_info().fallback_reason, None);
+    map.reload_from_bytes(edition(60, "2")).unwrap();
+    assert!(map.source_info().fallback_reason.is_some());
 }
 
 /// How many threads of a name wait for something.

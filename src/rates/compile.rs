@@ -93,6 +93,9 @@ const MOVING: [Base; 6] =
 const SERVICE_TIERS: [Tier; 5] =
     [Tier::Standard, Tier::Flex, Tier::Balanced, Tier::Priority, Tier::Ultrafast];
 
+/// Entries have one or two. Each is a row of prices for every tier.
+const MAX_THRESHOLDS: usize = 16;
+
 const BASES: usize = Base::SearchContext as usize + 1;
 const TIERS: usize = Tier::Decisions as usize + 1;
 
@@ -111,6 +114,12 @@ pub(super) struct Compiler<'a> {
 /// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
 pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
     let prices = inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, Place::Entry)).collect();
+    let mut thresholds: Vec<u32> = inputs.fields.iter().map(|(field, _)| field.above).collect();
+    thresholds.sort_unstable();
+    thresholds.dedup();
+    if thresholds.len() > MAX_THRESHOLDS {
+        return Err(BadField::new("", format!("more than {MAX_THRESHOLDS} thresholds")));
+    }
     let mut flat = [[Cell::NONE; TIERS]; BASES];
     for (position, (field, _)) in inputs.fields.iter().enumerate().filter(|(_, (field, _))| field.above == 0)
     {

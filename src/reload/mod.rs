@@ -60,8 +60,10 @@ pub(crate) struct History {
     /// Why the map did not start with what its source has.
     start: Option<String>,
     cache_error: Option<String>,
-    /// The revision that the cache has.
-    cached: Option<String>,
+    /// The revision that the cache has, and its validators.
+    cached: Option<(String, Validators)>,
+    /// The revision that the source said, by its bytes or its validators, that it has.
+    confirmed: Option<String>,
     /// The revision that was forced past a guard, if that is live.
     forced: Option<String>,
     last_run: Option<SystemTime>,
@@ -167,30 +169,30 @@ impl Reloader {
             };
             let Applied { mut report, good } = applied;
             if let Some(base) = good {
-                report.cache_error = self.remember(&base);
+                report.cache_error = self.remember(&base, &source);
             }
             return Ok(report);
         }
     }
 
     /// Writes a map of the source that passed the guards to the cache, unless it is there. Why it could not be, if so.
-    fn remember(&self, base: &Base) -> Option<String> {
+    fn remember(&self, base: &Base, source: &str) -> Option<String> {
         let cache = self.settings.cache.as_ref()?;
         let revision = base.version.revision.as_deref()?;
         let validators = {
             let history = self.history();
-            if history.cached.as_deref() == Some(revision) {
+            let known = history.cached.as_ref();
+            if known.is_some_and(|(cached, of)| cached == revision && *of == history.validators) {
                 return None;
             }
             history.validators.clone()
         };
-        let source = &base.version.source;
         let error = cache.write(source, revision, base.catalog.text().as_bytes(), &validators).err();
         if let Some(error) = &error {
             log::warn!("{error}");
         }
         let mut history = self.history();
-        history.cached = error.is_none().then(|| revision.to_owned());
+        history.cached = error.is_none().then(|| (revision.to_owned(), validators));
         history.cache_error.clone_from(&error);
         error
     }
@@ -204,7 +206,10 @@ impl Reloader {
         let (length, revision) = (bytes.len(), git_blob_id(&bytes));
         // The bundled map is upstream's without its prose: upstream's own takes its place.
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
-            self.history().is_live(validators);
+            // What is handed in is no news of the source's.
+            if channel == Channel::Source {
+                self.history().is_live(validators, &revision);
+            }
             let report = self.report(&live.snapshot(), &before, source, length);
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
             return Ok(Applied { report, good });
@@ -221,11 +226,15 @@ impl Reloader {
         let base = Base::new(Arc::new(catalog), version);
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
-        history.is_live(validators);
+        history.is_live(validators, base.version.revision.as_deref().unwrap_or_default());
         history.forced = forced_past.as_ref().and(base.version.revision.clone());
+        if channel != Channel::Source {
+            history.confirmed = None;
+        }
         drop(history);
         let report = self.report(&snapshot, &base, source, length);
-        let good = forced_past.is_none().then_some(base);
+        // An empty map may be live, where that is asked for; it is nothing to start with.
+        let good = (forced_past.is_none() && base.catalog.len() > 0).then_some(base);
         Ok(Applied {
             report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
             good,
@@ -246,7 +255,8 @@ impl Reloader {
         if history.validators != *previous {
             return Ok(None);
         }
-        history.is_live(validators.or(previous.clone()));
+        history
+            .is_live(validators.or(previous.clone()), base.version.revision.as_deref().unwrap_or_default());
         drop(history);
         let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
         let good = self.is_good(&base).then_some(base);
@@ -257,7 +267,7 @@ impl Reloader {
     fn is_good(&self, base: &Base) -> bool {
         let catalog = &base.catalog;
         let checked = self.settings.guards.check(&base.version.source, catalog, catalog, &Diff::default());
-        checked.is_ok() && self.history().forced != base.version.revision
+        checked.is_ok() && catalog.len() > 0 && self.history().forced != base.version.revision
     }
 
     /// The report of a map that is live already.
@@ -392,7 +402,8 @@ impl Reloader {
         let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
         let from_source = matches!(version.channel, Channel::Source | Channel::Cache);
         // What the source has is live, or nothing else was ever asked for.
-        let is_fallback = origin.is_some() && version.channel != Channel::Source;
+        let is_confirmed = version.revision.is_some() && history.confirmed == version.revision;
+        let is_fallback = origin.is_some() && version.channel != Channel::Source && !is_confirmed;
         let reason = || history.start.clone().or_else(|| history.last_error.clone());
         SourceInfo {
             source: if from_source && !is_local_file { "remote" } else { "local" },
@@ -456,13 +467,15 @@ impl History {
         cache_error: Option<String>,
         cached: Option<String>,
     ) -> Self {
+        let cached = cached.map(|revision| (revision, validators.clone()));
         Self { validators, start, cache_error, cached, ..Self::default() }
     }
 
     /// The source's map is live.
-    fn is_live(&mut self, validators: Validators) {
+    fn is_live(&mut self, validators: Validators, revision: &str) {
         self.validators = validators;
         self.start = None;
+        self.confirmed = Some(revision.to_owned());
     }
 }
 

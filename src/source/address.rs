@@ -7,17 +7,19 @@ use crate::redact;
 
 /// Where a redirect leads.
 pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<String>, String> {
-    let nowhere = || format!("a redirect to {location}, which is no URL");
-    let relative = UriRef::parse(location).map_err(|_| nowhere())?;
-    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere())?;
+    let nowhere = "a redirect to something that is no URL";
+    let relative = UriRef::parse(location).map_err(|_| nowhere)?;
+    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere)?;
     // Fragments are not sent.
     to.set_fragment(None);
+    let is_address =
+        to.authority().is_some_and(|authority| !authority.host().is_empty()) && has_port(to.borrow());
     match (from.scheme().as_str(), to.scheme().as_str()) {
-        ("https", "http") => Err(format!("a redirect from https to {location}, which is not safe")),
-        (_, "http" | "https") if to.authority().is_some_and(|authority| !authority.host().is_empty()) => {
-            Ok(to)
+        ("https", "http") => {
+            Err(format!("a redirect from https to {}, which is not safe", shown(to.borrow())))
         }
-        _ => Err(nowhere()),
+        (_, "http" | "https") if is_address => Ok(to),
+        _ => Err(format!("a redirect to {}, which is no address on the web", shown(to.borrow()))),
     }
 }
 
@@ -45,8 +47,8 @@ pub(super) fn shown(url: Uri<&str>) -> String {
     });
     // Without `//`, what looks like a path may be a password.
     let path = if url.authority().is_some() { url.path().as_str() } else { "…" };
-    let query =
-        url.query().map(|query| format!("?{}", redact::shown_query(query.as_str()))).unwrap_or_default();
+    let query = url.query().filter(|_| url.authority().is_some());
+    let query = query.map(|query| format!("?{}", redact::shown_query(query.as_str()))).unwrap_or_default();
     format!("{}:{authority}{path}{query}", url.scheme())
 }
 
@@ -87,11 +89,20 @@ mod tests {
         ] {
             assert_eq!(to("http://host:1/a/b?c", location), Ok(expected.to_owned()), "{location}");
         }
-        assert_eq!(to("http://h/", "ftp://h/"), Err("a redirect to ftp://h/, which is no URL".to_owned()));
-        assert_eq!(to("http://h/", "http://"), Err("a redirect to http://, which is no URL".to_owned()));
+        let no_address = |url: &str| Err(format!("a redirect to {url}, which is no address on the web"));
+        assert_eq!(to("http://h/", "ftp://h/"), no_address("ftp://h/"));
+        assert_eq!(to("http://h/", "http://h:99999/"), no_address("http://h:99999/"));
+        assert_eq!(to("http://h/", "mailto:u:SECRET@h?SECRET"), no_address("mailto:…"));
+        let nowhere = || Err("a redirect to something that is no URL".to_owned());
+        assert_eq!(to("http://h/", "/x?f=\"a.json\"&sig=SECRET"), nowhere());
+        assert_eq!(to("http://h/", "/x y?sig=SECRET"), nowhere());
         assert_eq!(
             to("https://h/", "http://h/"),
             Err("a redirect from https to http://h/, which is not safe".to_owned())
+        );
+        assert_eq!(
+            to("https://h/", "http://u:SECRET@h/?sig=SECRET"),
+            Err("a redirect from https to http://****@h/?sig=****, which is not safe".to_owned())
         );
     }
 
