@@ -282,3 +282,15 @@ fn a_source_that_was_never_fetched_is_nothing_to_start_with() {
     let map = CostMap::builder().source(Never).json("{}").build().unwrap();
     assert!(map.is_empty() && map.reload().is_ok() && map.len() == 2);
 }
+
+#[test]
+#[cfg(not(feature = "http"))]
+fn a_url_takes_the_feature_http_and_is_not_shown() {
+    for url in ["https://host/map.json", "user:SECRET@host/x"] {
+        let error = CostMap::builder().url(url).build().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "invalid url: it takes the feature http, which this program was built without"
+        );
+    }
+}

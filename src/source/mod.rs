@@ -266,10 +266,8 @@ impl Asked {
                 #[cfg(not(feature = "http"))]
                 None => Err(Error::InvalidSetting {
                     setting: "url",
-                    reason: format!(
-                        "{}: this program was built without the feature http",
-                        redact::shown(&url)
-                    ),
+                    // It is not shown: what is no URL may be a password.
+                    reason: "it takes the feature http, which this program was built without".to_owned(),
                 }),
             },
             #[cfg(feature = "http")]
