@@ -91,7 +91,7 @@ impl Diff {
     fn reprice(&mut self, model: &str, before: &str, after: &str) {
         let (before, after) = (Figures::of(before), Figures::of(after));
         // Tables without measure are not compared, since what is left out of them would seem to have gone.
-        let whole = before.is_whole && after.is_whole;
+        let whole = before.is_whole() && after.is_whole();
         let (before, after) = (before.list(whole), after.list(whole));
         let is_listed = model.len() <= MAX_PATH;
         let mut has_jumped = false;
@@ -99,16 +99,10 @@ impl Diff {
             if from == to {
                 return;
             }
-            let price = || Repriced {
-                model: model.to_owned(),
-                field: field.to_owned(),
-                from,
-                to,
-                factor: factor(from, to),
-            };
             has_jumped |= is_jump(from, to);
             if is_listed && self.repriced.len() < MAX_REPRICED {
-                self.repriced.push(price());
+                let (model, field) = (model.to_owned(), field.to_owned());
+                self.repriced.push(Repriced { model, field, from, to, factor: factor(from, to) });
             }
         };
         let index = |figures: &[(String, Usd)]| -> HashMap<String, Usd> { figures.iter().cloned().collect() };
@@ -149,21 +143,24 @@ struct Figures {
     rates: Vec<(String, Usd)>,
     /// Those of tables, and of fields that nobody knows.
     others: Vec<(String, Usd)>,
-    /// Whether those are all.
-    is_whole: bool,
 }
 
 impl Figures {
     fn of(json: &str) -> Self {
         let (mut rates, mut others) = (Vec::new(), Vec::new());
         for (name, json) in json::fields(json).unwrap_or_default() {
-            if matches!(field::parse(&name), field::Kind::Rate(_)) {
-                flatten(name, json, &mut rates);
-            } else if is_priced_by(&name) {
-                flatten(name, json, &mut others);
+            match field::parse(&name) {
+                field::Kind::Rate(_) => flatten(name, json, &mut rates),
+                field::Kind::Other if !is_priced_by(&name) => {}
+                _ => flatten(name, json, &mut others),
             }
         }
-        Self { rates, is_whole: others.len() < MAX_FIGURES, others }
+        Self { rates, others }
+    }
+
+    /// Whether all that there are are here.
+    fn is_whole(&self) -> bool {
+        self.others.len() < MAX_FIGURES
     }
 
     fn list(self, whole: bool) -> Vec<(String, Usd)> {
@@ -172,12 +169,9 @@ impl Figures {
     }
 }
 
-/// Whether prices hang on a field.
+/// Whether prices hang on a field that does not name a cost itself.
 fn is_priced_by(name: &str) -> bool {
-    field::is_price(name)
-        || name == "provider_specific_entry"
-        || name.contains("uplift_multiplier")
-        || field::parse(name) == field::Kind::Unknown
+    field::is_price(name) || name == "provider_specific_entry" || name.contains("uplift_multiplier")
 }
 
 fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Usd)>) {

@@ -105,6 +105,7 @@ mod reload;
 mod resolve;
 mod snapshot;
 mod source;
+mod sync;
 mod time;
 mod usage;
 mod usd;

@@ -1,7 +1,7 @@
 //! The live snapshot: the only swap, and the only lock of writers.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, Guard};
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::overlay::{Overlay, Overrides};
 use crate::resolve::Layers;
 use crate::snapshot::{Parts, Snapshot};
+use crate::sync::lock;
 use crate::version::{Generation, Version};
 
 /// How many generations are remembered by where their prices are from.
@@ -143,8 +144,7 @@ impl Live {
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A panic elsewhere leaves nothing half done: what is guarded is replaced whole.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.writer)
     }
 
     /// Puts the next snapshot together and swaps it in. Nothing changes on an error.

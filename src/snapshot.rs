@@ -11,7 +11,9 @@ use crate::diff::Diff;
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::resolve::{Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve};
+use crate::resolve::{
+    Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve, resolve_name,
+};
 use crate::usd::Usd;
 use crate::version::{Generation, Version};
 
@@ -103,18 +105,21 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        if request.lookup.provider.is_none() {
-            // A name that is a key is that entry: the common case, and the fast one.
-            if let Some(entry) = self.layers().exact(request.lookup.name) {
-                return self.price(entry, None, request);
-            }
+        match self.named(request.lookup) {
+            Some(entry) => self.price(entry, None, request),
+            None => self.cost_of_name(request),
         }
-        self.cost_of_name(request)
+    }
+
+    /// A name that is a key is that entry: the common case, and the fast one.
+    #[inline]
+    fn named(&self, lookup: Lookup<'_>) -> Option<EntryRef<'_>> {
+        if lookup.provider.is_none() { self.layers().exact(lookup.name) } else { None }
     }
 
     #[inline(never)]
     fn cost_of_name(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        match resolve(self.layers(), request.lookup) {
+        match resolve_name(self.layers(), request.lookup) {
             Some(found) => self.price(found.entry, found.provider, request),
             None => self.cost_without_entry(request),
         }
@@ -128,13 +133,14 @@ impl Snapshot {
     /// that it is too low.
     #[inline]
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        if request.lookup.provider.is_none() {
-            let rates = self.layers().exact(request.lookup.name).and_then(EntryRef::rates);
-            if let Some(total) = rates.and_then(|rates| cost::text_total(rates, request)) {
-                return Ok(total);
-            }
-        }
-        self.cost(request)?.require_complete().map(|cost| cost.total())
+        let cost = match self.named(request.lookup) {
+            Some(entry) => match entry.rates().and_then(|rates| cost::text_total(rates, request)) {
+                Some(total) => return Ok(total),
+                None => self.price(entry, None, request),
+            },
+            None => self.cost_of_name(request),
+        };
+        cost?.require_complete().map(|cost| cost.total())
     }
 
     /// What a call costs to a model that has no entry of its own.

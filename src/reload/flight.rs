@@ -5,6 +5,7 @@ use std::thread::{self, ThreadId};
 
 use super::status::ReloadReport;
 use crate::error::Error;
+use crate::sync::lock;
 
 type Landing = Result<ReloadReport, Error>;
 
@@ -24,7 +25,7 @@ struct Flight {
 
 impl Flight {
     fn wait(&self) -> Landing {
-        let landing = self.landing.lock().unwrap_or_else(PoisonError::into_inner);
+        let landing = lock(&self.landing);
         let landed = self.landed.wait_while(landing, |landing| landing.is_none());
         let landed = landed.unwrap_or_else(PoisonError::into_inner);
         landed.clone().unwrap_or_else(|| Err(broken("the reload never ended")))
@@ -39,7 +40,7 @@ impl Flights {
     /// Runs a reload, or waits for the one in flight and takes its answer. Whether it ran here is said too.
     pub(crate) fn share(&self, forced: bool, reload: impl FnOnce() -> Landing) -> (bool, Landing) {
         let flight = loop {
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = lock(&self.current);
             let Some(flight) = current.clone() else {
                 let flight = Arc::new(Flight {
                     forced,
@@ -82,9 +83,9 @@ impl Lands<'_> {
 
 impl Drop for Lands<'_> {
     fn drop(&mut self) {
-        *self.flights.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.flights.current) = None;
         let landing = self.landing.take().unwrap_or_else(|| Err(broken("the reload panicked")));
-        *self.flight.landing.lock().unwrap_or_else(PoisonError::into_inner) = Some(landing);
+        *lock(&self.flight.landing) = Some(landing);
         self.flight.landed.notify_all();
     }
 }

@@ -7,7 +7,7 @@ mod schedule;
 pub(crate) mod status;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::catalog;
@@ -17,6 +17,7 @@ use crate::live::{Base, Live};
 use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
 use crate::source::{Origin, Stop, Validators, panic_message};
+use crate::sync::lock;
 use crate::version::{Channel, Version, git_blob_id};
 use cache::Cache;
 use flight::Flights;
@@ -177,7 +178,8 @@ impl Reloader {
 
     /// Writes a map of the source that passed the guards to the cache, unless it is there. Why it could not be, if so.
     fn remember(&self, base: &Base, source: &str) -> Option<String> {
-        let cache = self.settings.cache.as_ref()?;
+        // An empty map may be live, where that is asked for; it is nothing to start with.
+        let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
         let revision = base.version.revision.as_deref()?;
         let validators = {
             let history = self.history();
@@ -208,7 +210,7 @@ impl Reloader {
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
             // What is handed in is no news of the source's.
             if channel == Channel::Source {
-                self.history().is_live(validators, &revision);
+                self.history().is_live(validators, Some(revision));
             }
             let report = self.report(&live.snapshot(), &before, source, length);
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
@@ -226,15 +228,12 @@ impl Reloader {
         let base = Base::new(Arc::new(catalog), version);
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
-        history.is_live(validators, base.version.revision.as_deref().unwrap_or_default());
-        history.forced = forced_past.as_ref().and(base.version.revision.clone());
-        if channel != Channel::Source {
-            history.confirmed = None;
-        }
+        let revision = base.version.revision.clone();
+        history.forced = forced_past.as_ref().and(revision.clone());
+        history.is_live(validators, revision.filter(|_| channel == Channel::Source));
         drop(history);
         let report = self.report(&snapshot, &base, source, length);
-        // An empty map may be live, where that is asked for; it is nothing to start with.
-        let good = (forced_past.is_none() && base.catalog.len() > 0).then_some(base);
+        let good = forced_past.is_none().then_some(base);
         Ok(Applied {
             report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
             good,
@@ -255,8 +254,7 @@ impl Reloader {
         if history.validators != *previous {
             return Ok(None);
         }
-        history
-            .is_live(validators.or(previous.clone()), base.version.revision.as_deref().unwrap_or_default());
+        history.is_live(validators.or(previous.clone()), base.version.revision.clone());
         drop(history);
         let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
         let good = self.is_good(&base).then_some(base);
@@ -267,7 +265,7 @@ impl Reloader {
     fn is_good(&self, base: &Base) -> bool {
         let catalog = &base.catalog;
         let checked = self.settings.guards.check(&base.version.source, catalog, catalog, &Diff::default());
-        checked.is_ok() && catalog.len() > 0 && self.history().forced != base.version.revision
+        checked.is_ok() && self.history().forced != base.version.revision
     }
 
     /// The report of a map that is live already.
@@ -471,11 +469,11 @@ impl History {
         Self { validators, start, cache_error, cached, ..Self::default() }
     }
 
-    /// The source's map is live.
-    fn is_live(&mut self, validators: Validators, revision: &str) {
+    /// What is live: what tells its version, and its revision, where the source has it.
+    fn is_live(&mut self, validators: Validators, confirmed: Option<String>) {
         self.validators = validators;
         self.start = None;
-        self.confirmed = Some(revision.to_owned());
+        self.confirmed = confirmed;
     }
 }
 
@@ -485,9 +483,4 @@ impl ReloadReport {
         self.timestamp = SystemTime::now();
         self
     }
-}
-
-/// Takes a lock. A panic elsewhere leaves nothing half done: what is guarded is replaced whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

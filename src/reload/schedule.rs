@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Guarded, Reloader};
 use crate::error::Error;
 use crate::jitter;
+use crate::sync::lock;
 
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl Schedule {
     }
 
     fn lock(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.plan)
     }
 
     /// Schedules reloads in the place of those that were; the first is due at once.

@@ -114,6 +114,11 @@ pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
             return Some(Resolved { entry, provider: None, found_by });
         }
     }
+    resolve_name(layers, lookup)
+}
+
+/// The entry of a name that is no key or alias, or of one for a provider.
+pub(crate) fn resolve_name<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
     if lookup.strict { resolve_strictly(layers, lookup) } else { resolve_candidates(layers, lookup) }
 }
 

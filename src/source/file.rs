@@ -3,11 +3,12 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
 use crate::error::Error;
+use crate::sync::lock;
 use crate::version::git_blob_id;
 
 /// A file, and how it looked when it was last read.
@@ -133,7 +134,7 @@ impl FileSource {
     }
 
     fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
 }
 

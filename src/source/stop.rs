@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::sync::lock;
+
 /// Once pulled, no wait goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
@@ -12,18 +14,18 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn pull(&self) {
-        *self.pulled.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.pulled) = true;
         self.changed.notify_all();
     }
 
     pub(crate) fn is_pulled(&self) -> bool {
-        *self.pulled.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.pulled)
     }
 
     /// Waits for a time, or until it is pulled: then `false`.
     #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn sleep(&self, time: Duration) -> bool {
-        let pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        let pulled = lock(&self.pulled);
         let waited = self.changed.wait_timeout_while(pulled, time, |pulled| !*pulled);
         !*waited.unwrap_or_else(PoisonError::into_inner).0
     }
