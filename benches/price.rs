@@ -1,145 +1,163 @@
-//! What a price takes, beside its floor and a peer, in one run.
+//! What a price takes: by key, by a pinned snapshot, on a resolved model, by any other name; beside a bare lookup in a hash
+//! table of the same names, and beside a peer.
 //!
-//! The cases are interleaved: each round runs every case once over the same names in the same order, and the
-//! median of the rounds counts. Ratios mean more than nanoseconds, since machines are noisy.
+//! The call is a full one: a prompt above most thresholds, three quarters of it from a cache, a tenth of it written to one, reasoning, and
+//! a service tier. Names come in random order, of 64 that are hot and of all that the map has a price for.
+#![allow(clippy::unwrap_used, reason = "a bench")]
+
+mod measure;
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::time::Instant;
 
 use genai_prices::{Calculator, PriceRequest, Usage as PeerUsage, UsageKey};
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{CostMap, CostRequest, Lookup, Resolved, Snapshot, Usage};
+use measure::Goal::{self, AtLeast, AtMost};
+use measure::{Seeded, Suite, each};
 
-const NAMES: usize = 64;
-const ROUNDS: usize = 31;
-/// How often a round goes over all names.
-const PASSES: usize = 200;
+const ROUNDS: usize = 41;
+const SEED: u64 = 7;
 
-/// A model that both libraries know.
+/// A model that both libraries know, and its names.
+#[derive(Clone)]
 struct Model {
     key: String,
-    /// Its name without the provider, and the provider's name at the peer.
-    peer_name: String,
+    provider: &'static str,
+    /// The key without the provider.
+    bare: String,
     peer_provider: &'static str,
+    upper_case: String,
+    dated: String,
 }
 
 fn main() {
     let map = CostMap::bundled();
+    let snapshot = map.snapshot();
     let peer = Calculator::bundled();
     let peer_usage = PeerUsage::from([
-        (UsageKey::INPUT_TOKENS, 12_000.0),
-        (UsageKey::OUTPUT_TOKENS, 900.0),
-        (UsageKey::CACHE_READ_TOKENS, 8_000.0),
+        (UsageKey::INPUT_TOKENS, 280_000.0),
+        (UsageKey::CACHE_READ_TOKENS, 210_000.0),
+        (UsageKey::CACHE_WRITE_TOKENS, 28_000.0),
+        (UsageKey::OUTPUT_TOKENS, 9_000.0),
     ]);
-    let models = models(&map, peer, &peer_usage);
-    assert_eq!(models.len(), NAMES, "models that both libraries price");
-    let usage = Usage::new(12_000, 900).cached_tokens(8_000).reasoning_tokens(300);
-    let snapshot = map.snapshot();
-    // The floor is a lookup of the same names, among as many.
+    let usage = Usage::new(280_000, 9_000)
+        .cached_tokens(210_000)
+        .cache_creation_tokens(28_000)
+        .reasoning_tokens(3_000);
+    let full = |name| CostRequest::new(name, &usage).service_tier("priority");
+
+    let mut seeded = Seeded::new(SEED);
+    let hot = seeded.sample(&models(&snapshot, peer, &peer_usage), 64);
+    assert_eq!(hot.len(), 64, "models that both libraries price");
+    let order = seeded.picks(&hot, 8_192);
+    let few = seeded.picks(&hot, 128);
+
+    // The floor is a lookup of the same names, among as many as the map has.
     let keys: Vec<String> = snapshot.models().map(|model| model.key().to_owned()).collect();
-    let table: HashMap<&str, u64, foldhash::fast::RandomState> = map_of(keys.iter().map(String::as_str));
+    let table: HashMap<&str, u64, foldhash::fast::RandomState> =
+        keys.iter().map(String::as_str).zip(0..).collect();
+    let resolved: Vec<(Resolved<'_>, &Model)> =
+        order.iter().map(|model| (snapshot.resolve(&model.key).unwrap(), *model)).collect();
+    let unknown: Vec<String> = (0..64).map(|n| format!("acme-model-{n}-large")).collect();
+    let unknown = seeded.picks(&unknown, 8_192);
 
-    let mut cases: Vec<Case<'_>> = vec![
-        Case::new("foldhash get (floor)", 100, |m| {
-            black_box(table.get(m.key.as_str()));
-        }),
-        Case::new("map.total", 100, |m| {
-            black_box(map.total(&CostRequest::new(&m.key, &usage)).ok());
-        }),
-        Case::new("snapshot.total", 100, |m| {
-            black_box(snapshot.total(&CostRequest::new(&m.key, &usage)).ok());
-        }),
-        Case::new("map.cost", 100, |m| {
-            black_box(map.cost(&CostRequest::new(&m.key, &usage)).map(|cost| cost.total()).ok());
-        }),
-        Case::new("map.cost, itemised", 100, |m| {
-            if let Ok(cost) = map.cost(&CostRequest::new(&m.key, &usage)) {
-                cost.lines().for_each(|line| {
-                    black_box(line.amount);
-                });
-            }
-        }),
-        Case::new("snapshot.cost", 100, |m| {
-            black_box(snapshot.cost(&CostRequest::new(&m.key, &usage)).map(|cost| cost.total()).ok());
-        }),
-        Case::new("with a service tier", 100, |m| {
-            let request = CostRequest::new(&m.key, &usage).service_tier("priority");
-            black_box(map.cost(&request).map(|cost| cost.total()).ok());
-        }),
-        Case::new("genai-prices 0.2.1", 1, |m| {
-            let request = PriceRequest::new(&m.peer_name, &peer_usage).with_provider_id(m.peer_provider);
-            black_box(peer.calculate(&request).ok());
-        }),
+    let mut suite = Suite::default();
+    suite.add(FLOOR, each(&order, |m| _ = black_box(table.get(m.key.as_str()))));
+    suite
+        .add(TOTAL, each(&order, |m| _ = black_box(map.total(&full(&m.key)).unwrap())))
+        .beside(FLOOR, AtMost(3.0))
+        .add(COST, each(&order, |m| _ = black_box(map.cost(&full(&m.key)).unwrap().total())))
+        .beside(FLOOR, AtMost(5.0))
+        .add(LINES, each(&order, |m| lines(&map, &full(&m.key))))
+        .beside(FLOOR, AtMost(5.0))
+        .add("snapshot.total", each(&order, |m| _ = black_box(snapshot.total(&full(&m.key)).unwrap())))
+        .beside(TOTAL, AtMost(0.9))
+        .add("snapshot.cost", each(&order, |m| _ = black_box(snapshot.cost(&full(&m.key)).unwrap().total())))
+        .beside(COST, Goal::None)
+        .add("resolved.total", each(&resolved, |(r, m)| _ = black_box(r.total(&full(&m.key)).unwrap())))
+        .beside(TOTAL, AtMost(0.5))
+        .add("resolved.cost", each(&resolved, |(r, m)| _ = black_box(r.cost(&full(&m.key)).unwrap().total())))
+        .beside(COST, Goal::None)
+        .add("map.total, provider and bare name", {
+            each(&order, |m| _ = black_box(map.total(&full(&m.bare).provider(m.provider)).unwrap()))
+        })
+        .beside(TOTAL, AtMost(1.5))
+        .add(
+            "map.total, in upper case",
+            each(&order, |m| _ = black_box(map.total(&full(&m.upper_case)).unwrap())),
+        )
+        .beside(TOTAL, AtMost(4.0))
+        .add("map.total, with a date", {
+            each(&order, |m| _ = black_box(map.total(&full(&m.dated).provider(m.provider)).unwrap()))
+        })
+        .beside(TOTAL, AtMost(4.0))
+        .add("map.total, unknown", each(&unknown, |name| _ = black_box(map.total(&full(name)).unwrap_err())))
+        .beside(TOTAL, AtMost(4.0))
+        .add(PEER, {
+            each(&few, |m| {
+                let request = PriceRequest::new(&m.bare, &peer_usage).with_provider_id(m.peer_provider);
+                _ = black_box(peer.calculate(&request).unwrap());
+            })
+        })
+        .beside(TOTAL, AtLeast(70.0));
+    suite.run("64 hot names, in random order", ROUNDS);
+
+    let priced: Vec<&String> = keys.iter().filter(|key| map.total(&full(key)).is_ok()).collect();
+    let order = seeded.sample(&priced, priced.len());
+    let mut suite = Suite::default();
+    suite
+        .add("foldhash get, all names", each(&order, |key| _ = black_box(table.get(key.as_str()))))
+        .add("map.total, all names", each(&order, |key| _ = black_box(map.total(&full(key)).unwrap())))
+        .beside("foldhash get, all names", AtMost(3.0))
+        .add("map.cost, all names", each(&order, |key| _ = black_box(map.cost(&full(key)).unwrap().total())))
+        .beside("foldhash get, all names", AtMost(5.0));
+    suite.run(&format!("all {} names with a price, in random order", priced.len()), ROUNDS);
+}
+
+const FLOOR: &str = "foldhash get";
+const TOTAL: &str = "map.total";
+const COST: &str = "map.cost";
+const LINES: &str = "map.cost, every line's amount";
+const PEER: &str = "genai-prices 0.2.1";
+
+fn lines(map: &CostMap, request: &CostRequest<'_>) {
+    for line in map.cost(request).unwrap().lines() {
+        black_box(line.amount);
+    }
+}
+
+/// The models that both libraries price, and that other names of theirs lead to.
+fn models(snapshot: &Snapshot, peer: &Calculator, usage: &PeerUsage) -> Vec<Model> {
+    const PROVIDERS: [(&str, &str); 6] = [
+        ("openai", "openai"),
+        ("anthropic", "anthropic"),
+        ("gemini", "google"),
+        ("mistral", "mistral"),
+        ("groq", "groq"),
+        ("xai", "x-ai"),
     ];
-    for _ in 0..ROUNDS {
-        for case in &mut cases {
-            case.round(&models);
-        }
-    }
-    report(&mut cases);
-}
-
-/// One thing to measure.
-struct Case<'a> {
-    name: &'static str,
-    /// In per cent of the passes, for what is slow.
-    share: usize,
-    run: Box<dyn FnMut(&Model) + 'a>,
-    nanoseconds: Vec<f64>,
-}
-
-impl<'a> Case<'a> {
-    fn new(name: &'static str, share: usize, run: impl FnMut(&Model) + 'a) -> Self {
-        Self { name, share, run: Box::new(run), nanoseconds: Vec::new() }
-    }
-
-    fn round(&mut self, models: &[Model]) {
-        let passes = PASSES * self.share / 100;
-        let start = Instant::now();
-        for _ in 0..passes {
-            for model in models {
-                (self.run)(black_box(model));
-            }
-        }
-        self.nanoseconds.push(start.elapsed().as_nanos() as f64 / (passes * models.len()) as f64);
-    }
-
-    fn median(&mut self) -> f64 {
-        self.nanoseconds.sort_by(f64::total_cmp);
-        self.nanoseconds.get(self.nanoseconds.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-}
-
-fn report(cases: &mut [Case<'_>]) {
-    let medians: Vec<(&str, f64)> = cases.iter_mut().map(|case| (case.name, case.median())).collect();
-    let of = |name: &str| medians.iter().find(|(n, _)| n.starts_with(name)).map_or(f64::NAN, |(_, m)| *m);
-    println!("{NAMES} hot names, medians of {ROUNDS} interleaved rounds:");
-    for (name, median) in &medians {
-        println!("  {name:<24} {median:>9.1} ns   {:>7.2} x floor", median / of("foldhash"));
-    }
-    println!("genai-prices / map.total: {:.1}", of("genai-prices") / of("map.total"));
-    println!("genai-prices / map.cost: {:.1}", of("genai-prices") / of("map.cost"));
-}
-
-/// The first models that both libraries price, in the map's order.
-fn models(map: &CostMap, peer: &Calculator, usage: &PeerUsage) -> Vec<Model> {
-    const PROVIDERS: [(&str, &str); 4] =
-        [("openai", "openai"), ("anthropic", "anthropic"), ("mistral", "mistral"), ("groq", "groq")];
-    let snapshot = map.snapshot();
     let known = snapshot.models().filter_map(|model| {
         let provider = model.litellm_provider()?;
-        let (_, peer_provider) = PROVIDERS.iter().find(|(ours, _)| *ours == provider)?;
-        let prefix = format!("{provider}/");
-        let peer_name = model.key().strip_prefix(&prefix).unwrap_or(model.key()).to_owned();
-        let request = PriceRequest::new(&peer_name, usage).with_provider_id(peer_provider);
+        let (provider, peer_provider) = PROVIDERS.iter().find(|(ours, _)| *ours == provider)?;
+        let bare = model.key().strip_prefix(&format!("{provider}/")).unwrap_or(model.key()).to_owned();
+        let request = PriceRequest::new(&bare, usage).with_provider_id(peer_provider);
         peer.calculate(&request).ok()?;
-        Some(Model { key: model.key().to_owned(), peer_name, peer_provider })
+        let known = Model {
+            key: model.key().to_owned(),
+            provider,
+            peer_provider,
+            upper_case: model.key().to_uppercase(),
+            dated: format!("{bare}{}", if *provider == "gemini" { "-001" } else { "-2031-01-31" }),
+            bare,
+        };
+        let leads =
+            |lookup: Lookup<'_>| snapshot.resolve(lookup).is_ok_and(|found| found.key() == model.key());
+        let priced = snapshot.total(&CostRequest::new(model.key(), &Usage::new(1, 1))).is_ok();
+        let all = priced
+            && leads(Lookup::new(&known.bare).provider(provider))
+            && leads(Lookup::new(&known.upper_case))
+            && leads(Lookup::new(&known.dated).provider(provider));
+        all.then_some(known)
     });
-    known.take(NAMES).collect()
-}
-
-fn map_of<'a, S: std::hash::BuildHasher + Default>(
-    names: impl Iterator<Item = &'a str>,
-) -> HashMap<&'a str, u64, S> {
-    names.zip(0..).collect()
+    known.collect()
 }

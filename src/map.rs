@@ -57,12 +57,13 @@ use crate::version::Generation;
 /// ```
 #[derive(Clone)]
 pub struct CostMap {
+    /// At hand, since every call loads it.
+    live: Arc<Live>,
     handle: Arc<Handle>,
 }
 
-/// What all handles on a map share; its end is that of the last of them.
+/// What all handles on a map share beside it; its end is that of the last of them.
 struct Handle {
-    live: Arc<Live>,
     reloader: Arc<Reloader>,
 }
 
@@ -134,7 +135,7 @@ impl CostMap {
     ) -> Self {
         let live = Arc::new(Live::new(base));
         let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
-        Self { handle: Arc::new(Handle { live, reloader }) }
+        Self { live, handle: Arc::new(Handle { reloader }) }
     }
 
     pub(crate) fn reloader(&self) -> &Arc<Reloader> {
@@ -144,7 +145,7 @@ impl CostMap {
     /// The live snapshot, pinned: it stays as it is for as long as it is kept.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.handle.live.snapshot()
+        self.live.snapshot()
     }
 
     /// What a call costs, by the live snapshot.
@@ -153,7 +154,7 @@ impl CostMap {
     ///
     /// As [`Snapshot::cost`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.handle.live.load().cost(request)
+        self.live.load().cost(request)
     }
 
     /// What a call costs in all, by the live snapshot, for those who need no lines.
@@ -175,33 +176,33 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        self.handle.live.load().total(request)
+        self.live.load().total(request)
     }
 
     /// What the map says of a model, under any name that it knows. A copy: pin a
     /// [`snapshot`](Self::snapshot) to borrow instead.
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'static>> {
-        self.handle.live.load().get(lookup).map(ModelInfo::into_owned)
+        self.live.load().get(lookup).map(ModelInfo::into_owned)
     }
 
     /// The keys of all models. A copy: pin a [`snapshot`](Self::snapshot) to iterate over what is known
     /// of them.
     #[must_use]
     pub fn models(&self) -> Vec<String> {
-        self.handle.live.load().models().map(|model| model.key().to_owned()).collect()
+        self.live.load().models().map(|model| model.key().to_owned()).collect()
     }
 
     /// How many models there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.handle.live.load().len()
+        self.live.load().len()
     }
 
     /// Whether there are no models.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.handle.live.load().is_empty()
+        self.live.load().is_empty()
     }
 
     /// Adds a model, or lays fields over the one that answers to `name`. It survives every reload.
@@ -215,8 +216,7 @@ impl CostMap {
     /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
     /// it was.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.handle
-            .live
+        self.live
             .change(|overrides| overrides.register(name, &info, Registration::Over).map(|()| true))
             .map(drop)
     }
@@ -241,7 +241,7 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
-        self.handle.live.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
+        self.live.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
     }
 
     /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
@@ -251,8 +251,7 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model).
     pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.handle
-            .live
+        self.live
             .change(|overrides| overrides.register(name, &info, Registration::Instead).map(|()| true))
             .map(drop)
     }
@@ -263,7 +262,7 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model); what is left was registered before, so that none is expected.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
-        self.handle.live.change(|overrides| Ok(overrides.remove(name)))
+        self.live.change(|overrides| Ok(overrides.remove(name)))
     }
 
     /// Adds a deployment, and says its id.
@@ -273,7 +272,7 @@ impl CostMap {
     /// [`Error::InvalidDeployment`] where another has its id; the map is then as it was.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
-        self.handle.live.change_deployments(|list| {
+        self.live.change_deployments(|list| {
             list.push(deployment);
             true
         })?;
@@ -287,7 +286,7 @@ impl CostMap {
     /// [`Error::UnknownDeployment`] where none has it.
     pub fn update_deployment(&self, deployment: Deployment) -> Result<(), Error> {
         let id = deployment.id().to_owned();
-        let known = self.handle.live.change_deployments(|list| {
+        let known = self.live.change_deployments(|list| {
             let slot = list.iter_mut().find(|slot| slot.id() == id);
             slot.map(|slot| *slot = deployment).is_some()
         })?;
@@ -300,7 +299,7 @@ impl CostMap {
     ///
     /// As [`set_deployments`](Self::set_deployments); what is left was there before, so that none is expected.
     pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
-        self.handle.live.change_deployments(|list| {
+        self.live.change_deployments(|list| {
             let before = list.len();
             list.retain(|deployment| deployment.id() != id);
             list.len() < before
@@ -332,7 +331,7 @@ impl CostMap {
     pub fn set_deployments(&self, deployments: impl IntoIterator<Item = Deployment>) -> Result<(), Error> {
         // Indexed before the lock is taken.
         let deployments = Arc::new(Deployments::new(deployments.into_iter().collect())?);
-        self.handle.live.set_deployments(deployments)
+        self.live.set_deployments(deployments)
     }
 
     /// What a call costs that a deployment served, by the live snapshot.
@@ -341,7 +340,7 @@ impl CostMap {
     ///
     /// As [`Snapshot::deployment_cost`].
     pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.handle.live.load().deployment_cost(request)
+        self.live.load().deployment_cost(request)
     }
 
     /// Fetches the map from its source and swaps it in, with the operator's models over it. Readers price by the map in use meanwhile. A
@@ -448,7 +447,7 @@ impl CostMap {
     /// Where the live map is from.
     #[must_use]
     pub fn source_info(&self) -> SourceInfo {
-        self.handle.reloader.source_info(&self.handle.live)
+        self.handle.reloader.source_info(&self.live)
     }
 
     /// Calls `listener` after each reload that replaced the map, and after each that failed: on the thread that reloaded, outside every
@@ -498,14 +497,14 @@ impl CostMap {
     /// The last 64 generations, oldest first.
     #[must_use]
     pub fn generations(&self) -> Vec<Generation> {
-        self.handle.live.history()
+        self.live.history()
     }
 }
 
 impl std::fmt::Debug for CostMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CostMap")
-            .field("live", &*self.handle.live.load())
+            .field("live", &*self.live.load())
             .field("source", &self.source_info().origin)
             .finish_non_exhaustive()
     }

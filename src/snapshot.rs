@@ -61,13 +61,43 @@ pub(crate) struct Parts {
 }
 
 /// A model that a name led to, and how: from [`Snapshot::resolve`].
-#[derive(Debug, Clone)]
+///
+/// Calls to it are priced without another lookup.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "bundled")] {
+/// use llm_costmap::{CostMap, CostRequest, Lookup, Usage};
+///
+/// let snapshot = CostMap::bundled().snapshot();
+/// let model = snapshot.resolve(Lookup::new("gpt-4o-mini").provider("azure"))?;
+/// let usage = Usage::new(1_000_000, 0);
+/// assert_eq!(model.cost(&CostRequest::new("my-deployment", &usage))?.to_string(), "\
+/// azure/gpt-4o-mini: 0.165 USD
+///   1000000 tokens of input x 0.000000165 = 0.165 (input_cost_per_token)");
+/// # }
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Resolved<'a> {
     /// What is known of the model.
     pub model_info: ModelInfo<'a>,
     /// How it was found.
     pub found_by: FoundBy,
+    snapshot: &'a Snapshot,
+    entry: Answer<'a>,
+    /// Whose it is, where a rule of prices asks for that: see [`cost::with_rules`].
+    provider: &'static str,
+}
+
+/// What prices the calls to a model.
+#[derive(Clone)]
+enum Answer<'a> {
+    Entry(EntryRef<'a>),
+    /// A catalogue of one entry.
+    Described(Arc<Catalog>),
 }
 
 impl Resolved<'_> {
@@ -75,6 +105,50 @@ impl Resolved<'_> {
     #[must_use]
     pub fn key(&self) -> &str {
         self.model_info.key()
+    }
+
+    /// What a call to it costs, by the snapshot that it was looked up in. The model and the provider that the request names are not
+    /// looked up, nor asked for anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overflow`], as [`Snapshot::cost`].
+    #[inline]
+    pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+        match self.entry() {
+            Some(entry) => self.snapshot.price(entry, Some(self.provider), request),
+            None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
+        }
+    }
+
+    /// What a call to it costs in all: the same amount as that of [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overflow`] and [`Error::Incomplete`], as [`Snapshot::total`].
+    #[inline]
+    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
+        match self.entry() {
+            Some(entry) => self.snapshot.total_by(entry, Some(self.provider), request),
+            None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
+        }
+    }
+
+    #[inline]
+    fn entry(&self) -> Option<EntryRef<'_>> {
+        match &self.entry {
+            Answer::Entry(entry) => Some(*entry),
+            Answer::Described(catalog) => catalog.entry(0),
+        }
+    }
+}
+
+impl fmt::Debug for Resolved<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolved")
+            .field("model_info", &self.model_info)
+            .field("found_by", &self.found_by)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,14 +207,31 @@ impl Snapshot {
     /// that it is too low.
     #[inline]
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        let cost = match self.named(request.lookup) {
-            Some(entry) => match entry.rates().and_then(|rates| cost::text_total(rates, request)) {
-                Some(total) => return Ok(total),
-                None => self.price(entry, None, request),
-            },
-            None => self.cost_of_name(request),
-        };
-        cost?.require_complete().map(|cost| cost.total())
+        match self.named(request.lookup) {
+            Some(entry) => self.total_by(entry, None, request),
+            None => self.total_of_name(request),
+        }
+    }
+
+    #[inline]
+    fn total_by(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<&str>,
+        request: &CostRequest<'_>,
+    ) -> Result<Usd, Error> {
+        match entry.rates().and_then(|rates| cost::text_total(rates, request)) {
+            Some(total) => Ok(total),
+            None => total_of(self.price(entry, provider, request)),
+        }
+    }
+
+    #[inline(never)]
+    fn total_of_name(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
+        match resolve_name(self.layers(), request.lookup) {
+            Some(found) => self.total_by(found.entry, found.provider, request),
+            None => total_of(self.cost_without_entry(request)),
+        }
     }
 
     /// What a call costs to a model that has no entry of its own.
@@ -292,12 +383,22 @@ impl Snapshot {
 
     fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
         if let Some(found) = resolve(self.layers(), lookup) {
-            let model_info = self.info(found.entry);
-            return Some(Resolved { model_info, found_by: found.found_by });
+            return Some(Resolved {
+                model_info: self.info(found.entry),
+                found_by: found.found_by,
+                snapshot: self,
+                entry: Answer::Entry(found.entry),
+                provider: cost::with_rules(found.provider, lookup.name),
+            });
         }
         let described = describe(self.layers(), lookup)?;
-        let model_info = ModelInfo::of_described(described.entry()?);
-        Some(Resolved { model_info, found_by: described.found_by })
+        Some(Resolved {
+            model_info: ModelInfo::of_described(described.entry()?),
+            found_by: described.found_by,
+            snapshot: self,
+            provider: cost::with_rules(described.provider, lookup.name),
+            entry: Answer::Described(Arc::new(described.catalog)),
+        })
     }
 
     /// Every candidate that is tried for a name, in order, and why it is passed over. For people: it takes its time.
@@ -405,6 +506,11 @@ impl Snapshot {
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields
     }
+}
+
+#[inline(never)]
+fn total_of(cost: Result<Cost, Error>) -> Result<Usd, Error> {
+    cost?.require_complete().map(|cost| cost.total())
 }
 
 impl fmt::Debug for Snapshot {

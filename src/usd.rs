@@ -49,6 +49,7 @@ impl Usd {
     pub const MAX: Self = Self(MAX_UNITS);
 
     /// The amount of `units` times 10^-28 dollars.
+    #[inline]
     pub(crate) fn from_units(units: i128) -> Option<Self> {
         (units.unsigned_abs() <= MAX_UNITS.unsigned_abs()).then_some(Self(units))
     }
@@ -120,6 +121,7 @@ impl Usd {
 
     /// `self + other`, or `None` beyond the range.
     #[must_use]
+    #[inline]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).and_then(Self::from_units)
     }

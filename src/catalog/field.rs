@@ -61,6 +61,31 @@ const BASES: [(&str, Base); 20] = [
 ];
 
 impl Base {
+    /// In their order.
+    pub(crate) const ALL: [Self; 21] = [
+        Self::Input,
+        Self::CacheRead,
+        Self::ExplicitCacheRead,
+        Self::CacheReadAudio,
+        Self::CacheReadImage,
+        Self::CacheWrite,
+        Self::CacheWrite1h,
+        Self::CacheWrite12h,
+        Self::InputAudio,
+        Self::InputImage,
+        Self::InputVideo,
+        Self::Output,
+        Self::Reasoning,
+        Self::OutputAudio,
+        Self::OutputImage,
+        Self::OutputVideo,
+        Self::Citation,
+        Self::Second,
+        Self::InputSecond,
+        Self::OutputSecond,
+        Self::SearchContext,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         BASES.iter().find(|(_, base)| *base == self).map_or(SEARCH_CONTEXT, |(name, _)| name)
     }
@@ -92,6 +117,17 @@ const TIERS: [(&str, Tier); 6] = [
 ];
 
 impl Tier {
+    /// In their order.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Standard,
+        Self::Flex,
+        Self::Balanced,
+        Self::Priority,
+        Self::Ultrafast,
+        Self::Batches,
+        Self::Decisions,
+    ];
+
     /// `_flex` and so on; nothing for the standard tier.
     pub(crate) fn suffix(self) -> &'static str {
         TIERS.iter().find(|(_, tier)| *tier == self).map_or("", |(suffix, _)| suffix)

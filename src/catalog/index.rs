@@ -8,12 +8,20 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// Which entry of a catalogue.
 pub(crate) type EntryId = u32;
 
+/// What a name leads to: an entry, and its rates beside it, since pricing needs nothing else of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) entry: EntryId,
+    pub(crate) rates: u32,
+}
+
 /// All names lie one behind the other in one string, so that a map is a handful of allocations
 /// and a lookup touches few cache lines.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     names: String,
     exact: HashTable<Slot>,
+    /// The names that are not in lower case, by what they are in it; and those in it that such a name would hide.
     folded: HashTable<Slot>,
     hasher: DefaultHashBuilder,
     longest: usize,
@@ -22,7 +30,7 @@ pub(crate) struct Index {
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     name: Span,
-    entry: EntryId,
+    target: Target,
 }
 
 /// A stretch of a text.
@@ -73,29 +81,25 @@ pub(crate) enum Added {
 
 impl Index {
     pub(crate) fn with_capacity(names: usize) -> Self {
-        Self {
-            exact: HashTable::with_capacity(names),
-            folded: HashTable::with_capacity(names),
-            ..Self::default()
-        }
+        Self { exact: HashTable::with_capacity(names), ..Self::default() }
     }
 
     /// Adds a key. Of two that differ in case only, the last answers where case is ignored.
-    pub(crate) fn add_key(&mut self, name: &str, entry: EntryId) -> Option<Added> {
-        self.add(name, entry, true)
+    pub(crate) fn add_key(&mut self, name: &str, target: Target) -> Option<Added> {
+        self.add(name, target, true)
     }
 
     /// Adds an alias, which displaces nothing.
-    pub(crate) fn add_alias(&mut self, name: &str, entry: EntryId) -> Option<Added> {
-        self.add(name, entry, false)
+    pub(crate) fn add_alias(&mut self, name: &str, target: Target) -> Option<Added> {
+        self.add(name, target, false)
     }
 
-    fn add(&mut self, name: &str, entry: EntryId, displaces: bool) -> Option<Added> {
+    fn add(&mut self, name: &str, target: Target, displaces: bool) -> Option<Added> {
         let span = Span::new(self.names.len(), name.len())?;
         let Self { names, exact, folded, hasher, longest } = self;
-        let slot = Slot { name: span, entry };
+        let slot = Slot { name: span, target };
         let hash_slot = |slot: &Slot| hash(hasher, slot.name.of(names));
-        match exact.entry(hash(hasher, name), |s| s.name.of(names) == name, hash_slot) {
+        match exact.entry(hash(hasher, name), |s| s.name.is(name, names), hash_slot) {
             TableEntry::Occupied(_) => return Some(Added::Taken),
             TableEntry::Vacant(vacant) => {
                 vacant.insert(slot);
@@ -104,40 +108,50 @@ impl Index {
         names.push_str(name);
         *longest = (*longest).max(name.len());
 
+        let is_lower = is_lower(name);
+        if is_lower && folded.is_empty() {
+            return Some(Added::New(span));
+        }
         let names = names.as_str();
         let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| hash(hasher, folded));
         with_folded(name, |lower| {
-            let same = |s: &Slot| folds_to(s.name.of(names), lower);
-            match folded.entry(hash(hasher, lower), same, rehash) {
+            let hash = hash(hasher, lower);
+            let lower_is_taken = || exact.find(hash, |slot| slot.name.is(lower, names)).is_some();
+            match folded.entry(hash, |slot| folds_to(slot.name.of(names), lower), rehash) {
                 TableEntry::Occupied(mut taken) if displaces => *taken.get_mut() = slot,
-                TableEntry::Occupied(_) => {}
-                TableEntry::Vacant(vacant) => {
+                TableEntry::Vacant(vacant) if !is_lower && (displaces || !lower_is_taken()) => {
                     vacant.insert(slot);
                 }
+                TableEntry::Occupied(_) | TableEntry::Vacant(_) => {}
             }
         });
         Some(Added::New(span))
     }
 
-    /// The entry of a name.
+    /// What a name leads to.
     #[inline]
-    pub(crate) fn find(&self, name: &str) -> Option<EntryId> {
+    pub(crate) fn find(&self, name: &str) -> Option<Target> {
         if name.len() > self.longest {
             return None;
         }
-        let same = |slot: &Slot| slot.name.is(name, &self.names);
-        self.exact.find(hash(&self.hasher, name), same).map(|slot| slot.entry)
+        self.find_hashed(hash(&self.hasher, name), name)
     }
 
-    /// The entry of a name, ignoring case.
-    pub(crate) fn find_folded(&self, name: &str) -> Option<EntryId> {
+    #[inline]
+    fn find_hashed(&self, hash: u64, name: &str) -> Option<Target> {
+        self.exact.find(hash, |slot| slot.name.is(name, &self.names)).map(|slot| slot.target)
+    }
+
+    /// What a name leads to, ignoring case.
+    pub(crate) fn find_folded(&self, name: &str) -> Option<Target> {
         // Lower-casing makes a name at most three times as short.
         if name.len() > self.longest.saturating_mul(3) {
             return None;
         }
         with_folded(name, |lower| {
             let hash = hash(&self.hasher, lower);
-            self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.entry)
+            let folded = self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower));
+            folded.map(|slot| slot.target).or_else(|| self.find_hashed(hash, lower))
         })
     }
 
@@ -152,6 +166,8 @@ impl Index {
 
     pub(crate) fn shrink(&mut self) {
         self.names.shrink_to_fit();
+        let Self { names, folded, hasher, .. } = self;
+        folded.shrink_to_fit(|slot| with_folded(slot.name.of(names), |folded| hash(hasher, folded)));
     }
 }
 
@@ -169,6 +185,15 @@ fn with_folded<T>(name: &str, f: impl FnOnce(&str) -> T) -> T {
     }
 }
 
+/// Whether a name is in lower case.
+fn is_lower(name: &str) -> bool {
+    if name.is_ascii() {
+        !name.bytes().any(|byte| byte.is_ascii_uppercase())
+    } else {
+        name.to_lowercase() == name
+    }
+}
+
 /// Whether a name is `lower` in lower case.
 fn folds_to(name: &str, lower: &str) -> bool {
     if name.is_ascii() { name.eq_ignore_ascii_case(lower) } else { name.to_lowercase() == lower }
@@ -178,10 +203,24 @@ fn folds_to(name: &str, lower: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn target(entry: EntryId) -> Target {
+        Target { entry, rates: entry + 1 }
+    }
+
+    fn find(index: &Index, name: &str) -> Option<EntryId> {
+        let found = index.find(name)?;
+        assert_eq!(found.rates, found.entry + 1);
+        Some(found.entry)
+    }
+
+    fn find_folded(index: &Index, name: &str) -> Option<EntryId> {
+        index.find_folded(name).map(|found| found.entry)
+    }
+
     fn index(keys: &[&str]) -> Index {
         let mut index = Index::default();
         for (id, key) in (0..).zip(keys) {
-            assert!(matches!(index.add_key(key, id), Some(Added::New(_))), "{key}");
+            assert!(matches!(index.add_key(key, target(id)), Some(Added::New(_))), "{key}");
         }
         index
     }
@@ -189,25 +228,25 @@ mod tests {
     #[test]
     fn finds_exact_names_and_then_any_case() {
         let index = index(&["gpt-4o", "Org/Model-7B", "über-Modell", "GPT-4O"]);
-        assert_eq!(index.find("gpt-4o"), Some(0));
-        assert_eq!(index.find("GPT-4O"), Some(3));
-        assert_eq!(index.find("Gpt-4o"), None);
+        assert_eq!(find(&index, "gpt-4o"), Some(0));
+        assert_eq!(find(&index, "GPT-4O"), Some(3));
+        assert_eq!(find(&index, "Gpt-4o"), None);
         // On a tie the last key.
-        assert_eq!(index.find_folded("Gpt-4o"), Some(3));
-        assert_eq!(index.find_folded("org/MODEL-7b"), Some(1));
-        assert_eq!(index.find_folded("ÜBER-MODELL"), Some(2));
-        assert_eq!(index.find_folded("gpt-4"), None);
-        assert_eq!(index.find(""), None);
-        assert_eq!(index.find_folded(&"x".repeat(1_000_000)), None);
+        assert_eq!(find_folded(&index, "Gpt-4o"), Some(3));
+        assert_eq!(find_folded(&index, "org/MODEL-7b"), Some(1));
+        assert_eq!(find_folded(&index, "ÜBER-MODELL"), Some(2));
+        assert_eq!(find_folded(&index, "gpt-4"), None);
+        assert_eq!(find(&index, ""), None);
+        assert_eq!(find_folded(&index, &"x".repeat(1_000_000)), None);
     }
 
     #[test]
     fn an_alias_displaces_nothing() {
         let mut index = index(&["gpt-4o"]);
-        assert!(matches!(index.add_alias("gpt-4o", 7), Some(Added::Taken)));
-        assert!(matches!(index.add_alias("GPT-4o", 7), Some(Added::New(_))));
-        assert_eq!((index.find("gpt-4o"), index.find("GPT-4o")), (Some(0), Some(7)));
-        assert_eq!(index.find_folded("gPT-4o"), Some(0));
+        assert!(matches!(index.add_alias("gpt-4o", target(7)), Some(Added::Taken)));
+        assert!(matches!(index.add_alias("GPT-4o", target(7)), Some(Added::New(_))));
+        assert_eq!((find(&index, "gpt-4o"), find(&index, "GPT-4o")), (Some(0), Some(7)));
+        assert_eq!(find_folded(&index, "gPT-4o"), Some(0));
     }
 
     #[test]
@@ -215,8 +254,19 @@ mod tests {
         let names: Vec<String> = (0..5_000).map(|n| format!("Model-{n}")).collect();
         let index = index(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for (id, name) in (0..).zip(&names) {
-            assert_eq!(index.find(name), Some(id));
-            assert_eq!(index.find_folded(&name.to_uppercase()), Some(id));
+            assert_eq!(find(&index, name), Some(id));
+            assert_eq!(find_folded(&index, &name.to_uppercase()), Some(id));
         }
+    }
+
+    #[test]
+    fn the_last_of_two_keys_that_differ_in_case_answers_for_both() {
+        let both = index(&["gpt-4o", "Gpt-4o"]);
+        assert_eq!((find_folded(&both, "gpt-4o"), find_folded(&both, "GPT-4o")), (Some(1), Some(1)));
+        let both = index(&["Gpt-4o", "gpt-4o"]);
+        assert_eq!((find_folded(&both, "gpt-4o"), find_folded(&both, "GPT-4o")), (Some(1), Some(1)));
+        let mut alias = index(&["Gpt-4o"]);
+        assert!(matches!(alias.add_alias("gpt-4o", target(7)), Some(Added::New(_))));
+        assert_eq!((find(&alias, "gpt-4o"), find_folded(&alias, "GPT-4o")), (Some(7), Some(0)));
     }
 }

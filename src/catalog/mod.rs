@@ -12,7 +12,8 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-pub(crate) use index::{EntryId, Index, Span};
+pub(crate) use index::{EntryId, Span};
+use index::{Index, Target};
 pub(crate) use parse::{NotAMap, check_prices};
 pub(crate) use read::read;
 pub(crate) use rules::{Budget, Filled, Rules};
@@ -154,10 +155,6 @@ impl Catalog {
         self.entries.len()
     }
 
-    pub(crate) fn index(&self) -> &Index {
-        &self.index
-    }
-
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }
@@ -172,17 +169,37 @@ impl Catalog {
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
-        self.entries.iter().map(|entry| EntryRef { catalog: self, entry })
+        (0..).zip(&self.entries).map(|(id, entry)| self.entry_ref(Target { entry: id, rates: entry.rates }))
     }
 
     pub(crate) fn entry(&self, id: EntryId) -> Option<EntryRef<'_>> {
-        let entry = self.entries.get(id as usize)?;
-        Some(EntryRef { catalog: self, entry })
+        let rates = self.entries.get(id as usize)?.rates;
+        Some(self.entry_ref(Target { entry: id, rates }))
+    }
+
+    fn entry_ref(&self, target: Target) -> EntryRef<'_> {
+        EntryRef { catalog: self, target }
+    }
+
+    /// The entry of a key or an alias.
+    #[inline]
+    pub(crate) fn find(&self, name: &str) -> Option<EntryRef<'_>> {
+        self.index.find(name).map(|target| self.entry_ref(target))
+    }
+
+    /// The entry of a key or an alias, ignoring case.
+    pub(crate) fn find_folded(&self, name: &str) -> Option<EntryRef<'_>> {
+        self.index.find_folded(name).map(|target| self.entry_ref(target))
+    }
+
+    /// How long the longest name is.
+    pub(crate) fn longest_name(&self) -> usize {
+        self.index.longest()
     }
 
     /// Whether a name is an entry's key, and not just an alias.
     pub(crate) fn has_key(&self, name: &str) -> bool {
-        self.index.find(name).and_then(|id| self.entry(id)).is_some_and(|entry| entry.key() == name)
+        self.find(name).is_some_and(|entry| entry.key() == name)
     }
 
     /// Whether some entry names this provider.
@@ -195,24 +212,29 @@ impl Catalog {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EntryRef<'a> {
     catalog: &'a Catalog,
-    entry: &'a Entry,
+    target: Target,
 }
 
 impl<'a> EntryRef<'a> {
+    fn entry(self) -> Option<&'a Entry> {
+        self.catalog.entries.get(self.target.entry as usize)
+    }
+
     pub(crate) fn key(self) -> &'a str {
-        self.catalog.index.name(self.entry.key)
+        self.entry().map_or("", |entry| self.catalog.index.name(entry.key))
     }
 
     /// Its JSON object, as the map has it.
     pub(crate) fn json(self) -> &'a str {
-        self.entry.json.of(&self.catalog.text)
+        self.entry().map_or("", |entry| entry.json.of(&self.catalog.text))
     }
 
     pub(crate) fn provider(self) -> Option<&'a str> {
-        self.catalog.providers.get(usize::from(self.entry.provider?)).map(|provider| &**provider)
+        self.catalog.providers.get(usize::from(self.entry()?.provider?)).map(|provider| &**provider)
     }
 
+    #[inline]
     pub(crate) fn rates(self) -> Option<&'a RateSet> {
-        self.catalog.rate_sets.get(self.entry.rates as usize)
+        self.catalog.rate_sets.get(self.target.rates as usize)
     }
 }

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::field::{self, Field, Kind, SEARCH_CONTEXT};
-use super::index::{Added, Index, Span};
+use super::index::{Added, Index, Span, Target};
 use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
 use crate::json::{self, Name};
@@ -150,7 +150,7 @@ struct Builder<'a> {
     last_provider: Option<(String, u16)>,
     /// How many models have a field that names an unknown cost.
     unpriced: HashMap<String, usize>,
-    aliases: Vec<(String, u32)>,
+    aliases: Vec<(String, Target)>,
     rules_fill_prices: bool,
     rules: Rules,
     notes: Notes,
@@ -180,7 +180,8 @@ impl<'a> Builder<'a> {
             Err(bad) => return Ok(Err(bad)),
         };
         let id = u32::try_from(self.entries.len()).map_err(|_| NotAMap::TooLarge)?;
-        let Some(Added::New(key)) = self.index.add_key(name, id) else {
+        let target = Target { entry: id, rates };
+        let Some(Added::New(key)) = self.index.add_key(name, target) else {
             return Err(NotAMap::TooLarge);
         };
         // A row is a slice of the text.
@@ -188,7 +189,7 @@ impl<'a> Builder<'a> {
         let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
         let provider = row.provider.and_then(|provider| self.provider(&provider));
         self.entries.push(Entry { key, json, rates, provider });
-        self.aliases.extend(row.aliases.into_iter().map(|alias| (alias, id)));
+        self.aliases.extend(row.aliases.into_iter().map(|alias| (alias, target)));
 
         warnings.extend(row.warnings);
         let warnings = warnings.into_iter().map(|message| Warning { model: name.to_owned(), message });
@@ -235,8 +236,8 @@ impl<'a> Builder<'a> {
         let Self {
             mut entries, mut index, rate_sets, providers, unpriced, aliases, rules, mut notes, ..
         } = self;
-        for (alias, id) in aliases {
-            index.add_alias(&alias, id);
+        for (alias, target) in aliases {
+            index.add_alias(&alias, target);
         }
         let mut rate_sets = rate_sets.sets;
         entries.shrink_to_fit();

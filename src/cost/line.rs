@@ -11,13 +11,25 @@ use crate::usd::Usd;
 /// A line as a cost keeps it: small, the amount worked out when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
+    pub(super) priced: Priced,
+    pub(super) what: What,
+}
+
+/// How much, at which price.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Priced {
     /// [`Price::NONE`] where it has none.
-    price: Price,
-    digits: u64,
+    pub(super) price: Price,
+    /// See [`Component::decimals`].
+    pub(super) digits: u64,
+}
+
+/// Of what, and how its amount is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct What {
     pub(super) component: Component,
-    scale: u8,
-    how: How,
-    is_priced: bool,
+    pub(super) how: How,
+    pub(super) is_priced: bool,
 }
 
 /// What leads from a price to an amount.
@@ -34,46 +46,16 @@ pub(super) enum How {
 }
 
 impl Packed {
-    /// A line of nothing.
-    pub(super) const NOTHING: Self = Self {
-        price: Price::NONE,
-        digits: 0,
-        component: Component::Input,
-        scale: 0,
-        // Zero, as all of it, so that a list of them is cleared and not copied.
-        how: How::Multiplied,
-        is_priced: false,
-    };
-
-    /// Makes it another one, where it lies: a copy made aside, and then copied as a whole, would wait for its parts.
-    #[inline]
-    pub(super) fn set(
-        &mut self,
-        price: Option<&Price>,
-        quantity: rates::Quantity,
-        component: Component,
-        how: How,
-    ) {
-        if let Some(price) = price {
-            self.price = *price;
-            self.is_priced = true;
-        }
-        self.digits = quantity.digits;
-        self.scale = quantity.scale;
-        self.component = component;
-        self.how = how;
-    }
-
     fn price(&self) -> Option<&Price> {
-        self.is_priced.then_some(&self.price)
+        self.what.is_priced.then_some(&self.priced.price)
     }
 
     pub(super) fn is_stated(&self) -> bool {
-        self.how == How::Stated
+        self.what.how == How::Stated
     }
 
     fn quantity(&self) -> rates::Quantity {
-        rates::Quantity { digits: self.digits, scale: self.scale }
+        rates::Quantity::of(self.what.component, self.priced.digits)
     }
 
     /// The amount. `None` beyond the range of [`Usd`].
@@ -82,13 +64,13 @@ impl Packed {
     }
 
     fn units(&self, factor: Factor) -> Option<u128> {
-        line_units(self.price(), self.quantity(), self.how, factor)
+        line_units(self.price(), self.quantity(), self.what.how, factor)
     }
 
     /// The rate, halved where half of it is billed.
     fn rate(&self) -> Option<Usd> {
         let rate = self.price()?.rate();
-        match self.how {
+        match self.what.how {
             How::Halved => rates::amount(rates::Quantity::whole(1), rate, Factor::HALF),
             _ => Some(rate.usd()),
         }
@@ -178,19 +160,19 @@ pub struct Line {
 
 impl Line {
     pub(super) fn new(packed: &Packed, factor: Factor, amount: Usd) -> Self {
-        let component = packed.component;
+        let What { component, how, .. } = packed.what;
         Self {
             component,
             quantity: Quantity(packed.quantity()),
             rate: packed.rate(),
-            multiplier: match packed.how {
+            multiplier: match how {
                 How::Multiplied | How::Halved => factor.decimal(),
                 How::Plain | How::Stated => Factor::ONE.decimal(),
             },
             amount,
             source: packed.price().map(|price| RateSource {
                 price: *price,
-                halved: packed.how == How::Halved,
+                halved: how == How::Halved,
                 component,
             }),
             is_stated: packed.is_stated(),

@@ -1,37 +1,42 @@
 //! The lines of a cost, inline: making one allocates nothing.
 
-use super::line::{How, Packed};
-use crate::rates::{Component, Price, Quantity};
+use arrayvec::ArrayVec;
+
+use super::line::{How, Packed, Priced, What};
+use crate::rates::{Component, Price};
 
 /// One for each component.
 const MOST: usize = Component::Search as usize + 1;
 
-/// Lines in their order.
+/// Lines in their order, in two lists, since one would be a third gaps.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
-    lines: [Packed; MOST],
-    /// How many of them are lines.
-    count: usize,
+    priced: ArrayVec<Priced, MOST>,
+    what: ArrayVec<What, MOST>,
 }
 
 impl Lines {
-    pub(super) const NONE: Self = Self { lines: [Packed::NOTHING; MOST], count: 0 };
+    #[inline]
+    pub(super) fn none() -> Self {
+        Self { priced: ArrayVec::new(), what: ArrayVec::new() }
+    }
 
     /// `None` where there is no room, which there is for one line of each component.
     #[inline]
     pub(super) fn push(
         &mut self,
         price: Option<&Price>,
-        quantity: Quantity,
+        digits: u64,
         component: Component,
         how: How,
     ) -> Option<()> {
-        self.lines.get_mut(self.count)?.set(price, quantity, component, how);
-        self.count += 1;
-        Some(())
+        let is_priced = price.is_some();
+        let price = *price.unwrap_or(&Price::NONE);
+        self.priced.try_push(Priced { price, digits }).ok()?;
+        self.what.try_push(What { component, how, is_priced }).ok()
     }
 
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, Packed> {
-        self.lines.get(..self.count).unwrap_or_default().iter()
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Packed> + '_ {
+        self.priced.iter().zip(&self.what).map(|(priced, what)| Packed { priced: *priced, what: *what })
     }
 }

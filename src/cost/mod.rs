@@ -19,7 +19,7 @@ use crate::usd::Usd;
 use key::Key;
 pub use line::{Line, Quantity, RateSource};
 use lines::Lines;
-pub(crate) use price::{Subject, price};
+pub(crate) use price::{Subject, price, with_rules};
 pub use request::CostRequest;
 pub(crate) use text::total as text_total;
 
@@ -161,12 +161,12 @@ impl Cost {
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
         self.lines.iter().map(|packed| {
             let amount = if packed.is_stated() {
-                if packed.component.is_input() { self.input } else { self.output }
+                if packed.what.component.is_input() { self.input } else { self.output }
             } else {
                 // It was within the range when the total was made of it.
                 packed.amount(self.factor).unwrap_or(Usd::ZERO)
             };
-            Line::new(packed, self.factor, amount)
+            Line::new(&packed, self.factor, amount)
         })
     }
 

@@ -31,15 +31,26 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// Whether a provider was asked for, or else is what the name begins with. Few rules depend on it.
     fn is_of(&self, provider: &str, request: &CostRequest<'_>) -> bool {
-        let first = || request.lookup.name.split_once('/').map(|(first, _)| first);
-        self.provider.or_else(first) == Some(provider)
+        asked(self.provider, request.lookup.name) == Some(provider)
     }
+}
+
+/// The provider asked for, or else what the name begins with.
+fn asked<'a>(provider: Option<&'a str>, name: &'a str) -> Option<&'a str> {
+    provider.or_else(|| name.split_once('/').map(|(first, _)| first))
+}
+
+/// The provider of a call, if rules of prices ask for it; nobody's name, if not.
+pub(crate) fn with_rules(provider: Option<&str>, name: &str) -> &'static str {
+    const PROVIDERS: [&str; 3] = ["xai", "fireworks_ai", "vertex_ai"];
+    let asked = asked(provider, name);
+    PROVIDERS.into_iter().find(|known| Some(*known) == asked).unwrap_or("")
 }
 
 /// Prices a call, line by line.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
     // Filled where it will lie: a cost is large, and every move of it would show.
-    let mut result = Ok(Cost::NOTHING);
+    let mut result = Ok(Cost::nothing(subject.generation));
     let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
     if filled.is_none() {
         result = Err(overflow(subject));
@@ -54,21 +65,24 @@ fn overflow(subject: Subject<'_>) -> Error {
 
 impl Cost {
     /// A cost without a line.
-    const NOTHING: Self = Self {
-        input: Usd::ZERO,
-        output: Usd::ZERO,
-        total: Usd::ZERO,
-        factor: Factor::ONE,
-        generation: 0,
-        notes: Notes::NONE,
-        complete: true,
-        key: Key::EMPTY,
-        lines: Lines::NONE,
-    };
+    #[inline]
+    fn nothing(generation: u64) -> Self {
+        Self {
+            input: Usd::ZERO,
+            output: Usd::ZERO,
+            total: Usd::ZERO,
+            factor: Factor::ONE,
+            generation,
+            notes: Notes::NONE,
+            complete: true,
+            key: Key::empty(),
+            lines: Lines::none(),
+        }
+    }
 
     /// What a call costs to a model that runs on the caller's own machines.
     pub(crate) fn free(name: &str, generation: u64) -> Self {
-        let mut cost = Self { generation, ..Self::NOTHING };
+        let mut cost = Self::nothing(generation);
         cost.key.set(name);
         cost.notes.add(Note::RunsAtHome);
         cost
@@ -78,10 +92,9 @@ impl Cost {
     #[inline]
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         self.key.set(subject.key);
-        self.generation = subject.generation;
         let rates = subject.entry.rates()?;
         match TextCall::of(rates, request) {
-            Some(call) => self.fill_text(rates, &call)?,
+            Some(call) => self.fill_text(&call)?,
             None => self.fill_any(rates, subject, request)?,
         }
         match request.usage.cost {
@@ -147,7 +160,7 @@ impl Cost {
         self.total = stated;
         self.complete = true;
         self.notes.add(Note::StatedByProvider);
-        self.lines = Lines::NONE;
+        self.lines = Lines::none();
         let usage = request.usage;
         for (component, count) in
             [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)]
@@ -156,7 +169,7 @@ impl Cost {
             if count == 0 && amount.is_zero() {
                 continue;
             }
-            self.lines.push(None, rates::Quantity::whole(count), component, How::Stated)?;
+            self.lines.push(None, count, component, How::Stated)?;
         }
         Some(())
     }
@@ -208,8 +221,7 @@ impl Bill<'_> {
         }
         let searches = usage.prompt_tokens_details.web_search_requests;
         if searches > 0 && !rates.search().is_none() {
-            let quantity = rates::Quantity::whole(searches);
-            self.push(rates.price(rates.search()), Component::Search, quantity, How::Plain)?;
+            self.push(rates.price(rates.search()), Component::Search, searches, How::Plain)?;
         }
         Some(())
     }
@@ -241,18 +253,16 @@ impl Bill<'_> {
         if tokens == 0 || fee.is_none() {
             return Some(());
         }
-        self.push(router.price(fee), Component::RouterFee, rates::Quantity::whole(tokens), How::Plain)
+        self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
     }
 
     /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
     fn add_duration(&mut self, request: &CostRequest<'_>) -> Option<()> {
         let Some(duration) = request.duration else {
-            let none = rates::Quantity::whole(0);
-            return self.push(None, Component::Duration, none, How::Plain);
+            return self.push(None, Component::Duration, 0, How::Plain);
         };
         let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
-        let quantity = rates::Quantity { digits: nanoseconds, scale: 9 };
-        self.push(self.rates.price(self.rates.second()), Component::Duration, quantity, How::Plain)
+        self.push(self.rates.price(self.rates.second()), Component::Duration, nanoseconds, How::Plain)
     }
 
     #[inline]
@@ -261,23 +271,17 @@ impl Bill<'_> {
             return Some(());
         }
         let how = if cell.is_half() { How::Halved } else { How::Multiplied };
-        self.push(self.rates.price(cell), component, rates::Quantity::whole(count), how)
+        self.push(self.rates.price(cell), component, count, how)
     }
 
     /// Adds a line and its amount.
     #[inline]
-    fn push(
-        &mut self,
-        price: Option<&Price>,
-        component: Component,
-        quantity: rates::Quantity,
-        how: How,
-    ) -> Option<()> {
+    fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
         self.cost.complete &= price.is_some();
-        let units = line_units(price, quantity, how, self.cost.factor)?;
+        let units = line_units(price, rates::Quantity::of(component, digits), how, self.cost.factor)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;
-        self.cost.lines.push(price, quantity, component, how)
+        self.cost.lines.push(price, digits, component, how)
     }
 }
 

@@ -34,6 +34,7 @@ pub struct CostRequest<'a> {
 
 impl<'a> CostRequest<'a> {
     /// A call to `model`, under any name that the map knows, that used `usage`.
+    #[inline]
     #[must_use]
     pub fn new(model: &'a str, usage: &'a Usage) -> Self {
         Self {
@@ -51,6 +52,7 @@ impl<'a> CostRequest<'a> {
     }
 
     /// Whose model it is, in LiteLLM's words (`openai`, `bedrock`, …). Default: whoever the name says.
+    #[inline]
     #[must_use]
     pub fn provider(mut self, provider: &'a str) -> Self {
         self.lookup = self.lookup.provider(provider);
@@ -58,6 +60,7 @@ impl<'a> CostRequest<'a> {
     }
 
     /// Prices nothing but a key or an alias of the map, letter by letter. Default: any name that leads to a model.
+    #[inline]
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.lookup = self.lookup.strict();
@@ -66,6 +69,7 @@ impl<'a> CostRequest<'a> {
 
     /// The name that the client asked for, where the call is priced by what the response names: Azure's model
     /// router adds its fee to the model that it chose. Default: the model.
+    #[inline]
     #[must_use]
     pub fn requested_model(mut self, name: &'a str) -> Self {
         self.requested_model = Some(name);
@@ -74,6 +78,7 @@ impl<'a> CostRequest<'a> {
 
     /// The service tier that was asked for: `flex`, `balanced`, `priority` (or `fast`), `ultrafast`, in any
     /// case; `auto`, `default` and `standard` are the standard one. Default: standard.
+    #[inline]
     #[must_use]
     pub fn service_tier(mut self, tier: &'a str) -> Self {
         self.service_tier = Some(tier);
@@ -83,6 +88,7 @@ impl<'a> CostRequest<'a> {
     /// The service tier that the response says was served. It goes before the usage's own, and both
     /// before the one asked for, where they are one of the tiers, `default` or `standard`.
     /// Default: none.
+    #[inline]
     #[must_use]
     pub fn served_tier(mut self, tier: &'a str) -> Self {
         self.served_tier = Some(tier);
@@ -90,6 +96,7 @@ impl<'a> CostRequest<'a> {
     }
 
     /// Whether it was a batch. Default: no.
+    #[inline]
     #[must_use]
     pub fn batch(mut self, batch: bool) -> Self {
         self.batch = batch;
@@ -97,6 +104,7 @@ impl<'a> CostRequest<'a> {
     }
 
     /// The region that data had to stay in: `eu` or `us`, in any case. Default: none.
+    #[inline]
     #[must_use]
     pub fn data_residency(mut self, region: &'a str) -> Self {
         self.data_residency = Some(region);
@@ -105,6 +113,7 @@ impl<'a> CostRequest<'a> {
 
     /// The Vertex AI location that served the call, such as `us-east5` or `global`. Default: none, priced
     /// as `global`.
+    #[inline]
     #[must_use]
     pub fn vertex_location(mut self, location: &'a str) -> Self {
         self.vertex_location = Some(location);
@@ -113,6 +122,7 @@ impl<'a> CostRequest<'a> {
 
     /// When the call is billed: it decides whether off-peak rates apply. Default: now, where the
     /// model has such rates.
+    #[inline]
     #[must_use]
     pub fn at(mut self, time: SystemTime) -> Self {
         self.at = Some(time);
@@ -121,6 +131,7 @@ impl<'a> CostRequest<'a> {
 
     /// How long the call took, for models that are billed by the second. Default: unknown, which
     /// leaves the cost of such a model incomplete.
+    #[inline]
     #[must_use]
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
@@ -157,6 +168,7 @@ impl<'a> CostRequest<'a> {
     }
 
     /// The tier that the call is billed at, and the word for one that nobody knows.
+    #[inline]
     pub(super) fn billed_tier(&self) -> (Tier, Option<&'a str>) {
         let served = [self.served_tier, self.usage.service_tier.as_deref()];
         // What was served beats what was asked, where it says so in a known word.
@@ -176,6 +188,9 @@ impl<'a> CostRequest<'a> {
     }
 }
 
+/// `ultrafast` is the longest word.
+const LONGEST: usize = 9;
+
 /// What a word for a service tier says.
 enum Word {
     Tier(Tier),
@@ -185,21 +200,29 @@ enum Word {
 }
 
 impl Word {
+    #[inline]
     fn parse(word: &str) -> Self {
-        const WORDS: [(&str, Tier); 7] = [
-            ("default", Tier::Standard),
-            ("standard", Tier::Standard),
-            ("flex", Tier::Flex),
-            ("balanced", Tier::Balanced),
-            ("priority", Tier::Priority),
-            ("fast", Tier::Priority),
-            ("ultrafast", Tier::Ultrafast),
-        ];
-        let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
-        match known {
-            Some((_, tier)) => Self::Tier(*tier),
-            None if word.eq_ignore_ascii_case("auto") => Self::Auto,
-            None => Self::Unknown,
-        }
+        Self::lower(word).unwrap_or_else(|| Self::of_any_case(word))
+    }
+
+    /// Most words come in lower case.
+    #[inline]
+    fn lower(word: &str) -> Option<Self> {
+        Some(match word {
+            "default" | "standard" => Self::Tier(Tier::Standard),
+            "flex" => Self::Tier(Tier::Flex),
+            "balanced" => Self::Tier(Tier::Balanced),
+            "priority" | "fast" => Self::Tier(Tier::Priority),
+            "ultrafast" => Self::Tier(Tier::Ultrafast),
+            "auto" => Self::Auto,
+            _ => return None,
+        })
+    }
+
+    #[cold]
+    fn of_any_case(word: &str) -> Self {
+        let Ok(mut lower) = arrayvec::ArrayString::<LONGEST>::from(word) else { return Self::Unknown };
+        lower.make_ascii_lowercase();
+        Self::lower(&lower).unwrap_or(Self::Unknown)
     }
 }

@@ -5,15 +5,14 @@
 use super::line::How;
 use super::{Cost, CostRequest, Note, tokens};
 use crate::catalog::field::Tier;
-use crate::rates::{Quantity, RateSet, Row, TextRates};
+use crate::rates::{Band, RateSet, TextRates};
 use crate::usd::Usd;
 
-/// Such a call: its row, the rates of that, and its counts.
+/// Such a call: its band, the rates of that, and its counts.
 pub(super) struct TextCall<'a> {
-    row: &'a Row,
+    band: &'a Band,
     rates: &'a TextRates,
     counts: [u64; 5],
-    displaces_tier: bool,
     knows_tier: bool,
 }
 
@@ -25,14 +24,9 @@ impl<'a> TextCall<'a> {
             return None;
         }
         let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
-        let picked = rates.plain_row(tier, request.usage.prompt_tokens)?;
-        Some(Self {
-            row: picked.row,
-            rates: picked.row.text()?,
-            counts: tokens::text(request.usage),
-            displaces_tier: picked.displaces_tier,
-            knows_tier: unknown.is_none(),
-        })
+        let band = rates.plain_band(tier, request.usage.prompt_tokens)?;
+        let counts = tokens::text(request.usage);
+        Some(Self { band, rates: band.text()?, counts, knows_tier: unknown.is_none() })
     }
 }
 
@@ -40,24 +34,24 @@ impl<'a> TextCall<'a> {
 #[inline]
 pub(crate) fn total(rates: &RateSet, request: &CostRequest<'_>) -> Option<Usd> {
     let call = TextCall::of(rates, request).filter(|_| request.usage.cost.is_none())?;
-    let [input, output] = call.rates.sums(call.counts)?;
-    Usd::from_units(i128::try_from(input.checked_add(output)?).ok()?)
+    Usd::from_units(i128::try_from(call.rates.total(call.counts)?).ok()?)
 }
 
 impl Cost {
     /// Makes the bill of such a call. `None` where an amount overflows.
     #[inline]
-    pub(super) fn fill_text(&mut self, rates: &RateSet, call: &TextCall<'_>) -> Option<()> {
+    pub(super) fn fill_text(&mut self, call: &TextCall<'_>) -> Option<()> {
         if !call.knows_tier {
             self.notes.add(Note::UnknownServiceTier);
         }
-        if call.displaces_tier {
+        if call.band.displaces_tier {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
-        for (component, count) in TextRates::COMPONENTS.into_iter().zip(call.counts) {
+        for ((component, price), count) in
+            TextRates::COMPONENTS.into_iter().zip(call.rates.prices()).zip(call.counts)
+        {
             if count > 0 {
-                let price = rates.price(call.row.cell(component));
-                self.lines.push(price, Quantity::whole(count), component, How::Multiplied)?;
+                self.lines.push(Some(&price), count, component, How::Multiplied)?;
             }
         }
         let [input, output] = call.rates.sums(call.counts)?;

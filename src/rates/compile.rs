@@ -96,15 +96,12 @@ const SERVICE_TIERS: [Tier; 5] =
 /// Entries have one or two. Each is a row of prices for every tier.
 const MAX_THRESHOLDS: usize = 16;
 
-const BASES: usize = Base::SearchContext as usize + 1;
-const TIERS: usize = Tier::Decisions as usize + 1;
-
 pub(super) struct Compiler<'a> {
     inputs: &'a Inputs<'a>,
     /// The entry's own fields first, in their order.
     pub(super) prices: Vec<Price>,
     /// The entry's own fields without a threshold, by base and tier. They are asked for dozens of times.
-    flat: [[Cell; TIERS]; BASES],
+    flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
     rows: Vec<Row>,
     /// For each row but those of batches: the rates to build its off-peak twin from.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
@@ -120,7 +117,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
     if thresholds.len() > MAX_THRESHOLDS {
         return Err(BadField::new("", format!("more than {MAX_THRESHOLDS} thresholds")));
     }
-    let mut flat = [[Cell::NONE; TIERS]; BASES];
+    let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::ALL.len()];
     for (position, (field, _)) in inputs.fields.iter().enumerate().filter(|(_, (field, _))| field.above == 0)
     {
         let slot = flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize));
@@ -132,21 +129,33 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
     compiler.compile()
 }
 
+/// Where the next band goes.
+fn position(bands: &[Band]) -> Result<u16, BadField> {
+    u16::try_from(bands.len()).map_err(|_| too_many())
+}
+
 impl Compiler<'_> {
     fn compile(mut self) -> Result<RateSet, BadField> {
         let mut bands = Vec::new();
-        let mut ends = [0; 6];
-        let mut end_of = ends.iter_mut();
-        for tier in SERVICE_TIERS {
+        let mut columns = [(0, 0); 6];
+        for (tier, column) in SERVICE_TIERS.into_iter().zip(&mut columns) {
+            let start = position(&bands)?;
             if tier == Tier::Standard || self.inputs.fields.iter().any(|(field, _)| field.tier == tier) {
                 self.add_bands(tier, &mut bands)?;
             }
-            Self::end(&bands, end_of.next())?;
+            *column = (start, position(&bands)?);
         }
+        let batches = position(&bands)?;
         let ranges = self.add_ranges()?;
         let off_peak = self.add_off_peak_twins()?;
         self.add_batch_bands(&mut bands)?;
-        Self::end(&bands, end_of.next())?;
+        if let Some(last) = columns.last_mut() {
+            *last = (batches, position(&bands)?);
+        }
+        let standard = columns.first().copied().unwrap_or_default();
+        for column in columns.iter_mut().filter(|(start, end)| start == end) {
+            *column = standard;
+        }
 
         let second = self.second();
         let citation = self.own(Base::Citation);
@@ -165,39 +174,32 @@ impl Compiler<'_> {
         };
         let halves = |row: &Row| row.cells.iter().any(|cell| !cell.is_none() && cell.is_half());
         let is_batch = |row: u16| {
-            bands.get(usize::from(ends[4])..).unwrap_or_default().iter().any(|band| band.row == row)
+            bands.get(usize::from(batches)..).unwrap_or_default().iter().any(|band| band.row == row)
         };
-        let plain = !self.inputs.rules.inclusive_thresholds
-            && second.is_none()
+        let plain = second.is_none()
             && extras.is_plain()
             && (0..).zip(&self.rows).all(|(number, row)| !halves(row) || is_batch(number));
-        let mut rows = self.rows;
-        for row in &mut rows {
-            let rate = |component| {
+        // Batches are no calls of text alone.
+        for band in bands.iter_mut().take(usize::from(batches)) {
+            let Some(row) = self.rows.get(usize::from(band.row)) else { continue };
+            let price = |component| {
                 let cell = row.cell(component);
                 // Half of a rate is not always whole.
-                self.prices.get(cell.index()).filter(|_| !cell.is_half()).map(Price::rate)
+                self.prices.get(cell.index()).filter(|_| !cell.is_half())
             };
-            row.text = TextRates::new(TextRates::COMPONENTS.map(rate));
+            band.text = TextRates::new(TextRates::COMPONENTS.map(price));
         }
         Ok(RateSet {
             plain,
             prices: self.prices.into(),
-            rows: rows.into(),
+            rows: self.rows.into(),
             bands: bands.into(),
-            ends,
+            columns,
             inclusive: self.inputs.rules.inclusive_thresholds,
             second,
             citation,
             extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
         })
-    }
-
-    fn end(bands: &[Band], slot: Option<&mut u16>) -> Result<(), BadField> {
-        if let Some(slot) = slot {
-            *slot = u16::try_from(bands.len()).map_err(|_| too_many())?;
-        }
-        Ok(())
     }
 
     /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
@@ -261,7 +263,7 @@ impl Compiler<'_> {
             moving.read = moving.read.or(self.own(Base::Input).half());
         }
         let row = self.add_resolved(moving, tier, None)?;
-        bands.push(Band { above: 0, row, displaces_tier: false });
+        bands.push(Band::new(0, row, false));
         for above in self.thresholds(|t| t == Tier::Standard || t == tier) {
             // A standard above-N rate displaces a tier's base rate, as in the reference.
             let step = |base: Base, before: Cell| {
@@ -284,7 +286,7 @@ impl Compiler<'_> {
                     .into_iter()
                     .any(|cell| self.displaces(cell, tier));
             let row = self.add_resolved(moving, tier, None)?;
-            bands.push(Band { above, row, displaces_tier });
+            bands.push(Band::new(above, row, displaces_tier));
         }
         Ok(())
     }

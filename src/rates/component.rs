@@ -88,6 +88,12 @@ impl Component {
         matches!(self, Self::CacheRead | Self::CacheReadAudio | Self::CacheReadImage)
     }
 
+    /// How many decimals its counts have: seconds are counted in nanoseconds.
+    #[inline]
+    pub(crate) fn decimals(self) -> u8 {
+        if self == Self::Duration { 9 } else { 0 }
+    }
+
     /// What a quantity of it counts.
     #[must_use]
     pub fn unit(self) -> Unit {

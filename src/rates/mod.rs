@@ -11,6 +11,8 @@ pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
 
+use std::num::NonZeroU64;
+
 use crate::catalog::field::{Base, Field, Tier};
 
 /// Where in an entry a price stands.
@@ -26,7 +28,12 @@ pub(crate) enum Place {
     BatchDiscount,
 }
 
-/// A price and the field that it came from.
+impl Place {
+    /// In their order.
+    const ALL: [Self; 4] = [Self::Entry, Self::Range, Self::OffPeak, Self::BatchDiscount];
+}
+
+/// A price and the field that it came from: three words, copied as such into every line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Price {
     /// The rate's units, in halves that need no alignment beyond eight bytes.
@@ -35,30 +42,46 @@ pub(crate) struct Price {
     from: From,
 }
 
-/// Where a price is from. It is copied as one word.
+/// Where a price is from, in one word: threshold, base, tier, place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(align(8))]
-struct From {
-    above: u32,
-    base: Base,
-    tier: Tier,
-    place: Place,
+struct From(u64);
+
+impl From {
+    fn new(field: Field, place: Place) -> Self {
+        let [base, tier, place] = [field.base as u64, field.tier as u64, place as u64];
+        Self(u64::from(field.above) << 32 | base << 16 | tier << 8 | place)
+    }
+
+    /// The byte that begins at a bit.
+    fn byte(self, bit: u32) -> usize {
+        usize::from((self.0 >> bit).to_le_bytes()[0])
+    }
+
+    fn field(self) -> Field {
+        let above = u32::try_from(self.0 >> 32).unwrap_or(u32::MAX);
+        let base = Base::ALL.get(self.byte(16)).copied().unwrap_or(Base::Input);
+        let tier = Tier::ALL.get(self.byte(8)).copied().unwrap_or(Tier::Standard);
+        Field { base, tier, above }
+    }
+
+    fn place(self) -> Place {
+        Place::ALL.get(self.byte(0)).copied().unwrap_or(Place::Entry)
+    }
 }
 
 impl Price {
     /// What stands in a line without a price.
-    pub(crate) const NONE: Self = Self {
-        high: 0,
-        low: 0,
-        from: From { above: 0, base: Base::Input, tier: Tier::Standard, place: Place::Entry },
-    };
+    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: From(0) };
 
     pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
-        let units = rate.units();
-        let Field { base, tier, above } = field;
+        Self::of_units(rate.units(), From::new(field, place))
+    }
+
+    #[inline]
+    fn of_units(units: u128, from: From) -> Self {
         // The lower half is cut off on purpose.
         #[allow(clippy::cast_possible_truncation)]
-        Self { high: (units >> 64) as u64, low: units as u64, from: From { above, base, tier, place } }
+        Self { high: (units >> 64) as u64, low: units as u64, from }
     }
 
     #[inline]
@@ -67,12 +90,11 @@ impl Price {
     }
 
     pub(crate) fn field(&self) -> Field {
-        let From { above, base, tier, .. } = self.from;
-        Field { base, tier, above }
+        self.from.field()
     }
 
     pub(crate) fn place(&self) -> Place {
-        self.from.place
+        self.from.place()
     }
 }
 
@@ -120,7 +142,6 @@ const COLUMNS: usize = Component::OutputVideo as usize + 1;
 pub(crate) struct Row {
     cells: [Cell; COLUMNS],
     explicit_read: Cell,
-    text: Option<TextRates>,
 }
 
 /// The rates of text at one scale, so that a sum of products is made in whole numbers and scaled once.
@@ -129,11 +150,19 @@ pub(crate) struct TextRates {
     /// Input, cache read, cache write, output, reasoning: times `unit` in 10^-28 dollars.
     digits: [u64; 5],
     /// A power of ten.
-    unit: u64,
+    unit: NonZeroU64,
+    from: [From; 5],
 }
 
 /// The scales that are tried: rates have 12 decimals, or rarely more.
-const UNITS: [u64; 4] = [10_u64.pow(16), 10_u64.pow(13), 10_u64.pow(10), 10_u64.pow(4)];
+const UNITS: [NonZeroU64; 4] = [ten_to(16), ten_to(13), ten_to(10), ten_to(4)];
+
+const fn ten_to(exponent: u32) -> NonZeroU64 {
+    match NonZeroU64::new(10_u64.pow(exponent)) {
+        Some(power) => power,
+        None => NonZeroU64::MIN,
+    }
+}
 
 /// Bits that a rate of text has: with 64 for a count and three for a sum of five they are fewer than 128.
 const TEXT_BITS: u32 = 60;
@@ -149,48 +178,66 @@ impl TextRates {
     ];
 
     /// `None` where a rate is missing, or they are too far apart for one scale.
-    fn new(rates: [Option<Rate>; 5]) -> Option<Self> {
+    fn new(prices: [Option<&Price>; 5]) -> Option<Self> {
         let mut units = [0; 5];
-        for (slot, rate) in units.iter_mut().zip(rates) {
-            *slot = rate?.units();
+        let mut from = [Price::NONE.from; 5];
+        for ((units, from), price) in units.iter_mut().zip(&mut from).zip(prices) {
+            (*units, *from) = (price?.rate().units(), price?.from);
         }
         UNITS.into_iter().find_map(|unit| {
             let mut digits = [0; 5];
             for (slot, units) in digits.iter_mut().zip(units) {
-                let whole = units / u128::from(unit);
-                let is_whole = whole * u128::from(unit) == units;
+                let whole = units / u128::from(unit.get());
+                let is_whole = whole * u128::from(unit.get()) == units;
                 *slot = u64::try_from(whole).ok().filter(|digits| is_whole && digits >> TEXT_BITS == 0)?;
             }
-            Some(Self { digits, unit })
+            Some(Self { digits, unit, from })
         })
     }
 
-    /// What so many tokens of input and output cost, in 10^-28 dollars. `None` far beyond the range of money.
+    /// The prices, in the order of [`COMPONENTS`](Self::COMPONENTS).
     #[inline]
-    pub(crate) fn sums(&self, counts: [u64; 5]) -> Option<[u128; 2]> {
-        // Sixty bits times sixty-four, three times: fewer than 128.
+    pub(crate) fn prices(&self) -> [Price; 5] {
+        let mut prices = [Price::NONE; 5];
+        for ((price, digits), from) in prices.iter_mut().zip(self.digits).zip(self.from) {
+            *price = Price::of_units(u128::from(digits) * u128::from(self.unit.get()), from);
+        }
+        prices
+    }
+
+    /// What so many tokens of input and output cost, in `unit`s.
+    #[inline]
+    fn products(&self, counts: [u64; 5]) -> [u128; 2] {
+        // Sixty bits times sixty-four, five times: fewer than 128.
         let mut products = [0_u128; 5];
         for ((product, rate), count) in products.iter_mut().zip(self.digits).zip(counts) {
             *product = u128::from(rate) * u128::from(count);
         }
         let [input, read, write, output, reasoning] = products;
-        let (input, output) = (input + read + write, output + reasoning);
-        Some([rate::product(input, self.unit)?, rate::product(output, self.unit)?])
+        [input + read + write, output + reasoning]
+    }
+
+    /// What so many tokens of input and output cost, in 10^-28 dollars. `None` far beyond the range of money.
+    #[inline]
+    pub(crate) fn sums(&self, counts: [u64; 5]) -> Option<[u128; 2]> {
+        let [input, output] = self.products(counts);
+        Some([rate::product(input, self.unit.get())?, rate::product(output, self.unit.get())?])
+    }
+
+    /// What so many tokens cost in all.
+    #[inline]
+    pub(crate) fn total(&self, counts: [u64; 5]) -> Option<u128> {
+        let [input, output] = self.products(counts);
+        rate::product(input + output, self.unit.get())
     }
 }
 
 impl Row {
-    const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE, text: None };
+    const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE };
 
     #[inline]
     pub(crate) fn cell(&self, component: Component) -> Cell {
         self.cells.get(component as usize).copied().unwrap_or(Cell::NONE)
-    }
-
-    /// The rates of text, where they have one scale.
-    #[inline]
-    pub(crate) fn text(&self) -> Option<&TextRates> {
-        self.text.as_ref()
     }
 
     pub(crate) fn explicit_read(&self) -> Cell {
@@ -206,11 +253,25 @@ impl Row {
 
 /// The row that applies above a number of prompt tokens.
 #[derive(Debug, Clone, Copy)]
-struct Band {
+pub(crate) struct Band {
+    /// The row's rates of text, where they have one scale: beside the threshold, since both are read by every call.
+    text: Option<TextRates>,
     above: u32,
     row: u16,
     /// Whether a standard rate above a threshold took the place of the tier's own rate.
-    displaces_tier: bool,
+    pub(crate) displaces_tier: bool,
+}
+
+impl Band {
+    fn new(above: u32, row: u16, displaces_tier: bool) -> Self {
+        Self { text: None, above, row, displaces_tier }
+    }
+
+    /// The rates of text, where they have one scale.
+    #[inline]
+    pub(crate) fn text(&self) -> Option<&TextRates> {
+        self.text.as_ref()
+    }
 }
 
 /// A tier of `tiered_pricing`: the row for `start < P <= end`.
@@ -229,8 +290,9 @@ pub(crate) struct RateSet {
     rows: Box<[Row]>,
     /// All bands, one tier after the other, ascending within one.
     bands: Box<[Band]>,
-    /// The end of each tier's bands: standard, flex, balanced, priority, ultrafast, batches.
-    ends: [u16; 6],
+    /// Where each tier's bands begin and end: standard, flex, balanced, priority, ultrafast, batches. A tier without bands of its own
+    /// has those of the standard one.
+    columns: [(u16, u16); 6],
     /// Whether a threshold belongs to the band above it, for calls to xAI.
     inclusive: bool,
     /// The price of a second, where the entry is billed by the second.
@@ -327,53 +389,45 @@ impl RateSet {
         self.inclusive
     }
 
-    /// Whether [`plain_row`](Self::plain_row) is the row of calls.
+    /// Whether [`plain_band`](Self::plain_band) is the band of calls.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
-    /// The row for a call, of an entry that [`is_plain`](Self::is_plain).
+    /// The band for a call, of an entry that [`is_plain`](Self::is_plain). `None` where it hangs on who is asked.
     #[inline]
-    pub(crate) fn plain_row(&self, tier: Tier, prompt_tokens: u64) -> Option<Picked<'_>> {
-        let band = self.band(Selection { tier, prompt_tokens, xai: false, unix_seconds: 0 })?;
-        let row = self.rows.get(usize::from(band.row))?;
-        Some(Picked { row, displaces_tier: band.displaces_tier })
+    pub(crate) fn plain_band(&self, tier: Tier, prompt_tokens: u64) -> Option<&Band> {
+        let selection = Selection { tier, prompt_tokens, xai: false, unix_seconds: 0 };
+        if self.inclusive && self.bands.iter().any(|band| u64::from(band.above) == prompt_tokens) {
+            return None;
+        }
+        self.band(selection)
     }
 
     /// The row for a call.
     pub(crate) fn row(&self, selection: Selection) -> Option<Picked<'_>> {
-        let mut band = self.band(selection)?;
+        let &Band { mut row, mut displaces_tier, .. } = self.band(selection)?;
         if let Some(extras) = &self.extras {
             // Batches have neither whole-request tiers nor off-peak hours.
             if selection.tier != Tier::Batches {
-                if let Some(row) = extras.range(selection.prompt_tokens) {
-                    band = Band { above: 0, row, displaces_tier: false };
+                if let Some(range) = extras.range(selection.prompt_tokens) {
+                    (row, displaces_tier) = (range, false);
                 }
                 let off_peak = extras.off_peak.as_ref();
                 if let Some(open) = off_peak.filter(|off| off.hours.contains(selection.unix_seconds)) {
-                    band.row = band.row.checked_add(open.offset)?;
+                    row = row.checked_add(open.offset)?;
                 }
             }
         }
-        let row = self.rows.get(usize::from(band.row))?;
-        Some(Picked { row, displaces_tier: band.displaces_tier })
+        let row = self.rows.get(usize::from(row))?;
+        Some(Picked { row, displaces_tier })
     }
 
     #[inline]
-    fn band(&self, selection: Selection) -> Option<Band> {
-        let column = match selection.tier {
-            Tier::Standard | Tier::Decisions => 0,
-            Tier::Flex => 1,
-            Tier::Balanced => 2,
-            Tier::Priority => 3,
-            Tier::Ultrafast => 4,
-            Tier::Batches => 5,
-        };
-        let start = if column == 0 { 0 } else { self.ends.get(column - 1).copied()? };
-        let end = self.ends.get(column).copied()?;
-        // A tier without bands of its own is priced as standard.
-        let (start, end) = if start == end { (0, self.ends.first().copied()?) } else { (start, end) };
+    fn band(&self, selection: Selection) -> Option<&Band> {
+        let column = if selection.tier == Tier::Decisions { Tier::Standard } else { selection.tier };
+        let (start, end) = *self.columns.get(column as usize)?;
         let bands = self.bands.get(usize::from(start)..usize::from(end))?;
         let (first, rest) = bands.split_first()?;
         let mut crossed = first;
@@ -385,7 +439,7 @@ impl RateSet {
             }
             crossed = band;
         }
-        Some(*crossed)
+        Some(crossed)
     }
 
     /// The input and output price of a model with a step at 128k tokens, when Vertex AI is asked.
@@ -447,5 +501,27 @@ impl Extras {
             && self.specific.is_empty()
             && self.search.is_none()
             && self.legacy_vertex.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a price is from goes into a word and comes out of it again.
+    #[test]
+    fn a_price_says_where_it_is_from() {
+        for base in Base::ALL {
+            for tier in Tier::ALL {
+                for place in Place::ALL {
+                    for above in [0, 200_000, u32::MAX] {
+                        let field = Field { base, tier, above };
+                        let price = Price::new(Rate::from_units(1 << 100 | 7), field, place);
+                        assert_eq!((price.field(), price.place()), (field, place));
+                        assert_eq!(price.rate().units(), 1 << 100 | 7);
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One rate, one multiplier, and the product that a line of a bill is.
 
+use super::Component;
 use crate::decimal::{Decimal, NotDecimal, divide_half_even, multiply_divide, pow10};
 use crate::usd::Usd;
 
@@ -116,6 +117,12 @@ pub(crate) struct Quantity {
 impl Quantity {
     pub(crate) fn whole(digits: u64) -> Self {
         Self { digits, scale: 0 }
+    }
+
+    /// So much of a component, counted as that is.
+    #[inline]
+    pub(crate) fn of(component: Component, digits: u64) -> Self {
+        Self { digits, scale: component.decimals() }
     }
 }
 

@@ -32,11 +32,13 @@ pub struct Lookup<'a> {
 
 impl<'a> Lookup<'a> {
     /// A model under any name that its users write.
+    #[inline]
     pub fn new(name: &'a str) -> Self {
         Self { name, provider: None, strict: false }
     }
 
     /// Whose model it is, in LiteLLM's words (`openai`, `bedrock`, …). Default: whoever the name says.
+    #[inline]
     pub fn provider(mut self, provider: &'a str) -> Self {
         self.provider = Some(provider);
         self
@@ -44,6 +46,7 @@ impl<'a> Lookup<'a> {
 
     /// Accepts nothing but a key or an alias of the map, letter by letter; where a provider is asked for, one
     /// of that provider's. Default: any name that leads to a model.
+    #[inline]
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self

@@ -28,13 +28,8 @@ impl<'a> Layers<'a> {
     /// The entry whose key or alias is exactly `name`.
     #[inline]
     pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
-        if let Some(own) = self.own {
-            if let Some(id) = own.index().find(name) {
-                return own.entry(id);
-            }
-            return self.base.entry(self.base.index().find(name)?).map(|entry| self.overridden(entry));
-        }
-        self.base.entry(self.base.index().find(name)?)
+        let Some(own) = self.own else { return self.base.find(name) };
+        own.find(name).or_else(|| self.base.find(name).map(|entry| self.overridden(entry)))
     }
 
     /// The entry of a key; aliases are none.
@@ -44,12 +39,8 @@ impl<'a> Layers<'a> {
 
     /// The entry of a key or an alias, ignoring case.
     fn folded(self, name: &str) -> Option<EntryRef<'a>> {
-        if let Some(own) = self.own {
-            if let Some(id) = own.index().find_folded(name) {
-                return own.entry(id);
-            }
-        }
-        self.base.entry(self.base.index().find_folded(name)?).map(|entry| self.overridden(entry))
+        let own = self.own.and_then(|own| own.find_folded(name));
+        own.or_else(|| self.base.find_folded(name).map(|entry| self.overridden(entry)))
     }
 
     /// The entry of a name, exactly or else ignoring case.
@@ -62,8 +53,7 @@ impl<'a> Layers<'a> {
 
     /// The operator's entry of the same key, where there is one: it answers to the aliases too.
     pub(crate) fn overridden(self, entry: EntryRef<'a>) -> EntryRef<'a> {
-        let own = self.own.and_then(|own| own.entry(own.index().find(entry.key())?));
-        own.unwrap_or(entry)
+        self.own.and_then(|own| own.find(entry.key())).unwrap_or(entry)
     }
 
     /// The rules of the catalogue, for names and fields that it has not.
@@ -88,7 +78,7 @@ impl<'a> Layers<'a> {
     }
 
     fn longest(self) -> usize {
-        self.base.index().longest().max(self.own.map_or(0, |own| own.index().longest()))
+        self.base.longest_name().max(self.own.map_or(0, Catalog::longest_name))
     }
 }
 
@@ -146,7 +136,8 @@ fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
 /// A model that no entry answers for, and that fallback rules describe: a catalogue of its own.
 #[derive(Debug)]
 pub(crate) struct Described<'n> {
-    catalog: Catalog,
+    /// It has one entry.
+    pub(crate) catalog: Catalog,
     pub(crate) provider: Option<&'n str>,
     pub(crate) found_by: FoundBy,
 }
