@@ -14,16 +14,16 @@ pub(super) struct Key {
 
 impl Key {
     #[inline]
-    pub(super) fn empty() -> Self {
-        Self { short: ArrayString::new(), long: None }
+    pub(super) fn new(key: &str) -> Self {
+        match ArrayString::from(key) {
+            Ok(short) => Self { short, long: None },
+            Err(_) => Self::long(key),
+        }
     }
 
-    /// Written where it lies.
-    #[inline]
-    pub(super) fn set(&mut self, key: &str) {
-        if self.short.try_push_str(key).is_err() {
-            self.long = Some(key.into());
-        }
+    #[cold]
+    fn long(key: &str) -> Self {
+        Self { short: ArrayString::new(), long: Some(key.into()) }
     }
 
     pub(super) fn as_str(&self) -> &str {

@@ -46,28 +46,40 @@ pub(super) enum How {
 }
 
 impl Packed {
+    /// A line of nothing.
+    pub(super) const NOTHING: Self = Self {
+        priced: Priced { price: Price::NONE, digits: 0 },
+        what: What { component: Component::Input, how: How::Multiplied, is_priced: false },
+    };
+
+    #[inline]
     fn price(&self) -> Option<&Price> {
         self.what.is_priced.then_some(&self.priced.price)
     }
 
+    #[inline]
     pub(super) fn is_stated(&self) -> bool {
         self.what.how == How::Stated
     }
 
+    #[inline]
     fn quantity(&self) -> rates::Quantity {
         rates::Quantity::of(self.what.component, self.priced.digits)
     }
 
     /// The amount. `None` beyond the range of [`Usd`].
+    #[inline]
     pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
         self.units(factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
     }
 
+    #[inline]
     fn units(&self, factor: Factor) -> Option<u128> {
         line_units(self.price(), self.quantity(), self.what.how, factor)
     }
 
     /// The rate, halved where half of it is billed.
+    #[inline]
     fn rate(&self) -> Option<Usd> {
         let rate = self.price()?.rate();
         match self.what.how {
@@ -159,6 +171,7 @@ pub struct Line {
 }
 
 impl Line {
+    #[inline]
     pub(super) fn new(packed: &Packed, factor: Factor, amount: Usd) -> Self {
         let What { component, how, .. } = packed.what;
         Self {

@@ -1,27 +1,36 @@
-//! The lines of a cost, inline: making one allocates nothing.
+//! The lines of a cost, inline: making them allocates nothing.
 
 use arrayvec::ArrayVec;
 
 use super::line::{How, Packed, Priced, What};
-use crate::rates::{Component, Price};
+use crate::rates::{Component, Price, TextRates};
 
 /// One for each component.
 const MOST: usize = Component::Search as usize + 1;
 
-/// Lines in their order, in two lists, since one would be a third gaps.
+/// Lines in their order.
 #[derive(Debug, Clone)]
-pub(super) struct Lines {
-    priced: ArrayVec<Priced, MOST>,
-    what: ArrayVec<What, MOST>,
+pub(super) enum Lines {
+    /// Those of text alone: rates and counts as they stand in the map and in the usage, and which of them are lines, a bit each.
+    Text { rates: TextRates, counts: [u64; 5], used: u8 },
+    /// Any, in two lists, since one would be a third gaps.
+    Any { priced: ArrayVec<Priced, MOST>, what: ArrayVec<What, MOST> },
 }
 
 impl Lines {
     #[inline]
     pub(super) fn none() -> Self {
-        Self { priced: ArrayVec::new(), what: ArrayVec::new() }
+        Self::Any { priced: ArrayVec::new(), what: ArrayVec::new() }
     }
 
-    /// `None` where there is no room, which there is for one line of each component.
+    /// The lines of what was used of text.
+    #[inline]
+    pub(super) fn text(rates: &TextRates, counts: [u64; 5]) -> Self {
+        let used = (0..).zip(counts).fold(0, |used, (bit, count)| used | u8::from(count > 0) << bit);
+        Self::Text { rates: *rates, counts, used }
+    }
+
+    /// Adds a line. `None` where there is no room, which there is for one line of each component.
     #[inline]
     pub(super) fn push(
         &mut self,
@@ -30,13 +39,40 @@ impl Lines {
         component: Component,
         how: How,
     ) -> Option<()> {
+        let Self::Any { priced, what } = self else { return None };
         let is_priced = price.is_some();
         let price = *price.unwrap_or(&Price::NONE);
-        self.priced.try_push(Priced { price, digits }).ok()?;
-        self.what.try_push(What { component, how, is_priced }).ok()
+        priced.try_push(Priced { price, digits }).ok()?;
+        what.try_push(What { component, how, is_priced }).ok()
     }
 
+    #[inline]
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Packed> + '_ {
-        self.priced.iter().zip(&self.what).map(|(priced, what)| Packed { priced: *priced, what: *what })
+        (0..self.len()).map(|number| self.get(number).unwrap_or(Packed::NOTHING))
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Text { used, .. } => used.count_ones() as usize,
+            Self::Any { priced, .. } => priced.len(),
+        }
+    }
+
+    #[inline]
+    fn get(&self, number: usize) -> Option<Packed> {
+        match self {
+            Self::Text { rates, counts, used } => {
+                let used = (0..number).fold(*used, |used, _| used & used.wrapping_sub(1));
+                let place = used.trailing_zeros() as usize;
+                let component = *TextRates::COMPONENTS.get(place)?;
+                let what = What { component, how: How::Multiplied, is_priced: true };
+                let priced = Priced { price: rates.price(place)?, digits: *counts.get(place)? };
+                Some(Packed { priced, what })
+            }
+            Self::Any { priced, what } => {
+                Some(Packed { priced: *priced.get(number)?, what: *what.get(number)? })
+            }
+        }
     }
 }

@@ -139,24 +139,28 @@ impl Cost {
     }
 
     /// What went in: prompt, cache reads and writes. US dollars.
+    #[inline]
     #[must_use]
     pub fn input(&self) -> Usd {
         self.input
     }
 
     /// What came out: completion, reasoning. US dollars.
+    #[inline]
     #[must_use]
     pub fn output(&self) -> Usd {
         self.output
     }
 
     /// The sum of all lines, in US dollars.
+    #[inline]
     #[must_use]
     pub fn total(&self) -> Usd {
         self.total
     }
 
     /// The lines, input first. Only what was used has one.
+    #[inline]
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
         self.lines.iter().map(|packed| {

@@ -49,13 +49,33 @@ pub(crate) fn with_rules(provider: Option<&str>, name: &str) -> &'static str {
 
 /// Prices a call, line by line.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
-    // Filled where it will lie: a cost is large, and every move of it would show.
-    let mut result = Ok(Cost::nothing(subject.generation));
-    let filled = result.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, request));
-    if filled.is_none() {
-        result = Err(overflow(subject));
+    let call = subject.entry.rates().and_then(|rates| TextCall::of(rates, request));
+    if let Some((call, [input, output])) = call.and_then(|call| call.sums().map(|sums| (call, sums))) {
+        if let Some(total) = input.checked_add(output) {
+            // Made where it will lie: a cost is large, and every move of it would show.
+            return Ok(Cost {
+                input,
+                output,
+                total,
+                factor: Factor::ONE,
+                generation: subject.generation,
+                notes: call.notes(),
+                complete: true,
+                key: Key::new(subject.key),
+                lines: Lines::text(call.rates, call.counts),
+            });
+        }
     }
-    result
+    price_any(subject, request)
+}
+
+#[inline(never)]
+fn price_any(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
+    let mut cost = Cost::nothing(subject.key, subject.generation);
+    match cost.fill(subject, request) {
+        Some(()) => Ok(cost),
+        None => Err(overflow(subject)),
+    }
 }
 
 #[cold]
@@ -65,8 +85,7 @@ fn overflow(subject: Subject<'_>) -> Error {
 
 impl Cost {
     /// A cost without a line.
-    #[inline]
-    fn nothing(generation: u64) -> Self {
+    fn nothing(key: &str, generation: u64) -> Self {
         Self {
             input: Usd::ZERO,
             output: Usd::ZERO,
@@ -75,50 +94,32 @@ impl Cost {
             generation,
             notes: Notes::NONE,
             complete: true,
-            key: Key::empty(),
+            key: Key::new(key),
             lines: Lines::none(),
         }
     }
 
     /// What a call costs to a model that runs on the caller's own machines.
     pub(crate) fn free(name: &str, generation: u64) -> Self {
-        let mut cost = Self::nothing(generation);
-        cost.key.set(name);
+        let mut cost = Self::nothing(name, generation);
         cost.notes.add(Note::RunsAtHome);
         cost
     }
 
     /// Makes the bill. `None` where an amount or a count overflows.
-    #[inline]
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        self.key.set(subject.key);
         let rates = subject.entry.rates()?;
-        match TextCall::of(rates, request) {
-            Some(call) => self.fill_text(&call)?,
-            None => self.fill_any(rates, subject, request)?,
-        }
-        match request.usage.cost {
-            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
-            _ => Some(()),
-        }
-    }
-
-    #[inline(never)]
-    fn fill_any(&mut self, rates: &RateSet, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         self.factor = self.factor(rates, request)?;
         let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
         bill.add_all(subject, request)?;
         let (input, output) = (bill.input, bill.output);
-        self.set_sums(input, output)
-    }
-
-    /// Sets input, output and total. `None` where one is beyond the range of [`Usd`].
-    #[inline]
-    pub(super) fn set_sums(&mut self, input: u128, output: u128) -> Option<()> {
         self.input = Usd::from_units(i128::try_from(input).ok()?)?;
         self.output = Usd::from_units(i128::try_from(output).ok()?)?;
         self.total = self.input.checked_add(self.output)?;
-        Some(())
+        match request.usage.cost {
+            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
+            _ => Some(()),
+        }
     }
 
     /// What multiplies all token costs of a call.

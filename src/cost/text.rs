@@ -2,8 +2,7 @@
 //!
 //! It is the general calculation with everything left out that does not apply; a test holds the two against each other.
 
-use super::line::How;
-use super::{Cost, CostRequest, Note, tokens};
+use super::{CostRequest, Note, Notes, tokens};
 use crate::catalog::field::Tier;
 use crate::rates::{Band, RateSet, TextRates};
 use crate::usd::Usd;
@@ -11,8 +10,8 @@ use crate::usd::Usd;
 /// Such a call: its band, the rates of that, and its counts.
 pub(super) struct TextCall<'a> {
     band: &'a Band,
-    rates: &'a TextRates,
-    counts: [u64; 5],
+    pub(super) rates: &'a TextRates,
+    pub(super) counts: [u64; 5],
     knows_tier: bool,
 }
 
@@ -28,33 +27,34 @@ impl<'a> TextCall<'a> {
         let counts = tokens::text(request.usage);
         Some(Self { band, rates: band.text()?, counts, knows_tier: unknown.is_none() })
     }
+
+    /// What went in, and what came out. `None` where an amount is beyond the range of money.
+    #[inline]
+    pub(super) fn sums(&self) -> Option<[Usd; 2]> {
+        let [input, output] = self.rates.sums(self.counts)?;
+        Some([usd(input)?, usd(output)?])
+    }
+
+    pub(super) fn notes(&self) -> Notes {
+        let mut notes = Notes::NONE;
+        if !self.knows_tier {
+            notes.add(Note::UnknownServiceTier);
+        }
+        if self.band.displaces_tier {
+            notes.add(Note::StandardRateAboveThreshold);
+        }
+        notes
+    }
 }
 
-/// What such a call costs in all. `None` where it is none, or where the sum leaves the range of money.
+/// What such a call costs in all. `None` where it is none, or where the sum is beyond the range of money.
 #[inline]
 pub(crate) fn total(rates: &RateSet, request: &CostRequest<'_>) -> Option<Usd> {
-    let call = TextCall::of(rates, request).filter(|_| request.usage.cost.is_none())?;
-    Usd::from_units(i128::try_from(call.rates.total(call.counts)?).ok()?)
+    let call = TextCall::of(rates, request)?;
+    usd(call.rates.total(call.counts)?)
 }
 
-impl Cost {
-    /// Makes the bill of such a call. `None` where an amount overflows.
-    #[inline]
-    pub(super) fn fill_text(&mut self, call: &TextCall<'_>) -> Option<()> {
-        if !call.knows_tier {
-            self.notes.add(Note::UnknownServiceTier);
-        }
-        if call.band.displaces_tier {
-            self.notes.add(Note::StandardRateAboveThreshold);
-        }
-        for ((component, price), count) in
-            TextRates::COMPONENTS.into_iter().zip(call.rates.prices()).zip(call.counts)
-        {
-            if count > 0 {
-                self.lines.push(Some(&price), count, component, How::Multiplied)?;
-            }
-        }
-        let [input, output] = call.rates.sums(call.counts)?;
-        self.set_sums(input, output)
-    }
+#[inline]
+fn usd(units: u128) -> Option<Usd> {
+    i128::try_from(units).ok().and_then(Usd::from_units)
 }

@@ -118,6 +118,7 @@ pub(super) fn is_plain(usage: &Usage) -> bool {
         && prompt.cache_type.is_none()
         && usage.speed.is_none()
         && usage.inference_geo.is_none()
+        && usage.cost.is_none()
 }
 
 /// What [`split`] hands out of a usage that [`is_plain`]: input, cache read, cache write, output, reasoning.

@@ -195,14 +195,11 @@ impl TextRates {
         })
     }
 
-    /// The prices, in the order of [`COMPONENTS`](Self::COMPONENTS).
+    /// The price at a place of [`COMPONENTS`](Self::COMPONENTS).
     #[inline]
-    pub(crate) fn prices(&self) -> [Price; 5] {
-        let mut prices = [Price::NONE; 5];
-        for ((price, digits), from) in prices.iter_mut().zip(self.digits).zip(self.from) {
-            *price = Price::of_units(u128::from(digits) * u128::from(self.unit.get()), from);
-        }
-        prices
+    pub(crate) fn price(&self, place: usize) -> Option<Price> {
+        let units = u128::from(*self.digits.get(place)?) * u128::from(self.unit.get());
+        Some(Price::of_units(units, *self.from.get(place)?))
     }
 
     /// What so many tokens of input and output cost, in `unit`s.
