@@ -220,7 +220,7 @@ impl Snapshot {
         provider: Option<&str>,
         request: &CostRequest<'_>,
     ) -> Result<Usd, Error> {
-        match entry.rates().and_then(|rates| cost::text_total(rates, request)) {
+        match cost::text_total(entry, request) {
             Some(total) => Ok(total),
             None => total_of(self.price(entry, provider, request)),
         }

@@ -133,7 +133,7 @@ impl Seeded {
         Self(seed)
     }
 
-    /// Below `end`. (SplitMix64.)
+    /// Below `end`. (It is `SplitMix64`.)
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = self.0;

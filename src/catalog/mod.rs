@@ -19,6 +19,7 @@ pub(crate) use read::read;
 pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::rates::RateSet;
+use crate::rates::text::TextRates;
 
 /// A model map, parsed and compiled.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Catalog {
     entries: Vec<Entry>,
     index: Index,
     rate_sets: Vec<RateSet>,
+    /// Of each set, where its rates of text are that simple.
+    text_rates: Vec<Option<TextRates>>,
     providers: Vec<Box<str>>,
     rules: Rules,
     notes: Notes,
@@ -135,6 +138,7 @@ impl Catalog {
             entries: Vec::new(),
             index: Index::default(),
             rate_sets: Vec::new(),
+            text_rates: Vec::new(),
             providers: Vec::new(),
             rules: Rules::default(),
             notes: Notes::default(),
@@ -233,8 +237,13 @@ impl<'a> EntryRef<'a> {
         self.catalog.providers.get(usize::from(self.entry()?.provider?)).map(|provider| &**provider)
     }
 
-    #[inline]
     pub(crate) fn rates(self) -> Option<&'a RateSet> {
         self.catalog.rate_sets.get(self.target.rates as usize)
+    }
+
+    /// Its rates of text, where they are all that a call of text is priced by.
+    #[inline]
+    pub(crate) fn text_rates(self) -> Option<&'a TextRates> {
+        self.catalog.text_rates.get(self.target.rates as usize)?.as_ref()
     }
 }

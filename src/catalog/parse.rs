@@ -15,6 +15,7 @@ use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
 use crate::json::{self, Name};
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
+use crate::rates::text::TextRates;
 use crate::rates::{BadRate, Rate, RateSet};
 
 /// The entry with the most has about fifty. What is done with them is not made for any number.
@@ -39,7 +40,8 @@ pub(crate) enum NotAMap {
 
 pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
     let Parts { entries, index, rate_sets, providers, rules, notes } = read(&text)?;
-    Ok(Catalog { text, entries, index, rate_sets, providers, rules, notes })
+    let text_rates = rate_sets.iter().map(TextRates::of).collect();
+    Ok(Catalog { text, entries, index, rate_sets, text_rates, providers, rules, notes })
 }
 
 /// A catalogue without the text that it is about.

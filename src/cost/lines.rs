@@ -3,16 +3,18 @@
 use arrayvec::ArrayVec;
 
 use super::line::{How, Packed, Priced, What};
-use crate::rates::{Component, Price, TextRates};
+use crate::rates::text::Band;
+use crate::rates::{Component, From, Price};
 
 /// One for each component.
 const MOST: usize = Component::Search as usize + 1;
 
 /// Lines in their order.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "in a box, lines would be an allocation")]
 pub(super) enum Lines {
     /// Those of text alone: rates and counts as they stand in the map and in the usage, and which of them are lines, a bit each.
-    Text { rates: TextRates, counts: [u64; 5], used: u8 },
+    Text { band: Band, from: [From; 5], counts: [u64; 5], used: u8 },
     /// Any, in two lists, since one would be a third gaps.
     Any { priced: ArrayVec<Priced, MOST>, what: ArrayVec<What, MOST> },
 }
@@ -25,9 +27,9 @@ impl Lines {
 
     /// The lines of what was used of text.
     #[inline]
-    pub(super) fn text(rates: &TextRates, counts: [u64; 5]) -> Self {
+    pub(super) fn text(band: Band, from: [From; 5], counts: [u64; 5]) -> Self {
         let used = (0..).zip(counts).fold(0, |used, (bit, count)| used | u8::from(count > 0) << bit);
-        Self::Text { rates: *rates, counts, used }
+        Self::Text { band, from, counts, used }
     }
 
     /// Adds a line. `None` where there is no room, which there is for one line of each component.
@@ -62,12 +64,13 @@ impl Lines {
     #[inline]
     fn get(&self, number: usize) -> Option<Packed> {
         match self {
-            Self::Text { rates, counts, used } => {
+            Self::Text { band, from, counts, used } => {
                 let used = (0..number).fold(*used, |used, _| used & used.wrapping_sub(1));
                 let place = used.trailing_zeros() as usize;
-                let component = *TextRates::COMPONENTS.get(place)?;
+                let component = *Band::COMPONENTS.get(place)?;
                 let what = What { component, how: How::Multiplied, is_priced: true };
-                let priced = Priced { price: rates.price(place)?, digits: *counts.get(place)? };
+                let price = band.price(place, *from.get(place)?)?;
+                let priced = Priced { price, digits: *counts.get(place)? };
                 Some(Packed { priced, what })
             }
             Self::Any { priced, what } => {

@@ -49,21 +49,22 @@ pub(crate) fn with_rules(provider: Option<&str>, name: &str) -> &'static str {
 
 /// Prices a call, line by line.
 pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
-    let call = subject.entry.rates().and_then(|rates| TextCall::of(rates, request));
-    if let Some((call, [input, output])) = call.and_then(|call| call.sums().map(|sums| (call, sums))) {
-        if let Some(total) = input.checked_add(output) {
-            // Made where it will lie: a cost is large, and every move of it would show.
-            return Ok(Cost {
-                input,
-                output,
-                total,
-                factor: Factor::ONE,
-                generation: subject.generation,
-                notes: call.notes(),
-                complete: true,
-                key: Key::new(subject.key),
-                lines: Lines::text(call.rates, call.counts),
-            });
+    if let Some(call) = TextCall::of(subject.entry, request) {
+        if let (Some([input, output]), Some(lines)) = (call.sums(), call.lines()) {
+            if let Some(total) = input.checked_add(output) {
+                // Made where it will lie: a cost is large, and every move of it would show.
+                return Ok(Cost {
+                    input,
+                    output,
+                    total,
+                    factor: Factor::ONE,
+                    generation: subject.generation,
+                    notes: call.notes(),
+                    complete: true,
+                    key: Key::new(subject.key),
+                    lines,
+                });
+            }
         }
     }
     price_any(subject, request)

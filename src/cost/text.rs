@@ -2,39 +2,50 @@
 //!
 //! It is the general calculation with everything left out that does not apply; a test holds the two against each other.
 
+use super::lines::Lines;
 use super::{CostRequest, Note, Notes, tokens};
+use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
-use crate::rates::{Band, RateSet, TextRates};
+use crate::rates::text::{Band, Position, TextRates};
 use crate::usd::Usd;
 
-/// Such a call: its band, the rates of that, and its counts.
+/// Such a call: the rates of its entry, its band, and its counts.
 pub(super) struct TextCall<'a> {
+    rates: &'a TextRates,
     band: &'a Band,
-    pub(super) rates: &'a TextRates,
-    pub(super) counts: [u64; 5],
+    position: Position,
+    counts: [u64; 5],
     knows_tier: bool,
 }
 
 impl<'a> TextCall<'a> {
     /// `None` where a call is no such one.
     #[inline]
-    pub(super) fn of(rates: &'a RateSet, request: &CostRequest<'_>) -> Option<Self> {
-        if !(rates.is_plain() && request.is_plain() && tokens::is_plain(request.usage)) {
+    pub(super) fn of(entry: EntryRef<'a>, request: &CostRequest<'_>) -> Option<Self> {
+        let rates = entry.text_rates()?;
+        if !(request.is_plain() && tokens::is_plain(request.usage)) {
             return None;
         }
         let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
-        let band = rates.plain_band(tier, request.usage.prompt_tokens)?;
+        let (band, position) = rates.pick(tier, request.usage.prompt_tokens)?;
         let counts = tokens::text(request.usage);
-        Some(Self { band, rates: band.text()?, counts, knows_tier: unknown.is_none() })
+        Some(Self { rates, band, position, counts, knows_tier: unknown.is_none() })
     }
 
     /// What went in, and what came out. `None` where an amount is beyond the range of money.
     #[inline]
     pub(super) fn sums(&self) -> Option<[Usd; 2]> {
-        let [input, output] = self.rates.sums(self.counts)?;
+        let [input, output] = self.band.sums(self.counts)?;
         Some([usd(input)?, usd(output)?])
     }
 
+    /// The lines of what was used.
+    #[inline]
+    pub(super) fn lines(&self) -> Option<Lines> {
+        Some(Lines::text(*self.band, *self.rates.from(self.position)?, self.counts))
+    }
+
+    #[inline]
     pub(super) fn notes(&self) -> Notes {
         let mut notes = Notes::NONE;
         if !self.knows_tier {
@@ -49,9 +60,9 @@ impl<'a> TextCall<'a> {
 
 /// What such a call costs in all. `None` where it is none, or where the sum is beyond the range of money.
 #[inline]
-pub(crate) fn total(rates: &RateSet, request: &CostRequest<'_>) -> Option<Usd> {
-    let call = TextCall::of(rates, request)?;
-    usd(call.rates.total(call.counts)?)
+pub(crate) fn total(entry: EntryRef<'_>, request: &CostRequest<'_>) -> Option<Usd> {
+    let call = TextCall::of(entry, request)?;
+    usd(call.band.total(call.counts)?)
 }
 
 #[inline]

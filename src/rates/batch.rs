@@ -18,7 +18,7 @@ impl Compiler<'_> {
             write_12h: flat(Base::CacheWrite12h),
         };
         let row = self.batch_row(moving)?;
-        bands.push(Band::new(0, row, false));
+        bands.push(Band { above: 0, row, displaces_tier: false });
         for above in self.thresholds(|tier| tier == Tier::Batches) {
             let step = |base: Base, before: Cell| {
                 self.find(Field::new(base).above(above).tier(Tier::Batches)).or(before)
@@ -32,7 +32,7 @@ impl Compiler<'_> {
                 write_12h: step(Base::CacheWrite12h, moving.write_12h),
             };
             let row = self.batch_row(moving)?;
-            bands.push(Band::new(above, row, false));
+            bands.push(Band { above, row, displaces_tier: false });
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::off_peak::OffPeakHours;
 use super::{
     BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price,
-    RangeTier, Rate, RateSet, Row, TextRates,
+    RangeTier, Rate, RateSet, Row,
 };
 use crate::catalog::field::{Base, Field, Tier};
 use crate::decimal::Decimal;
@@ -172,25 +172,7 @@ impl Compiler<'_> {
             search: self.search()?,
             legacy_vertex: self.legacy_vertex(),
         };
-        let halves = |row: &Row| row.cells.iter().any(|cell| !cell.is_none() && cell.is_half());
-        let is_batch = |row: u16| {
-            bands.get(usize::from(batches)..).unwrap_or_default().iter().any(|band| band.row == row)
-        };
-        let plain = second.is_none()
-            && extras.is_plain()
-            && (0..).zip(&self.rows).all(|(number, row)| !halves(row) || is_batch(number));
-        // Batches are no calls of text alone.
-        for band in bands.iter_mut().take(usize::from(batches)) {
-            let Some(row) = self.rows.get(usize::from(band.row)) else { continue };
-            let price = |component| {
-                let cell = row.cell(component);
-                // Half of a rate is not always whole.
-                self.prices.get(cell.index()).filter(|_| !cell.is_half())
-            };
-            band.text = TextRates::new(TextRates::COMPONENTS.map(price));
-        }
         Ok(RateSet {
-            plain,
             prices: self.prices.into(),
             rows: self.rows.into(),
             bands: bands.into(),
@@ -263,7 +245,7 @@ impl Compiler<'_> {
             moving.read = moving.read.or(self.own(Base::Input).half());
         }
         let row = self.add_resolved(moving, tier, None)?;
-        bands.push(Band::new(0, row, false));
+        bands.push(Band { above: 0, row, displaces_tier: false });
         for above in self.thresholds(|t| t == Tier::Standard || t == tier) {
             // A standard above-N rate displaces a tier's base rate, as in the reference.
             let step = |base: Base, before: Cell| {
@@ -286,7 +268,7 @@ impl Compiler<'_> {
                     .into_iter()
                     .any(|cell| self.displaces(cell, tier));
             let row = self.add_resolved(moving, tier, None)?;
-            bands.push(Band::new(above, row, displaces_tier));
+            bands.push(Band { above, row, displaces_tier });
         }
         Ok(())
     }

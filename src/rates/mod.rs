@@ -6,12 +6,11 @@ pub(crate) mod compile;
 mod component;
 mod off_peak;
 mod rate;
+pub(crate) mod text;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
-
-use std::num::NonZeroU64;
 
 use crate::catalog::field::{Base, Field, Tier};
 
@@ -44,7 +43,7 @@ pub(crate) struct Price {
 
 /// Where a price is from, in one word: threshold, base, tier, place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct From(u64);
+pub(crate) struct From(u64);
 
 impl From {
     fn new(field: Field, place: Place) -> Self {
@@ -144,91 +143,6 @@ pub(crate) struct Row {
     explicit_read: Cell,
 }
 
-/// The rates of text at one scale, so that a sum of products is made in whole numbers and scaled once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TextRates {
-    /// Input, cache read, cache write, output, reasoning: times `unit` in 10^-28 dollars.
-    digits: [u64; 5],
-    /// A power of ten.
-    unit: NonZeroU64,
-    from: [From; 5],
-}
-
-/// The scales that are tried: rates have 12 decimals, or rarely more.
-const UNITS: [NonZeroU64; 4] = [ten_to(16), ten_to(13), ten_to(10), ten_to(4)];
-
-const fn ten_to(exponent: u32) -> NonZeroU64 {
-    match NonZeroU64::new(10_u64.pow(exponent)) {
-        Some(power) => power,
-        None => NonZeroU64::MIN,
-    }
-}
-
-/// Bits that a rate of text has: with 64 for a count and three for a sum of five they are fewer than 128.
-const TEXT_BITS: u32 = 60;
-
-impl TextRates {
-    /// The components of text, in the order of the digits.
-    pub(crate) const COMPONENTS: [Component; 5] = [
-        Component::Input,
-        Component::CacheRead,
-        Component::CacheWrite,
-        Component::Output,
-        Component::Reasoning,
-    ];
-
-    /// `None` where a rate is missing, or they are too far apart for one scale.
-    fn new(prices: [Option<&Price>; 5]) -> Option<Self> {
-        let mut units = [0; 5];
-        let mut from = [Price::NONE.from; 5];
-        for ((units, from), price) in units.iter_mut().zip(&mut from).zip(prices) {
-            (*units, *from) = (price?.rate().units(), price?.from);
-        }
-        UNITS.into_iter().find_map(|unit| {
-            let mut digits = [0; 5];
-            for (slot, units) in digits.iter_mut().zip(units) {
-                let whole = units / u128::from(unit.get());
-                let is_whole = whole * u128::from(unit.get()) == units;
-                *slot = u64::try_from(whole).ok().filter(|digits| is_whole && digits >> TEXT_BITS == 0)?;
-            }
-            Some(Self { digits, unit, from })
-        })
-    }
-
-    /// The price at a place of [`COMPONENTS`](Self::COMPONENTS).
-    #[inline]
-    pub(crate) fn price(&self, place: usize) -> Option<Price> {
-        let units = u128::from(*self.digits.get(place)?) * u128::from(self.unit.get());
-        Some(Price::of_units(units, *self.from.get(place)?))
-    }
-
-    /// What so many tokens of input and output cost, in `unit`s.
-    #[inline]
-    fn products(&self, counts: [u64; 5]) -> [u128; 2] {
-        // Sixty bits times sixty-four, five times: fewer than 128.
-        let mut products = [0_u128; 5];
-        for ((product, rate), count) in products.iter_mut().zip(self.digits).zip(counts) {
-            *product = u128::from(rate) * u128::from(count);
-        }
-        let [input, read, write, output, reasoning] = products;
-        [input + read + write, output + reasoning]
-    }
-
-    /// What so many tokens of input and output cost, in 10^-28 dollars. `None` far beyond the range of money.
-    #[inline]
-    pub(crate) fn sums(&self, counts: [u64; 5]) -> Option<[u128; 2]> {
-        let [input, output] = self.products(counts);
-        Some([rate::product(input, self.unit.get())?, rate::product(output, self.unit.get())?])
-    }
-
-    /// What so many tokens cost in all.
-    #[inline]
-    pub(crate) fn total(&self, counts: [u64; 5]) -> Option<u128> {
-        let [input, output] = self.products(counts);
-        rate::product(input + output, self.unit.get())
-    }
-}
-
 impl Row {
     const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE };
 
@@ -250,25 +164,11 @@ impl Row {
 
 /// The row that applies above a number of prompt tokens.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Band {
-    /// The row's rates of text, where they have one scale: beside the threshold, since both are read by every call.
-    text: Option<TextRates>,
+struct Band {
     above: u32,
     row: u16,
     /// Whether a standard rate above a threshold took the place of the tier's own rate.
-    pub(crate) displaces_tier: bool,
-}
-
-impl Band {
-    fn new(above: u32, row: u16, displaces_tier: bool) -> Self {
-        Self { text: None, above, row, displaces_tier }
-    }
-
-    /// The rates of text, where they have one scale.
-    #[inline]
-    pub(crate) fn text(&self) -> Option<&TextRates> {
-        self.text.as_ref()
-    }
+    displaces_tier: bool,
 }
 
 /// A tier of `tiered_pricing`: the row for `start < P <= end`.
@@ -295,8 +195,6 @@ pub(crate) struct RateSet {
     /// The price of a second, where the entry is billed by the second.
     second: Cell,
     citation: Cell,
-    /// Whether the row of a call that is no batch hangs on the tier and the length of the prompt alone, and halves nothing.
-    plain: bool,
     /// What few entries have.
     extras: Option<Box<Extras>>,
 }
@@ -386,25 +284,9 @@ impl RateSet {
         self.inclusive
     }
 
-    /// Whether [`plain_band`](Self::plain_band) is the band of calls.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.plain
-    }
-
-    /// The band for a call, of an entry that [`is_plain`](Self::is_plain). `None` where it hangs on who is asked.
-    #[inline]
-    pub(crate) fn plain_band(&self, tier: Tier, prompt_tokens: u64) -> Option<&Band> {
-        let selection = Selection { tier, prompt_tokens, xai: false, unix_seconds: 0 };
-        if self.inclusive && self.bands.iter().any(|band| u64::from(band.above) == prompt_tokens) {
-            return None;
-        }
-        self.band(selection)
-    }
-
     /// The row for a call.
     pub(crate) fn row(&self, selection: Selection) -> Option<Picked<'_>> {
-        let &Band { mut row, mut displaces_tier, .. } = self.band(selection)?;
+        let Band { mut row, mut displaces_tier, .. } = *self.band(selection)?;
         if let Some(extras) = &self.extras {
             // Batches have neither whole-request tiers nor off-peak hours.
             if selection.tier != Tier::Batches {
@@ -421,7 +303,6 @@ impl RateSet {
         Some(Picked { row, displaces_tier })
     }
 
-    #[inline]
     fn band(&self, selection: Selection) -> Option<&Band> {
         let column = if selection.tier == Tier::Decisions { Tier::Standard } else { selection.tier };
         let (start, end) = *self.columns.get(column as usize)?;
