@@ -220,7 +220,7 @@ impl Snapshot {
         provider: Option<&str>,
         request: &CostRequest<'_>,
     ) -> Result<Usd, Error> {
-        match cost::text_total(entry, request) {
+        match cost::text_total(entry, provider, request) {
             Some(total) => Ok(total),
             None => total_of(self.price(entry, provider, request)),
         }
@@ -258,10 +258,11 @@ impl Snapshot {
         provider: Option<&str>,
         request: &CostRequest<'_>,
     ) -> Result<Cost, Error> {
-        cost::price(self.subject(entry, provider, request), request)
+        cost::price(entry, entry.key(), provider, self.generation, request, || {
+            self.subject(entry, provider, request)
+        })
     }
 
-    #[inline]
     fn subject<'a>(
         &'a self,
         entry: EntryRef<'a>,
@@ -303,16 +304,17 @@ impl Snapshot {
             let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };
             let Some(entry) = own else { return self.cost(&request) };
             let model = resolve(self.layers(), lookup);
-            let subject = Subject {
+            let key = model.map_or(lookup.name, |model| model.entry.key());
+            let provider = model.map_or(lookup.provider, |model| model.provider);
+            cost::price(entry, key, provider, self.generation, &request, || Subject {
                 entry,
-                key: model.map_or(lookup.name, |model| model.entry.key()),
-                provider: model.map_or(lookup.provider, |model| model.provider),
+                key,
+                provider,
                 router: None,
                 // Own prices win over what a provider states.
                 operator_priced: true,
                 generation: self.generation,
-            };
-            cost::price(subject, &request)
+            })
         })
     }
 

@@ -68,8 +68,9 @@ impl Lines {
                 let used = (0..number).fold(*used, |used, _| used & used.wrapping_sub(1));
                 let place = used.trailing_zeros() as usize;
                 let component = *Band::COMPONENTS.get(place)?;
-                let what = What { component, how: How::Multiplied, is_priced: true };
-                let price = band.price(place, *from.get(place)?)?;
+                let (price, halved) = band.price(place, *from.get(place)?)?;
+                let how = if halved { How::Halved } else { How::Multiplied };
+                let what = What { component, how, is_priced: true };
                 let priced = Priced { price, digits: *counts.get(place)? };
                 Some(Packed { priced, what })
             }

@@ -29,10 +29,14 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether a provider was asked for, or else is what the name begins with. Few rules depend on it.
     fn is_of(&self, provider: &str, request: &CostRequest<'_>) -> bool {
-        asked(self.provider, request.lookup.name) == Some(provider)
+        is_asked(provider, self.provider, request)
     }
+}
+
+/// Whether a provider is the one asked for, or else the one that the name begins with. Few rules depend on it.
+pub(super) fn is_asked(provider: &str, known: Option<&str>, request: &CostRequest<'_>) -> bool {
+    asked(known, request.lookup.name) == Some(provider)
 }
 
 /// The provider asked for, or else what the name begins with.
@@ -47,27 +51,31 @@ pub(crate) fn with_rules(provider: Option<&str>, name: &str) -> &'static str {
     PROVIDERS.into_iter().find(|known| Some(*known) == asked).unwrap_or("")
 }
 
-/// Prices a call, line by line.
-pub(crate) fn price(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
-    if let Some(call) = TextCall::of(subject.entry, request) {
-        if let (Some([input, output]), Some(lines)) = (call.sums(), call.lines()) {
-            if let Some(total) = input.checked_add(output) {
-                // Made where it will lie: a cost is large, and every move of it would show.
-                return Ok(Cost {
-                    input,
-                    output,
-                    total,
-                    factor: Factor::ONE,
-                    generation: subject.generation,
-                    notes: call.notes(),
-                    complete: true,
-                    key: Key::new(subject.key),
-                    lines,
-                });
-            }
-        }
+/// Prices a call, line by line. What few calls depend on is asked for where it is needed.
+#[inline]
+pub(crate) fn price<'a>(
+    entry: EntryRef<'a>,
+    key: &str,
+    provider: Option<&str>,
+    generation: u64,
+    request: &CostRequest<'_>,
+    subject: impl FnOnce() -> Subject<'a>,
+) -> Result<Cost, Error> {
+    if let Some(bill) = TextCall::of(entry, provider, request).and_then(|call| call.bill()) {
+        // Made where it will lie: a cost is large, and every move of it would show.
+        return Ok(Cost {
+            input: bill.input,
+            output: bill.output,
+            total: bill.total,
+            factor: Factor::ONE,
+            generation,
+            notes: bill.notes,
+            complete: true,
+            key: Key::new(key),
+            lines: bill.lines,
+        });
     }
-    price_any(subject, request)
+    price_any(subject(), request)
 }
 
 #[inline(never)]

@@ -3,6 +3,7 @@
 //! It is the general calculation with everything left out that does not apply; a test holds the two against each other.
 
 use super::lines::Lines;
+use super::price::is_asked;
 use super::{CostRequest, Note, Notes, tokens};
 use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
@@ -21,32 +22,36 @@ pub(super) struct TextCall<'a> {
 impl<'a> TextCall<'a> {
     /// `None` where a call is no such one.
     #[inline]
-    pub(super) fn of(entry: EntryRef<'a>, request: &CostRequest<'_>) -> Option<Self> {
+    pub(super) fn of(entry: EntryRef<'a>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Self> {
         let rates = entry.text_rates()?;
         if !(request.is_plain() && tokens::is_plain(request.usage)) {
             return None;
         }
         let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
         let (band, position) = rates.pick(tier, request.usage.prompt_tokens)?;
+        if band.halves_reads && !is_asked("fireworks_ai", provider, request) {
+            return None;
+        }
         let counts = tokens::text(request.usage);
         Some(Self { rates, band, position, counts, knows_tier: unknown.is_none() })
     }
 
-    /// What went in, and what came out. `None` where an amount is beyond the range of money.
+    /// `None` where an amount is beyond the range of money.
     #[inline]
-    pub(super) fn sums(&self) -> Option<[Usd; 2]> {
+    pub(super) fn bill(&self) -> Option<Bill> {
         let [input, output] = self.band.sums(self.counts)?;
-        Some([usd(input)?, usd(output)?])
+        let (input, output) = (usd(input)?, usd(output)?);
+        Some(Bill {
+            input,
+            output,
+            total: input.checked_add(output)?,
+            notes: self.notes(),
+            lines: Lines::text(*self.band, *self.rates.from(self.position)?, self.counts),
+        })
     }
 
-    /// The lines of what was used.
     #[inline]
-    pub(super) fn lines(&self) -> Option<Lines> {
-        Some(Lines::text(*self.band, *self.rates.from(self.position)?, self.counts))
-    }
-
-    #[inline]
-    pub(super) fn notes(&self) -> Notes {
+    fn notes(&self) -> Notes {
         let mut notes = Notes::NONE;
         if !self.knows_tier {
             notes.add(Note::UnknownServiceTier);
@@ -58,10 +63,19 @@ impl<'a> TextCall<'a> {
     }
 }
 
+/// What such a call costs.
+pub(super) struct Bill {
+    pub(super) input: Usd,
+    pub(super) output: Usd,
+    pub(super) total: Usd,
+    pub(super) notes: Notes,
+    pub(super) lines: Lines,
+}
+
 /// What such a call costs in all. `None` where it is none, or where the sum is beyond the range of money.
 #[inline]
-pub(crate) fn total(entry: EntryRef<'_>, request: &CostRequest<'_>) -> Option<Usd> {
-    let call = TextCall::of(entry, request)?;
+pub(crate) fn total(entry: EntryRef<'_>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Usd> {
+    let call = TextCall::of(entry, provider, request)?;
     usd(call.band.total(call.counts)?)
 }
 

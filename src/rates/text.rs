@@ -36,6 +36,8 @@ pub(crate) struct Band {
     above: u32,
     /// See [`super::Band::displaces_tier`].
     pub(crate) displaces_tier: bool,
+    /// Whether a cache read costs half of what its price says, and that to calls of Fireworks only.
+    pub(crate) halves_reads: bool,
 }
 
 /// The scales that are tried: rates have 12 decimals, or rarely more.
@@ -51,8 +53,11 @@ const fn ten_to(exponent: u32) -> NonZeroU64 {
 /// Bits that the digits of a rate have: with 64 for a count and three for a sum of five they are fewer than 128.
 const RATE_BITS: u32 = 60;
 
+/// The place of cache reads in [`Band::COMPONENTS`].
+const READ: usize = 1;
+
 impl TextRates {
-    /// `None` where a rate hangs on anything else, is missing, or is half of another.
+    /// `None` where a rate hangs on anything else, or is missing.
     pub(crate) fn of(rates: &RateSet) -> Option<Self> {
         if !rates.second.is_none() || rates.extras.as_ref().is_some_and(|extras| !extras.is_plain()) {
             return None;
@@ -65,12 +70,18 @@ impl TextRates {
         for band in bands {
             let row = rates.rows.get(usize::from(band.row))?;
             let mut prices = [Price::NONE; 5];
+            let mut halves_reads = false;
             for (price, component) in prices.iter_mut().zip(Band::COMPONENTS) {
                 let cell = row.cell(component);
-                // Half of a rate is not always whole, nor always the price.
-                *price = *rates.price(cell).filter(|_| !cell.is_half())?;
+                *price = *rates.price(cell)?;
+                if cell.is_half() {
+                    halves_reads = component == Component::CacheRead;
+                    if !halves_reads {
+                        return None;
+                    }
+                }
             }
-            text.push(Band::new(prices, *band)?);
+            text.push(Band::new(prices, halves_reads, *band)?);
             from.push(prices.map(|price| price.from));
         }
         let (first, others) = text.split_first()?;
@@ -126,8 +137,16 @@ impl Band {
     ];
 
     /// `None` where the rates are too far apart for one scale.
-    fn new(prices: [Price; 5], band: super::Band) -> Option<Self> {
-        let units = prices.map(|price| price.rate().units());
+    fn new(prices: [Price; 5], halves_reads: bool, band: super::Band) -> Option<Self> {
+        let mut units = prices.map(|price| price.rate().units());
+        if halves_reads {
+            let read = units.get_mut(READ)?;
+            // Half of a rate is not always whole.
+            if *read % 2 == 1 {
+                return None;
+            }
+            *read /= 2;
+        }
         UNITS.into_iter().find_map(|unit| {
             let mut digits = [0; 5];
             for (slot, units) in digits.iter_mut().zip(units) {
@@ -135,15 +154,17 @@ impl Band {
                 let is_whole = whole * u128::from(unit.get()) == units;
                 *slot = u64::try_from(whole).ok().filter(|digits| is_whole && digits >> RATE_BITS == 0)?;
             }
-            Some(Self { digits, unit, above: band.above, displaces_tier: band.displaces_tier })
+            let super::Band { above, displaces_tier, .. } = band;
+            Some(Self { digits, unit, above, displaces_tier, halves_reads })
         })
     }
 
-    /// The rate at a place of [`COMPONENTS`](Self::COMPONENTS), as a price.
+    /// The price at a place of [`COMPONENTS`](Self::COMPONENTS), and whether half of it is billed.
     #[inline]
-    pub(crate) fn price(&self, place: usize, from: From) -> Option<Price> {
+    pub(crate) fn price(&self, place: usize, from: From) -> Option<(Price, bool)> {
         let units = u128::from(*self.digits.get(place)?) * u128::from(self.unit.get());
-        Some(Price::of_units(units, from))
+        let halved = self.halves_reads && place == READ;
+        Some((Price::of_units(if halved { units * 2 } else { units }, from), halved))
     }
 
     /// What so many tokens of input and output cost, in `unit`s.
