@@ -198,8 +198,8 @@ impl Bill<'_> {
     /// Adds every line of a call. `None` where an amount or a count overflows.
     fn add_all(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let (rates, usage) = (self.rates, request.usage);
-        let (tier, unknown) = request.billed_tier();
-        if unknown.is_some() {
+        let (tier, knows_tier) = request.billed_tier();
+        if !knows_tier {
             self.cost.notes.add(Note::UnknownServiceTier);
         }
         self.add_router_fee(subject, request)?;

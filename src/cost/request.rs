@@ -161,29 +161,21 @@ impl<'a> CostRequest<'a> {
             && self.vertex_location.is_none()
     }
 
-    /// Whether anyone says anything of a tier.
+    /// The tier that the call is billed at, and whether the word that asks for it is a known one.
     #[inline]
-    pub(super) fn has_tier(&self) -> bool {
-        self.service_tier.is_some() || self.served_tier.is_some() || self.usage.service_tier.is_some()
-    }
-
-    /// The tier that the call is billed at, and the word for one that nobody knows.
-    #[inline]
-    pub(super) fn billed_tier(&self) -> (Tier, Option<&'a str>) {
-        let served = [self.served_tier, self.usage.service_tier.as_deref()];
+    pub(super) fn billed_tier(&self) -> (Tier, bool) {
         // What was served beats what was asked, where it says so in a known word.
-        let served = served.into_iter().flatten().find_map(|word| match Word::parse(word) {
+        let known = |word: Option<&str>| match Word::parse(word?) {
             Word::Tier(tier) => Some(tier),
             Word::Auto | Word::Unknown => None,
-        });
-        match (served, self.service_tier) {
-            (Some(tier), _) => (tier, None),
-            (None, None) => (Tier::Standard, None),
-            (None, Some(asked)) => match Word::parse(asked) {
-                Word::Tier(tier) => (tier, None),
-                Word::Auto => (Tier::Standard, None),
-                Word::Unknown => (Tier::Standard, Some(asked)),
-            },
+        };
+        if let Some(tier) = known(self.served_tier).or_else(|| known(self.usage.service_tier.as_deref())) {
+            return (tier, true);
+        }
+        match self.service_tier.map(Word::parse) {
+            Some(Word::Tier(tier)) => (tier, true),
+            Some(Word::Unknown) => (Tier::Standard, false),
+            Some(Word::Auto) | None => (Tier::Standard, true),
         }
     }
 }

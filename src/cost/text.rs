@@ -6,7 +6,6 @@ use super::lines::Lines;
 use super::price::is_asked;
 use super::{CostRequest, Note, Notes, tokens};
 use crate::catalog::EntryRef;
-use crate::catalog::field::Tier;
 use crate::rates::text::{Band, Position, TextRates};
 use crate::usd::Usd;
 
@@ -21,19 +20,20 @@ pub(super) struct TextCall<'a> {
 
 impl<'a> TextCall<'a> {
     /// `None` where a call is no such one.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "handed back through memory, a call is waited for")]
     pub(super) fn of(entry: EntryRef<'a>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Self> {
         let rates = entry.text_rates()?;
         if !(request.is_plain() && tokens::is_plain(request.usage)) {
             return None;
         }
-        let (tier, unknown) = if request.has_tier() { request.billed_tier() } else { (Tier::Standard, None) };
+        let (tier, knows_tier) = request.billed_tier();
         let (band, position) = rates.pick(tier, request.usage.prompt_tokens)?;
         if band.halves_reads && !is_asked("fireworks_ai", provider, request) {
             return None;
         }
         let counts = tokens::text(request.usage);
-        Some(Self { rates, band, position, counts, knows_tier: unknown.is_none() })
+        Some(Self { rates, band, position, counts, knows_tier })
     }
 
     /// `None` where an amount is beyond the range of money.
@@ -73,7 +73,8 @@ pub(super) struct Bill {
 }
 
 /// What such a call costs in all. `None` where it is none, or where the sum is beyond the range of money.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
 pub(crate) fn total(entry: EntryRef<'_>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Usd> {
     let call = TextCall::of(entry, provider, request)?;
     usd(call.band.total(call.counts)?)
