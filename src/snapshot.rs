@@ -213,7 +213,8 @@ impl Snapshot {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
     fn total_by(
         &self,
         entry: EntryRef<'_>,
