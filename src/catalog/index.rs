@@ -142,17 +142,30 @@ impl Index {
         self.exact.find(hash, |slot| slot.name.is(name, &self.names)).map(|slot| slot.target)
     }
 
-    /// What a name leads to, ignoring case.
-    pub(crate) fn find_folded(&self, name: &str) -> Option<Target> {
+    /// What a name leads to, exactly or else ignoring case; and whether it is exact.
+    pub(crate) fn find_either(&self, name: &str) -> Option<(Target, bool)> {
         // Lower-casing makes a name at most three times as short.
         if name.len() > self.longest.saturating_mul(3) {
             return None;
         }
-        with_folded(name, |lower| {
-            let hash = hash(&self.hasher, lower);
-            let folded = self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower));
-            folded.map(|slot| slot.target).or_else(|| self.find_hashed(hash, lower))
-        })
+        let hashed = hash(&self.hasher, name);
+        if let Some(target) = self.find_hashed(hashed, name) {
+            return Some((target, true));
+        }
+        let folded = if is_plain(name) {
+            self.find_folded_hashed(hashed, name)
+        } else {
+            with_folded(name, |lower| {
+                let hash = hash(&self.hasher, lower);
+                self.find_folded_hashed(hash, lower).or_else(|| self.find_hashed(hash, lower))
+            })
+        };
+        folded.map(|target| (target, false))
+    }
+
+    #[inline]
+    fn find_folded_hashed(&self, hash: u64, lower: &str) -> Option<Target> {
+        self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.target)
     }
 
     pub(crate) fn name(&self, span: Span) -> &str {
@@ -185,13 +198,15 @@ fn with_folded<T>(name: &str, f: impl FnOnce(&str) -> T) -> T {
     }
 }
 
+/// Whether a name has nothing to be lower-cased, and nothing beyond ASCII.
+fn is_plain(name: &str) -> bool {
+    // All bytes are looked at, so that many are at once.
+    !name.bytes().fold(false, |odd, byte| odd | !byte.is_ascii() | byte.is_ascii_uppercase())
+}
+
 /// Whether a name is in lower case.
 fn is_lower(name: &str) -> bool {
-    if name.is_ascii() {
-        !name.bytes().any(|byte| byte.is_ascii_uppercase())
-    } else {
-        name.to_lowercase() == name
-    }
+    is_plain(name) || name.to_lowercase() == name
 }
 
 /// Whether a name is `lower` in lower case.
@@ -213,8 +228,8 @@ mod tests {
         Some(found.entry)
     }
 
-    fn find_folded(index: &Index, name: &str) -> Option<EntryId> {
-        index.find_folded(name).map(|found| found.entry)
+    fn find_either(index: &Index, name: &str) -> Option<EntryId> {
+        index.find_either(name).map(|(found, _)| found.entry)
     }
 
     fn index(keys: &[&str]) -> Index {
@@ -232,12 +247,12 @@ mod tests {
         assert_eq!(find(&index, "GPT-4O"), Some(3));
         assert_eq!(find(&index, "Gpt-4o"), None);
         // On a tie the last key.
-        assert_eq!(find_folded(&index, "Gpt-4o"), Some(3));
-        assert_eq!(find_folded(&index, "org/MODEL-7b"), Some(1));
-        assert_eq!(find_folded(&index, "ÜBER-MODELL"), Some(2));
-        assert_eq!(find_folded(&index, "gpt-4"), None);
+        assert_eq!(find_either(&index, "Gpt-4o"), Some(3));
+        assert_eq!(find_either(&index, "org/MODEL-7b"), Some(1));
+        assert_eq!(find_either(&index, "ÜBER-MODELL"), Some(2));
+        assert_eq!(find_either(&index, "gpt-4"), None);
         assert_eq!(find(&index, ""), None);
-        assert_eq!(find_folded(&index, &"x".repeat(1_000_000)), None);
+        assert_eq!(find_either(&index, &"x".repeat(1_000_000)), None);
     }
 
     #[test]
@@ -246,7 +261,7 @@ mod tests {
         assert!(matches!(index.add_alias("gpt-4o", target(7)), Some(Added::Taken)));
         assert!(matches!(index.add_alias("GPT-4o", target(7)), Some(Added::New(_))));
         assert_eq!((find(&index, "gpt-4o"), find(&index, "GPT-4o")), (Some(0), Some(7)));
-        assert_eq!(find_folded(&index, "gPT-4o"), Some(0));
+        assert_eq!(find_either(&index, "gPT-4o"), Some(0));
     }
 
     #[test]
@@ -255,18 +270,19 @@ mod tests {
         let index = index(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for (id, name) in (0..).zip(&names) {
             assert_eq!(find(&index, name), Some(id));
-            assert_eq!(find_folded(&index, &name.to_uppercase()), Some(id));
+            assert_eq!(find_either(&index, &name.to_uppercase()), Some(id));
         }
     }
 
     #[test]
-    fn the_last_of_two_keys_that_differ_in_case_answers_for_both() {
-        let both = index(&["gpt-4o", "Gpt-4o"]);
-        assert_eq!((find_folded(&both, "gpt-4o"), find_folded(&both, "GPT-4o")), (Some(1), Some(1)));
-        let both = index(&["Gpt-4o", "gpt-4o"]);
-        assert_eq!((find_folded(&both, "gpt-4o"), find_folded(&both, "GPT-4o")), (Some(1), Some(1)));
+    fn the_last_of_two_keys_that_differ_in_case_answers_for_others() {
+        for keys in [["gpt-4o", "Gpt-4o"], ["Gpt-4o", "gpt-4o"]] {
+            let both = index(&keys);
+            assert_eq!((find(&both, keys[0]), find(&both, keys[1])), (Some(0), Some(1)));
+            assert_eq!(find_either(&both, "gPT-4o"), Some(1), "{keys:?}");
+        }
         let mut alias = index(&["Gpt-4o"]);
         assert!(matches!(alias.add_alias("gpt-4o", target(7)), Some(Added::New(_))));
-        assert_eq!((find(&alias, "gpt-4o"), find_folded(&alias, "GPT-4o")), (Some(7), Some(0)));
+        assert_eq!((find_either(&alias, "gpt-4o"), find_either(&alias, "GPT-4o")), (Some(7), Some(0)));
     }
 }

@@ -10,6 +10,7 @@ mod rules;
 
 use std::ops::Deref;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 
 pub(crate) use index::{EntryId, Span};
@@ -31,6 +32,7 @@ pub(crate) struct Catalog {
     /// Of each set, where its rates of text are that simple.
     text_rates: Vec<Option<TextRates>>,
     providers: Vec<Box<str>>,
+    provider_ids: HashMap<Box<str>, u16>,
     rules: Rules,
     notes: Notes,
 }
@@ -140,6 +142,7 @@ impl Catalog {
             rate_sets: Vec::new(),
             text_rates: Vec::new(),
             providers: Vec::new(),
+            provider_ids: HashMap::new(),
             rules: Rules::default(),
             notes: Notes::default(),
         }
@@ -191,9 +194,9 @@ impl Catalog {
         self.index.find(name).map(|target| self.entry_ref(target))
     }
 
-    /// The entry of a key or an alias, ignoring case.
-    pub(crate) fn find_folded(&self, name: &str) -> Option<EntryRef<'_>> {
-        self.index.find_folded(name).map(|target| self.entry_ref(target))
+    /// The entry of a key or an alias, exactly or else ignoring case; and whether it is exact.
+    pub(crate) fn find_either(&self, name: &str) -> Option<(EntryRef<'_>, bool)> {
+        self.index.find_either(name).map(|(target, exact)| (self.entry_ref(target), exact))
     }
 
     /// How long the longest name is.
@@ -208,7 +211,7 @@ impl Catalog {
 
     /// Whether some entry names this provider.
     pub(crate) fn has_provider(&self, name: &str) -> bool {
-        self.providers.iter().any(|provider| **provider == *name)
+        self.provider_ids.contains_key(name)
     }
 }
 

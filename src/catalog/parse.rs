@@ -39,9 +39,9 @@ pub(crate) enum NotAMap {
 }
 
 pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
-    let Parts { entries, index, rate_sets, providers, rules, notes } = read(&text)?;
+    let Parts { entries, index, rate_sets, providers, provider_ids, rules, notes } = read(&text)?;
     let text_rates = rate_sets.iter().map(TextRates::of).collect();
-    Ok(Catalog { text, entries, index, rate_sets, text_rates, providers, rules, notes })
+    Ok(Catalog { text, entries, index, rate_sets, text_rates, providers, provider_ids, rules, notes })
 }
 
 /// A catalogue without the text that it is about.
@@ -50,6 +50,7 @@ struct Parts {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
+    provider_ids: HashMap<Box<str>, u16>,
     rules: Rules,
     notes: Notes,
 }
@@ -148,7 +149,7 @@ struct Builder<'a> {
     index: Index,
     rate_sets: RateSets<'a>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<String, u16>,
+    provider_ids: HashMap<Box<str>, u16>,
     last_provider: Option<(String, u16)>,
     /// How many models have a field that names an unknown cost.
     unpriced: HashMap<String, usize>,
@@ -226,7 +227,7 @@ impl<'a> Builder<'a> {
         } else {
             let id = u16::try_from(self.providers.len()).ok()?;
             self.providers.push(name.into());
-            self.provider_ids.insert(name.to_owned(), id);
+            self.provider_ids.insert(name.into(), id);
             id
         };
         self.last_provider = Some((name.to_owned(), id));
@@ -236,7 +237,16 @@ impl<'a> Builder<'a> {
     /// Aliases come last: none displaces an entry, and the first to claim one has it.
     fn finish(self) -> Parts {
         let Self {
-            mut entries, mut index, rate_sets, providers, unpriced, aliases, rules, mut notes, ..
+            mut entries,
+            mut index,
+            rate_sets,
+            providers,
+            provider_ids,
+            unpriced,
+            aliases,
+            rules,
+            mut notes,
+            ..
         } = self;
         for (alias, target) in aliases {
             index.add_alias(&alias, target);
@@ -248,7 +258,7 @@ impl<'a> Builder<'a> {
         notes.unpriced_fields =
             unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
-        Parts { entries, index, rate_sets, providers, rules, notes }
+        Parts { entries, index, rate_sets, providers, provider_ids, rules, notes }
     }
 }
 

@@ -37,18 +37,28 @@ impl<'a> Layers<'a> {
         self.exact(key).filter(|entry| entry.key() == key)
     }
 
-    /// The entry of a key or an alias, ignoring case.
-    fn folded(self, name: &str) -> Option<EntryRef<'a>> {
-        let own = self.own.and_then(|own| own.find_folded(name));
-        own.or_else(|| self.base.find_folded(name).map(|entry| self.overridden(entry)))
-    }
-
     /// The entry of a name, exactly or else ignoring case.
     fn find(self, name: &str) -> Option<(EntryRef<'a>, Match)> {
-        if let Some(entry) = self.exact(name) {
-            return Some((entry, if entry.key() == name { Match::Key } else { Match::Alias }));
-        }
-        self.folded(name).map(|entry| (entry, Match::IgnoringCase))
+        let (entry, is_exact) = match self.own {
+            None => self.base.find_either(name)?,
+            Some(own) => {
+                let exact = self.exact(name).map(|entry| (entry, true));
+                let folded = || {
+                    let upstream = || self.base.find_either(name).map(|(entry, _)| self.overridden(entry));
+                    own.find_either(name)
+                        .map(|(entry, _)| entry)
+                        .or_else(upstream)
+                        .map(|entry| (entry, false))
+                };
+                exact.or_else(folded)?
+            }
+        };
+        let matched = match is_exact {
+            true if entry.key() == name => Match::Key,
+            true => Match::Alias,
+            false => Match::IgnoringCase,
+        };
+        Some((entry, matched))
     }
 
     /// The operator's entry of the same key, where there is one: it answers to the aliases too.

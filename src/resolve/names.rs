@@ -3,16 +3,43 @@
 /// Providers of names whose first segment no entry of the map names as its provider.
 pub(super) const OTHER_PROVIDERS: [&str; 4] = ["litellm_proxy", "github", "nadir", "openrouter"];
 
-/// Names that have been renamed, and what they are called now.
-pub(super) const REWRITES: [(&str, &str); 7] = [
-    ("ada", "azure/ada"),
-    ("gpt-35-turbo", "azure/gpt-35-turbo"),
-    ("gpt-35-turbo-16k", "azure/gpt-35-turbo-16k"),
-    ("gpt-35-turbo-instruct", "azure/gpt-35-turbo-instruct"),
-    ("azure/gpt-41", "gpt-4.1"),
-    ("azure/gpt-41-mini", "gpt-4.1-mini"),
-    ("azure/gpt-41-nano", "gpt-4.1-nano"),
-];
+/// What a name that has been renamed is called now.
+pub(super) fn renamed(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ada" => "azure/ada",
+        "gpt-35-turbo" => "azure/gpt-35-turbo",
+        "gpt-35-turbo-16k" => "azure/gpt-35-turbo-16k",
+        "gpt-35-turbo-instruct" => "azure/gpt-35-turbo-instruct",
+        "azure/gpt-41" => "gpt-4.1",
+        "azure/gpt-41-mini" => "gpt-4.1-mini",
+        "azure/gpt-41-nano" => "gpt-4.1-nano",
+        _ => return None,
+    })
+}
+
+/// Whose rules of names apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Bedrock,
+    /// `bedrock_mantle`.
+    Mantle,
+    Fireworks,
+    /// Those whose names end in a version of digits.
+    Versioned,
+    Other,
+}
+
+impl Family {
+    pub(super) fn of(provider: &str) -> Self {
+        match provider {
+            "bedrock" | "bedrock_converse" => Self::Bedrock,
+            "bedrock_mantle" => Self::Mantle,
+            "fireworks_ai" => Self::Fireworks,
+            "vertex_ai" | "gemini" | "databricks" => Self::Versioned,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// What a Bedrock id may begin with to choose a route, in the order in which one after the other is taken off.
 pub(super) const BEDROCK_ROUTES: [&str; 8] =

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 
 use super::Layers;
 use super::lookup::{Candidate, Lookup};
-use super::names::{OTHER_PROVIDERS, REWRITES};
+use super::names::{Family, OTHER_PROVIDERS, renamed};
 use super::strip::{
-    fireworks_resource, is_bedrock, stripped, without_bedrock_route, without_doubled_provider,
-    without_provider, without_region_path,
+    fireworks_resource, stripped, without_bedrock_route, without_doubled_provider, without_provider,
+    without_region_path,
 };
 use crate::catalog::EntryRef;
 
@@ -32,13 +32,14 @@ pub(super) struct Query<'a> {
     pub(super) provider: Option<&'a str>,
     pub(super) origin: Origin<'a>,
     pub(super) rewritten: bool,
+    family: Family,
     /// No candidate is longer: nothing could be called so.
     limit: usize,
 }
 
 impl<'a> Query<'a> {
     pub(super) fn new<'m: 'a>(layers: Layers<'m>, lookup: Lookup<'a>) -> Self {
-        let renamed = REWRITES.iter().find(|(old, _)| *old == lookup.name).map(|(_, name)| *name);
+        let renamed = renamed(lookup.name);
         let name = renamed.unwrap_or(lookup.name);
         let (provider, origin) = match lookup.provider {
             Some("vertex_ai_beta") => (Some("vertex_ai"), Origin::Asked),
@@ -53,6 +54,7 @@ impl<'a> Query<'a> {
             name: on_vertex.map_or(Cow::Borrowed(name), Cow::Owned),
             provider,
             origin,
+            family: provider.map_or(Family::Other, Family::of),
             limit: layers.longest().saturating_mul(3),
         }
     }
@@ -67,7 +69,7 @@ impl<'a> Query<'a> {
         // A doubled provider counts once, where the name is nothing with it. On Bedrock it is a route as well, and
         // was taken off as one.
         let once = without_doubled_provider(&self.name, provider);
-        if once == &*self.name || (self.origin == Origin::Asked && is_bedrock(provider)) {
+        if once == &*self.name || (self.origin == Origin::Asked && self.family == Family::Bedrock) {
             return ControlFlow::Continue(());
         }
         self.candidates_of(once, &mut visit)
@@ -80,38 +82,38 @@ impl<'a> Query<'a> {
     ) -> ControlFlow<B> {
         let Some(provider) = self.provider else {
             visit(Candidate::AsGiven, name)?;
-            return stripped(name, None)
+            return stripped(name, Family::Other)
                 .map_or(ControlFlow::Continue(()), |rest| visit(Candidate::Stripped, rest));
         };
         let asked = self.origin == Origin::Asked;
         let begins_with_provider = without_provider(name, provider);
         let rest = begins_with_provider.unwrap_or(name);
-        let mantle = provider == "bedrock_mantle";
+        let mantle = self.family == Family::Mantle;
 
         if asked && begins_with_provider.is_none() {
             self.join(provider, name, |joined| visit(Candidate::WithProvider, joined))?;
         }
         visit(Candidate::AsGiven, name)?;
-        let bare = match provider {
-            "bedrock_mantle" => without_region_path(rest),
-            _ if is_bedrock(provider) => without_bedrock_route(rest),
-            _ => rest,
+        let bare = match self.family {
+            Family::Mantle => without_region_path(rest),
+            Family::Bedrock => without_bedrock_route(rest),
+            Family::Fireworks | Family::Versioned | Family::Other => rest,
         };
-        if mantle && bare != rest {
+        if mantle && bare.len() != rest.len() {
             self.join(provider, bare, |joined| visit(Candidate::WithoutRegion, joined))?;
         }
-        if bare != name {
+        if bare.len() != name.len() {
             visit(Candidate::WithoutProvider, bare)?;
         }
         if asked || mantle {
-            if let Some(model) = stripped(if mantle { bare } else { rest }, self.provider) {
+            if let Some(model) = stripped(if mantle { bare } else { rest }, self.family) {
                 self.join(provider, model, |joined| visit(Candidate::StrippedWithProvider, joined))?;
             }
         }
-        if let Some(model) = stripped(if asked { rest } else { name }, self.provider) {
+        if let Some(model) = stripped(if asked { rest } else { name }, self.family) {
             visit(Candidate::Stripped, model)?;
         }
-        if provider == "fireworks_ai" {
+        if self.family == Family::Fireworks {
             if bare.len() <= self.limit {
                 let resource = fireworks_resource(bare);
                 self.join(provider, &resource, |joined| visit(Candidate::FireworksResource, joined))?;
@@ -151,7 +153,7 @@ fn inferred<'a, 'm: 'a>(layers: Layers<'m>, name: &'a str) -> (Option<&'a str>, 
         }
     }
     // A name that is a key in all but case is that entry, whoever a rule would send it to.
-    let routed = if layers.folded(name).is_some() { None } else { layers.rules().route(name) };
+    let routed = if layers.find(name).is_some() { None } else { layers.rules().route(name) };
     routed.map_or((None, Origin::None), |(rule, provider)| (Some(provider), Origin::Rule(rule)))
 }
 

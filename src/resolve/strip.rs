@@ -2,11 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names::{BEDROCK_GEOS, BEDROCK_REGIONS, BEDROCK_ROUTES};
-
-pub(super) fn is_bedrock(provider: &str) -> bool {
-    matches!(provider, "bedrock" | "bedrock_converse")
-}
+use super::names::{BEDROCK_GEOS, BEDROCK_REGIONS, BEDROCK_ROUTES, Family};
 
 /// The name without `provider/`.
 pub(super) fn without_provider<'a>(name: &'a str, provider: &str) -> Option<&'a str> {
@@ -24,15 +20,15 @@ pub(super) fn without_doubled_provider<'a>(mut name: &'a str, provider: &str) ->
     name
 }
 
-/// The model's own name, as the provider's rules have it. `None` where that is the name itself.
-pub(super) fn stripped<'a>(name: &'a str, provider: Option<&str>) -> Option<&'a str> {
-    let stripped = match provider {
-        Some(provider) if is_bedrock(provider) => bedrock_model(name),
-        Some("vertex_ai" | "gemini" | "databricks") => without_version(name),
-        _ if name.contains("ft:") => without_fine_tune(name),
-        _ => without_date(name),
+/// The model's own name, as the rules of a family have it. `None` where that is the name itself.
+pub(super) fn stripped(name: &str, family: Family) -> Option<&str> {
+    let stripped = match family {
+        Family::Bedrock => bedrock_model(name),
+        Family::Versioned => without_version(name),
+        Family::Mantle | Family::Fireworks | Family::Other if name.contains("ft:") => without_fine_tune(name),
+        Family::Mantle | Family::Fireworks | Family::Other => without_date(name),
     };
-    (stripped != name).then_some(stripped)
+    (!std::ptr::eq(stripped, name)).then_some(stripped)
 }
 
 /// `gemini-1.5-pro-002` is `gemini-1.5-pro`.
@@ -140,7 +136,7 @@ mod tests {
     use super::*;
 
     fn strip<'a>(name: &'a str, provider: &str) -> &'a str {
-        stripped(name, Some(provider)).unwrap_or(name)
+        stripped(name, Family::of(provider)).unwrap_or(name)
     }
 
     #[test]
