@@ -5,14 +5,14 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
-use crate::cost::{self, Cost, CostRequest, Subject};
+use crate::cost::{self, Asked, Cost, CostRequest, Subject};
 use crate::deployment::{Deployment, Deployments, Found, ModelInfoList, Priced};
 use crate::diff::Diff;
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
 use crate::resolve::{
-    Explanation, FoundBy, Layers, Lookup, describe, families, near_keys, resolve, resolve_name,
+    Explanation, FoundBy, Layers, Lookup, Memo, describe, families, near_keys, resolve, resolve_name,
 };
 use crate::usd::Usd;
 use crate::version::{Generation, Version};
@@ -45,6 +45,8 @@ pub struct Snapshot {
     version: Arc<Version>,
     generation: u64,
     loaded_at: SystemTime,
+    /// Names that are no keys, and were priced by before.
+    memo: Memo,
     /// For errors, which look for near names when they are read.
     this: Weak<Self>,
 }
@@ -73,9 +75,7 @@ pub(crate) struct Parts {
 /// let snapshot = CostMap::bundled().snapshot();
 /// let model = snapshot.resolve(Lookup::new("gpt-4o-mini").provider("azure"))?;
 /// let usage = Usage::new(1_000_000, 0);
-/// assert_eq!(model.cost(&CostRequest::new("my-deployment", &usage))?.to_string(), "\
-/// azure/gpt-4o-mini: 0.165 USD
-///   1000000 tokens of input x 0.000000165 = 0.165 (input_cost_per_token)");
+/// assert_eq!(model.cost(&CostRequest::new("my-deployment", &usage))?.total().to_string(), "0.165");
 /// # }
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
@@ -88,8 +88,7 @@ pub struct Resolved<'a> {
     pub found_by: FoundBy,
     snapshot: &'a Snapshot,
     entry: Answer<'a>,
-    /// Whose it is, where a rule of prices asks for that: see [`cost::with_rules`].
-    provider: &'static str,
+    asked: Asked,
 }
 
 /// What prices the calls to a model.
@@ -116,7 +115,7 @@ impl Resolved<'_> {
     #[inline]
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
         match self.entry() {
-            Some(entry) => self.snapshot.price(entry, Some(self.provider), request),
+            Some(entry) => self.snapshot.price(entry, Some(self.asked.as_str()), request),
             None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
         }
     }
@@ -129,7 +128,7 @@ impl Resolved<'_> {
     #[inline]
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
         match self.entry() {
-            Some(entry) => self.snapshot.total_by(entry, Some(self.provider), request),
+            Some(entry) => self.snapshot.total_by(entry, Some(self.asked.as_str()), request),
             None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
         }
     }
@@ -163,6 +162,7 @@ impl Snapshot {
             priced,
             generation,
             loaded_at,
+            memo: Memo::default(),
             this: this.clone(),
         })
     }
@@ -193,10 +193,30 @@ impl Snapshot {
 
     #[inline(never)]
     fn cost_of_name(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        match resolve_name(self.layers(), request.lookup) {
-            Some(found) => self.price(found.entry, found.provider, request),
+        match self.entry_of_name(request.lookup)? {
+            Some((entry, asked)) => self.price(entry, Some(asked.as_str()), request),
             None => self.cost_without_entry(request),
         }
+    }
+
+    /// The entry of a name that is no key, or that a provider is asked for; `None` where it may be priced without one.
+    fn entry_of_name(&self, lookup: Lookup<'_>) -> Result<Option<(EntryRef<'_>, Asked)>, Error> {
+        let layers = self.layers();
+        let hashed = self.memo.hash(lookup);
+        if !lookup.strict {
+            if let Some(found) = self.memo.get(hashed, layers, lookup) {
+                return Ok(Some(found));
+            }
+            if self.memo.is_unknown(hashed) {
+                return Err(self.unknown(lookup));
+            }
+        }
+        let Some(found) = resolve_name(layers, lookup) else { return Ok(None) };
+        let asked = Asked::of(found.provider, lookup.name);
+        if !lookup.strict {
+            self.memo.put(hashed, layers, found.entry, asked);
+        }
+        Ok(Some((found.entry, asked)))
     }
 
     /// What a call costs in all, for those who need no lines: the same amount as that of [`cost`](Self::cost), in less time.
@@ -229,8 +249,8 @@ impl Snapshot {
 
     #[inline(never)]
     fn total_of_name(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        match resolve_name(self.layers(), request.lookup) {
-            Some(found) => self.total_by(found.entry, found.provider, request),
+        match self.entry_of_name(request.lookup)? {
+            Some((entry, asked)) => self.total_by(entry, Some(asked.as_str()), request),
             None => total_of(self.cost_without_entry(request)),
         }
     }
@@ -248,7 +268,10 @@ impl Snapshot {
         if families::runs_at_home(lookup) {
             return Ok(Cost::free(lookup.name, self.generation));
         }
-        let described = describe(self.layers(), lookup).ok_or_else(|| self.unknown(lookup))?;
+        let Some(described) = describe(self.layers(), lookup) else {
+            self.memo.put_unknown(self.memo.hash(lookup));
+            return Err(self.unknown(lookup));
+        };
         let entry = described.entry().ok_or_else(|| self.unknown(lookup))?;
         self.price(entry, described.provider, request)
     }
@@ -391,7 +414,7 @@ impl Snapshot {
                 found_by: found.found_by,
                 snapshot: self,
                 entry: Answer::Entry(found.entry),
-                provider: cost::with_rules(found.provider, lookup.name),
+                asked: Asked::of(found.provider, lookup.name),
             });
         }
         let described = describe(self.layers(), lookup)?;
@@ -399,7 +422,7 @@ impl Snapshot {
             model_info: ModelInfo::of_described(described.entry()?),
             found_by: described.found_by,
             snapshot: self,
-            provider: cost::with_rules(described.provider, lookup.name),
+            asked: Asked::of(described.provider, lookup.name),
             entry: Answer::Described(Arc::new(described.catalog)),
         })
     }

@@ -223,6 +223,15 @@ pub(crate) struct EntryRef<'a> {
 }
 
 impl<'a> EntryRef<'a> {
+    pub(crate) fn id(self) -> EntryId {
+        self.target.entry
+    }
+
+    /// Whether it is an entry of that catalogue.
+    pub(crate) fn is_of(self, catalog: &Catalog) -> bool {
+        std::ptr::eq(self.catalog, catalog)
+    }
+
     fn entry(self) -> Option<&'a Entry> {
         self.catalog.entries.get(self.target.entry as usize)
     }

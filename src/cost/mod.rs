@@ -19,7 +19,7 @@ use crate::usd::Usd;
 use key::Key;
 pub use line::{Line, Quantity, RateSource};
 use lines::Lines;
-pub(crate) use price::{Subject, price, with_rules};
+pub(crate) use price::{Asked, Subject, price};
 pub use request::CostRequest;
 pub(crate) use text::total as text_total;
 

@@ -44,11 +44,33 @@ fn asked<'a>(provider: Option<&'a str>, name: &'a str) -> Option<&'a str> {
     provider.or_else(|| name.split_once('/').map(|(first, _)| first))
 }
 
-/// The provider of a call, if rules of prices ask for it; nobody's name, if not.
-pub(crate) fn with_rules(provider: Option<&str>, name: &str) -> &'static str {
-    const PROVIDERS: [&str; 3] = ["xai", "fireworks_ai", "vertex_ai"];
-    let asked = asked(provider, name);
-    PROVIDERS.into_iter().find(|known| Some(*known) == asked).unwrap_or("")
+/// The providers that rules of prices ask for, and nobody's name for all others.
+const WITH_RULES: [&str; 4] = ["", "xai", "fireworks_ai", "vertex_ai"];
+
+/// Which provider a call is to, as far as rules of prices ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked(u8);
+
+impl Asked {
+    pub(crate) fn of(provider: Option<&str>, name: &str) -> Self {
+        let asked = asked(provider, name);
+        let number = (0..).zip(WITH_RULES).find(|(_, known)| Some(*known) == asked).map_or(0, |(n, _)| n);
+        Self(number)
+    }
+
+    /// A number below four.
+    pub(crate) fn number(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn from_number(number: u8) -> Self {
+        Self(number)
+    }
+
+    #[inline]
+    pub(crate) fn as_str(self) -> &'static str {
+        WITH_RULES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
 }
 
 /// Prices a call, line by line. What few calls depend on is asked for where it is needed.

@@ -3,6 +3,7 @@
 mod explain;
 pub(crate) mod families;
 mod lookup;
+mod memo;
 mod names;
 mod near;
 mod query;
@@ -14,6 +15,7 @@ use crate::catalog::{Budget, Catalog, EntryRef, Rules};
 
 pub use explain::{Explanation, Outcome, Step};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
+pub(crate) use memo::Memo;
 pub(crate) use near::near_keys;
 use query::Query;
 
