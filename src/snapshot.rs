@@ -12,7 +12,7 @@ use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
 use crate::resolve::{
-    Explanation, FoundBy, Layers, Lookup, Memo, describe, families, near_keys, resolve, resolve_name,
+    Explanation, FoundBy, Hashed, Layers, Lookup, Memo, describe, families, near_keys, resolve, resolve_name,
 };
 use crate::usd::Usd;
 use crate::version::{Generation, Version};
@@ -193,29 +193,26 @@ impl Snapshot {
 
     #[inline(never)]
     fn cost_of_name(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        match self.entry_of_name(request.lookup)? {
+        let hashed = self.memo.hash(request.lookup);
+        if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
+            return self.price(entry, Some(asked.as_str()), request);
+        }
+        match self.look_up(request.lookup, hashed)? {
             Some((entry, asked)) => self.price(entry, Some(asked.as_str()), request),
-            None => self.cost_without_entry(request),
+            None => self.cost_without_entry(request, hashed),
         }
     }
 
     /// The entry of a name that is no key, or that a provider is asked for; `None` where it may be priced without one.
-    fn entry_of_name(&self, lookup: Lookup<'_>) -> Result<Option<(EntryRef<'_>, Asked)>, Error> {
-        let layers = self.layers();
-        let hashed = self.memo.hash(lookup);
-        if !lookup.strict {
-            if let Some(found) = self.memo.get(hashed, layers, lookup) {
-                return Ok(Some(found));
-            }
-            if self.memo.is_unknown(hashed) {
-                return Err(self.unknown(lookup));
-            }
+    #[inline(never)]
+    fn look_up(&self, lookup: Lookup<'_>, hashed: Hashed) -> Result<Option<(EntryRef<'_>, Asked)>, Error> {
+        if self.memo.is_unknown(hashed) {
+            return Err(self.unknown(lookup));
         }
+        let layers = self.layers();
         let Some(found) = resolve_name(layers, lookup) else { return Ok(None) };
         let asked = Asked::of(found.provider, lookup.name);
-        if !lookup.strict {
-            self.memo.put(hashed, layers, found.entry, asked);
-        }
+        self.memo.put(hashed, layers, found.entry, asked);
         Ok(Some((found.entry, asked)))
     }
 
@@ -249,15 +246,19 @@ impl Snapshot {
 
     #[inline(never)]
     fn total_of_name(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        match self.entry_of_name(request.lookup)? {
+        let hashed = self.memo.hash(request.lookup);
+        if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
+            return self.total_by(entry, Some(asked.as_str()), request);
+        }
+        match self.look_up(request.lookup, hashed)? {
             Some((entry, asked)) => self.total_by(entry, Some(asked.as_str()), request),
-            None => total_of(self.cost_without_entry(request)),
+            None => total_of(self.cost_without_entry(request, hashed)),
         }
     }
 
     /// What a call costs to a model that has no entry of its own.
     #[cold]
-    fn cost_without_entry(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
+    fn cost_without_entry(&self, request: &CostRequest<'_>, hashed: Hashed) -> Result<Cost, Error> {
         let lookup = request.lookup;
         if lookup.strict {
             return Err(self.unknown(lookup));
@@ -269,7 +270,7 @@ impl Snapshot {
             return Ok(Cost::free(lookup.name, self.generation));
         }
         let Some(described) = describe(self.layers(), lookup) else {
-            self.memo.put_unknown(self.memo.hash(lookup));
+            self.memo.put_unknown(hashed);
             return Err(self.unknown(lookup));
         };
         let entry = described.entry().ok_or_else(|| self.unknown(lookup))?;

@@ -73,6 +73,7 @@ impl Memo {
         let mut state = self.hasher.build_hasher();
         lookup.name.hash(&mut state);
         lookup.provider.hash(&mut state);
+        lookup.strict.hash(&mut state);
         // Nothing that was remembered is zero.
         Hashed(state.finish().max(1 << PAYLOAD))
     }
@@ -140,9 +141,8 @@ fn is_likely(key: &str, lookup: Lookup<'_>) -> bool {
     };
     let (model, name) = (behind(key).unwrap_or(key).as_bytes(), lookup.name.as_bytes());
     let (short, long) = if model.len() < name.len() { (model, name) } else { (name, model) };
-    let ends = || long.get(long.len() - short.len()..).is_some_and(|end| end.eq_ignore_ascii_case(short));
-    let begins = || long.get(..short.len()).is_some_and(|start| start.eq_ignore_ascii_case(short));
-    !short.is_empty() && (ends() || begins())
+    let is = |part: Option<&[u8]>| part.is_some_and(|part| part == short || part.eq_ignore_ascii_case(short));
+    !short.is_empty() && (is(long.get(long.len() - short.len()..)) || is(long.get(..short.len())))
 }
 
 #[cfg(test)]

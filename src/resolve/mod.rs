@@ -15,7 +15,7 @@ use crate::catalog::{Budget, Catalog, EntryRef, Rules};
 
 pub use explain::{Explanation, Outcome, Step};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
-pub(crate) use memo::Memo;
+pub(crate) use memo::{Hashed, Memo};
 pub(crate) use near::near_keys;
 use query::Query;
 
