@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
+use crate::catalog::{Catalog, EntryRef, NameHash, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Asked, Cost, CostRequest, Subject};
 use crate::deployment::{Deployment, Deployments, Found, ModelInfoList, Priced};
 use crate::diff::Diff;
@@ -179,21 +179,22 @@ impl Snapshot {
     /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
     /// [`Cost::is_complete`].
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        match self.named(request.lookup) {
+        let hash = NameHash::of(request.lookup.name);
+        match self.named(request.lookup, hash) {
             Some(entry) => self.price(entry, None, request),
-            None => self.cost_of_name(request),
+            None => self.cost_of_name(request, hash),
         }
     }
 
     /// A name that is a key is that entry: the common case, and the fast one.
     #[inline]
-    fn named(&self, lookup: Lookup<'_>) -> Option<EntryRef<'_>> {
-        if lookup.provider.is_none() { self.layers().exact(lookup.name) } else { None }
+    fn named(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<EntryRef<'_>> {
+        if lookup.provider.is_none() { self.layers().exact_hashed(lookup.name, hash) } else { None }
     }
 
     #[inline(never)]
-    fn cost_of_name(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let hashed = self.memo.hash(request.lookup);
+    fn cost_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Cost, Error> {
+        let hashed = Hashed::of(request.lookup, hash);
         if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
             return self.price(entry, Some(asked.as_str()), request);
         }
@@ -224,9 +225,10 @@ impl Snapshot {
     /// that it is too low.
     #[inline]
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        match self.named(request.lookup) {
+        let hash = NameHash::of(request.lookup.name);
+        match self.named(request.lookup, hash) {
             Some(entry) => self.total_by(entry, None, request),
-            None => self.total_of_name(request),
+            None => self.total_of_name(request, hash),
         }
     }
 
@@ -245,8 +247,8 @@ impl Snapshot {
     }
 
     #[inline(never)]
-    fn total_of_name(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        let hashed = self.memo.hash(request.lookup);
+    fn total_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Usd, Error> {
+        let hashed = Hashed::of(request.lookup, hash);
         if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
             return self.total_by(entry, Some(asked.as_str()), request);
         }

@@ -1,6 +1,7 @@
 //! Names to entries: exactly, and ignoring case.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::LazyLock;
 
 use hashbrown::hash_table::Entry as TableEntry;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -23,7 +24,6 @@ pub(crate) struct Index {
     exact: HashTable<Slot>,
     /// The names that are not in lower case, by what they are in it; and those in it that such a name would hide.
     folded: HashTable<Slot>,
-    hasher: DefaultHashBuilder,
     longest: usize,
 }
 
@@ -63,13 +63,25 @@ impl Span {
     }
 }
 
-/// Names are hashed as bytes alone: what tells `str`s apart in a tuple has no part in it.
-#[inline]
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "whatever it holds")]
-fn hash(hasher: &DefaultHashBuilder, name: &str) -> u64 {
-    let mut state = hasher.build_hasher();
-    state.write(name.as_bytes());
-    state.finish()
+/// A name's hash. One is good for all indexes of the process, so that it can be at hand before the index is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameHash(u64);
+
+impl NameHash {
+    /// Names are hashed as bytes alone: what tells `str`s apart in a tuple has no part in it.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "half of it is one multiplication")]
+    pub(crate) fn of(name: &str) -> Self {
+        /// Random, so that no map can be made whose names all have one hash.
+        static SEEDS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+        let mut state = SEEDS.build_hasher();
+        state.write(name.as_bytes());
+        Self(state.finish())
+    }
+
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0
+    }
 }
 
 /// What became of a name that was added.
@@ -96,10 +108,10 @@ impl Index {
 
     fn add(&mut self, name: &str, target: Target, displaces: bool) -> Option<Added> {
         let span = Span::new(self.names.len(), name.len())?;
-        let Self { names, exact, folded, hasher, longest } = self;
+        let Self { names, exact, folded, longest } = self;
         let slot = Slot { name: span, target };
-        let hash_slot = |slot: &Slot| hash(hasher, slot.name.of(names));
-        match exact.entry(hash(hasher, name), |s| s.name.is(name, names), hash_slot) {
+        let hash_slot = |slot: &Slot| NameHash::of(slot.name.of(names)).0;
+        match exact.entry(NameHash::of(name).0, |s| s.name.is(name, names), hash_slot) {
             TableEntry::Occupied(_) => return Some(Added::Taken),
             TableEntry::Vacant(vacant) => {
                 vacant.insert(slot);
@@ -113,9 +125,9 @@ impl Index {
             return Some(Added::New(span));
         }
         let names = names.as_str();
-        let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| hash(hasher, folded));
+        let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| NameHash::of(folded).0);
         with_folded(name, |lower| {
-            let hash = hash(hasher, lower);
+            let hash = NameHash::of(lower).0;
             let lower_is_taken = || exact.find(hash, |slot| slot.name.is(lower, names)).is_some();
             match folded.entry(hash, |slot| folds_to(slot.name.of(names), lower), rehash) {
                 TableEntry::Occupied(mut taken) if displaces => *taken.get_mut() = slot,
@@ -130,16 +142,8 @@ impl Index {
 
     /// What a name leads to.
     #[inline]
-    pub(crate) fn find(&self, name: &str) -> Option<Target> {
-        if name.len() > self.longest {
-            return None;
-        }
-        self.find_hashed(hash(&self.hasher, name), name)
-    }
-
-    #[inline]
-    fn find_hashed(&self, hash: u64, name: &str) -> Option<Target> {
-        self.exact.find(hash, |slot| slot.name.is(name, &self.names)).map(|slot| slot.target)
+    pub(crate) fn find(&self, name: &str, hash: NameHash) -> Option<Target> {
+        self.exact.find(hash.0, |slot| slot.name.is(name, &self.names)).map(|slot| slot.target)
     }
 
     /// What a name leads to, exactly or else ignoring case; and whether it is exact.
@@ -148,24 +152,24 @@ impl Index {
         if name.len() > self.longest.saturating_mul(3) {
             return None;
         }
-        let hashed = hash(&self.hasher, name);
-        if let Some(target) = self.find_hashed(hashed, name) {
+        let hash = NameHash::of(name);
+        if let Some(target) = self.find(name, hash) {
             return Some((target, true));
         }
         let folded = if is_plain(name) {
-            self.find_folded_hashed(hashed, name)
+            self.find_folded(name, hash)
         } else {
             with_folded(name, |lower| {
-                let hash = hash(&self.hasher, lower);
-                self.find_folded_hashed(hash, lower).or_else(|| self.find_hashed(hash, lower))
+                let hash = NameHash::of(lower);
+                self.find_folded(lower, hash).or_else(|| self.find(lower, hash))
             })
         };
         folded.map(|target| (target, false))
     }
 
     #[inline]
-    fn find_folded_hashed(&self, hash: u64, lower: &str) -> Option<Target> {
-        self.folded.find(hash, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.target)
+    fn find_folded(&self, lower: &str, hash: NameHash) -> Option<Target> {
+        self.folded.find(hash.0, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.target)
     }
 
     pub(crate) fn name(&self, span: Span) -> &str {
@@ -179,8 +183,8 @@ impl Index {
 
     pub(crate) fn shrink(&mut self) {
         self.names.shrink_to_fit();
-        let Self { names, folded, hasher, .. } = self;
-        folded.shrink_to_fit(|slot| with_folded(slot.name.of(names), |folded| hash(hasher, folded)));
+        let Self { names, folded, .. } = self;
+        folded.shrink_to_fit(|slot| with_folded(slot.name.of(names), |folded| NameHash::of(folded).0));
     }
 }
 
@@ -223,7 +227,7 @@ mod tests {
     }
 
     fn find(index: &Index, name: &str) -> Option<EntryId> {
-        let found = index.find(name)?;
+        let found = index.find(name, NameHash::of(name))?;
         assert_eq!(found.rates, found.entry + 1);
         Some(found.entry)
     }

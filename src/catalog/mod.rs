@@ -13,7 +13,7 @@ use std::ops::Deref;
 use hashbrown::HashMap;
 use serde::Serialize;
 
-pub(crate) use index::{EntryId, Span};
+pub(crate) use index::{EntryId, NameHash, Span};
 use index::{Index, Target};
 pub(crate) use parse::{NotAMap, check_prices};
 pub(crate) use read::read;
@@ -191,7 +191,13 @@ impl Catalog {
     /// The entry of a key or an alias.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<EntryRef<'_>> {
-        self.index.find(name).map(|target| self.entry_ref(target))
+        self.find_hashed(name, NameHash::of(name))
+    }
+
+    /// The same, for those who have hashed the name.
+    #[inline]
+    pub(crate) fn find_hashed(&self, name: &str, hash: NameHash) -> Option<EntryRef<'_>> {
+        self.index.find(name, hash).map(|target| self.entry_ref(target))
     }
 
     /// The entry of a key or an alias, exactly or else ignoring case; and whether it is exact.

@@ -1,12 +1,9 @@
 //! What names led to before: most calls of a gateway name few models, and many of them not by their keys.
 
-use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::DefaultHashBuilder;
-
 use super::{Layers, Lookup};
-use crate::catalog::{EntryId, EntryRef};
+use crate::catalog::{EntryId, EntryRef, NameHash};
 use crate::cost::Asked;
 
 /// How many names are remembered of each kind; powers of two.
@@ -26,12 +23,21 @@ pub(crate) struct Memo {
     known: Box<[AtomicU64]>,
     /// The hashes alone.
     unknown: Box<[AtomicU64]>,
-    hasher: DefaultHashBuilder,
 }
 
 /// A lookup's hash.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hashed(u64);
+
+impl Hashed {
+    #[inline]
+    pub(crate) fn of(lookup: Lookup<'_>, name: NameHash) -> Self {
+        let provider = lookup.provider.map_or(0, |provider| NameHash::of(provider).as_u64());
+        let both = name.as_u64() ^ provider.rotate_left(32) ^ u64::from(lookup.strict);
+        // Nothing that was remembered is zero.
+        Self(both.max(1 << PAYLOAD))
+    }
+}
 
 /// What a name led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +69,11 @@ impl Remembered {
 impl Default for Memo {
     fn default() -> Self {
         let slots = || (0..SLOTS).map(|_| AtomicU64::new(NOTHING)).collect();
-        Self { known: slots(), unknown: slots(), hasher: DefaultHashBuilder::default() }
+        Self { known: slots(), unknown: slots() }
     }
 }
 
 impl Memo {
-    #[inline]
-    pub(crate) fn hash(&self, lookup: Lookup<'_>) -> Hashed {
-        let mut state = self.hasher.build_hasher();
-        lookup.name.hash(&mut state);
-        lookup.provider.hash(&mut state);
-        lookup.strict.hash(&mut state);
-        // Nothing that was remembered is zero.
-        Hashed(state.finish().max(1 << PAYLOAD))
-    }
-
     /// What a name led to, as far as it is remembered.
     #[inline]
     pub(crate) fn get<'m>(
@@ -166,7 +162,8 @@ mod tests {
     fn names_that_lead_nowhere_are_remembered_and_forgotten() {
         let memo = Memo::default();
         let names: Vec<String> = (0..100_000).map(|n| format!("name-{n}")).collect();
-        let hashed: Vec<Hashed> = names.iter().map(|name| memo.hash(Lookup::new(name))).collect();
+        let hashed: Vec<Hashed> =
+            names.iter().map(|name| Hashed::of(Lookup::new(name), NameHash::of(name))).collect();
         for (seen, hash) in hashed.iter().enumerate() {
             assert!(!memo.is_unknown(*hash), "{}", names[seen]);
             memo.put_unknown(*hash);

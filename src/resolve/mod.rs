@@ -11,7 +11,7 @@ mod strip;
 
 use std::ops::ControlFlow;
 
-use crate::catalog::{Budget, Catalog, EntryRef, Rules};
+use crate::catalog::{Budget, Catalog, EntryRef, NameHash, Rules};
 
 pub use explain::{Explanation, Outcome, Step};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
@@ -30,8 +30,23 @@ impl<'a> Layers<'a> {
     /// The entry whose key or alias is exactly `name`.
     #[inline]
     pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
-        let Some(own) = self.own else { return self.base.find(name) };
-        own.find(name).or_else(|| self.base.find(name).map(|entry| self.overridden(entry)))
+        self.exact_hashed(name, NameHash::of(name))
+    }
+
+    /// The same, for those who have hashed the name.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "handed back through memory, an entry is waited for")]
+    pub(crate) fn exact_hashed(self, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
+        match self.own {
+            None => self.base.find_hashed(name, hash),
+            Some(own) => self.exact_over(own, name, hash),
+        }
+    }
+
+    #[inline(never)]
+    fn exact_over(self, own: &'a Catalog, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
+        let upstream = || self.base.find_hashed(name, hash).map(|entry| self.overridden(entry));
+        own.find_hashed(name, hash).or_else(upstream)
     }
 
     /// The entry of a key; aliases are none.
