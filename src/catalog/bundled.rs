@@ -21,7 +21,7 @@ pub struct BundledCatalog {
 }
 
 /// The map: upstream's, without its prose.
-static TEXT: &str = include_str!("bundled.json");
+pub(super) static TEXT: &str = include_str!("bundled.json");
 
 /// The bundled catalogue, parsed once a process.
 pub(crate) fn catalog() -> Arc<Catalog> {

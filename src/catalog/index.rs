@@ -1,5 +1,7 @@
 //! Names to entries: exactly, and ignoring case.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::LazyLock;
 
@@ -18,7 +20,7 @@ pub(crate) struct Target {
 
 /// All names lie one behind the other in one string, so that a map is a handful of allocations
 /// and a lookup touches few cache lines.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Index {
     names: String,
     exact: HashTable<Slot>,
@@ -185,6 +187,15 @@ impl Index {
         self.names.shrink_to_fit();
         let Self { names, folded, .. } = self;
         folded.shrink_to_fit(|slot| with_folded(slot.name.of(names), |folded| NameHash::of(folded).0));
+    }
+}
+
+/// Its names and what they lead to, by name.
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: BTreeMap<&str, Target> =
+            self.exact.iter().map(|slot| (self.name(slot.name), slot.target)).collect();
+        f.debug_map().entries(names).finish()
     }
 }
 

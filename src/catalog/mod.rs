@@ -6,7 +6,9 @@ pub(crate) mod field;
 mod index;
 mod parse;
 mod read;
+mod row;
 mod rules;
+mod stream;
 
 use std::ops::Deref;
 
@@ -15,8 +17,9 @@ use serde::Serialize;
 
 pub(crate) use index::{EntryId, NameHash, Span};
 use index::{Index, Target};
-pub(crate) use parse::{NotAMap, check_prices};
+pub(crate) use parse::NotAMap;
 pub(crate) use read::read;
+pub(crate) use row::check_prices;
 pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::rates::RateSet;
@@ -39,6 +42,9 @@ pub(crate) struct Catalog {
 
 /// The key of a map that holds its fallback rules, and is no model.
 const RULES: &str = "fallback_generalizations";
+
+/// The key of a map that describes the fields of others, and is no model.
+const SAMPLE: &str = "sample_spec";
 
 /// The text of a map: part of the program, or its own.
 #[derive(Debug)]

@@ -1,31 +1,25 @@
-//! From the text of a map to a catalogue: one pass over the map, its rows as slices of the text.
+//! From the text of a map to a catalogue.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as MapEntry;
+use hashbrown::{HashMap, HashSet};
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::field::{self, Field, Kind, SEARCH_CONTEXT};
-use super::index::{Added, Index, Span, Target};
+use super::index::{Added, Index, NameHash, Span, Target};
+use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
-use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
+use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, field, stream};
 use crate::json::{self, Name};
-use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
+use crate::rates::RateSet;
+use crate::rates::compile::{BadField, Inputs, compile};
 use crate::rates::text::TextRates;
-use crate::rates::{BadRate, Rate, RateSet};
-
-/// The entry with the most has about fifty. What is done with them is not made for any number.
-const MAX_PRICES: usize = 256;
 
 /// Keys of the map that are no models.
-const NO_MODELS: [&str; 2] = ["sample_spec", RULES];
-
-/// Modes whose entries may be billed by the second of wall-clock time.
-const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses", "audio_transcription"];
+const NO_MODELS: [&str; 2] = [SAMPLE, RULES];
 
 /// Why a text is no map of models.
 #[derive(Debug, thiserror::Error)]
@@ -45,19 +39,26 @@ pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
 }
 
 /// A catalogue without the text that it is about.
-struct Parts {
+#[derive(Debug)]
+pub(super) struct Parts {
     entries: Vec<Entry>,
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<Box<str>, u16>,
+    pub(super) provider_ids: HashMap<Box<str>, u16>,
     rules: Rules,
     notes: Notes,
 }
 
+/// A map as upstream writes it is read in one pass. Whatever is odd about another is told apart in two: its rows first, then each row.
 fn read(text: &str) -> Result<Parts, NotAMap> {
     // A byte order mark is no part of the map.
     let map = text.strip_prefix('\u{feff}').unwrap_or(text);
+    stream::read(text, map).map_or_else(|| read_in_two(text, map), Ok)
+}
+
+/// Reads a map that is part of a text.
+pub(super) fn read_in_two(text: &str, map: &str) -> Result<Parts, NotAMap> {
     let mut deserializer = serde_json::Deserializer::from_str(map);
     let rows = deserializer.deserialize_map(MapVisitor)?;
     deserializer.end()?;
@@ -68,20 +69,7 @@ fn read(text: &str) -> Result<Parts, NotAMap> {
         Some((_, json)) => Rules::parse(json.get(), &mut notes.set_aside)?,
         None => Rules::default(),
     };
-    let mut builder = Builder {
-        text,
-        entries: Vec::with_capacity(rows.len()),
-        index: Index::with_capacity(rows.len()),
-        rate_sets: RateSets::default(),
-        providers: Vec::new(),
-        provider_ids: HashMap::new(),
-        last_provider: None,
-        unpriced: HashMap::new(),
-        aliases: Vec::new(),
-        rules_fill_prices: rules.may_fill(field::is_price),
-        rules,
-        notes,
-    };
+    let mut builder = Builder::new(text, rows.len()).with_rules(rules, notes);
     for (name, json) in &rows {
         if !NO_MODELS.contains(&&**name) {
             builder.add(name, json.get())?;
@@ -143,7 +131,7 @@ fn repeats(rows: &Rows<'_>) -> Vec<(usize, usize)> {
     repeats
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     text: &'a str,
     entries: Vec<Entry>,
     index: Index,
@@ -160,19 +148,63 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    pub(super) fn new(text: &'a str, rows: usize) -> Self {
+        Self {
+            text,
+            entries: Vec::with_capacity(rows),
+            index: Index::with_capacity(rows),
+            rate_sets: RateSets::default(),
+            providers: Vec::new(),
+            provider_ids: HashMap::new(),
+            last_provider: None,
+            unpriced: HashMap::new(),
+            aliases: Vec::new(),
+            rules_fill_prices: false,
+            rules: Rules::default(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// The same with fallback rules, and with what is noted of them in front.
+    pub(super) fn with_rules(mut self, rules: Rules, mut notes: Notes) -> Self {
+        notes.set_aside.append(&mut self.notes.set_aside);
+        notes.warnings.append(&mut self.notes.warnings);
+        self.rules_fill_prices = rules.may_fill(field::is_price);
+        Self { rules, notes, ..self }
+    }
+
+    /// Whether a row that was set aside has the name of another.
+    pub(super) fn names_twice(&self) -> bool {
+        let mut seen = HashSet::new();
+        let names = self.notes.set_aside.iter().map(|row| &*row.model);
+        names
+            .into_iter()
+            .any(|name| !seen.insert(name) || self.index.find(name, NameHash::of(name)).is_some())
+    }
+
     fn add(&mut self, name: &str, json: &'a str) -> Result<(), NotAMap> {
-        if let Err(bad) = self.try_add(name, json)? {
+        self.add_row(name, json, Row::read(json))
+    }
+
+    /// Adds a row of the text, or sets it aside.
+    pub(super) fn add_row(
+        &mut self,
+        name: &str,
+        json: &'a str,
+        row: Result<Row<'a>, BadField>,
+    ) -> Result<(), NotAMap> {
+        let added = match row {
+            Ok(row) => self.try_add(name, json, row)?,
+            Err(bad) => Err(bad),
+        };
+        if let Err(bad) = added {
             let field = Some(bad.field).filter(|field| !field.is_empty());
             self.notes.set_aside.push(SetAside { model: name.to_owned(), field, reason: bad.reason });
         }
         Ok(())
     }
 
-    fn try_add(&mut self, name: &str, json: &'a str) -> Result<Result<(), BadField>, NotAMap> {
-        let row = match Row::read(json) {
-            Ok(row) => row,
-            Err(bad) => return Ok(Err(bad)),
-        };
+    fn try_add(&mut self, name: &str, json: &'a str, row: Row<'a>) -> Result<Result<(), BadField>, NotAMap> {
         let mut warnings = Vec::new();
         let rates = match self.filled_prices(name, json, &row) {
             Some(filled) => Row::read(&filled).and_then(|row| self.rate_sets.add(&row.inputs, &mut warnings)),
@@ -235,7 +267,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Aliases come last: none displaces an entry, and the first to claim one has it.
-    fn finish(self) -> Parts {
+    pub(super) fn finish(self) -> Parts {
         let Self {
             mut entries,
             mut index,
@@ -288,196 +320,4 @@ impl<'a> RateSets<'a> {
         self.sets.push(compile(inputs, warnings)?);
         Ok(id)
     }
-}
-
-/// Whether a row could be priced by what it says.
-pub(crate) fn check_prices(json: &str) -> Result<(), String> {
-    let bad = |bad: BadField| {
-        if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
-    };
-    let row = Row::read(json).map_err(bad)?;
-    compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
-}
-
-/// What a row says, as far as names and prices go.
-#[derive(Default)]
-struct Row<'a> {
-    inputs: Inputs<'a>,
-    provider: Option<Cow<'a, str>>,
-    aliases: Vec<String>,
-    unknown: Vec<Cow<'a, str>>,
-    warnings: Vec<String>,
-    mode: Option<Cow<'a, str>>,
-    search_context: Option<&'a str>,
-    bad: Option<BadField>,
-}
-
-impl<'a> Row<'a> {
-    fn read(json: &'a str) -> Result<Self, BadField> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let mut row = deserializer
-            .deserialize_map(RowVisitor)
-            .map_err(|_| BadField::new("", "not an object of fields"))?;
-        if let Some(bad) = row.bad {
-            return Err(bad);
-        }
-        let provider = row.provider.as_deref().unwrap_or("");
-        row.inputs.rules = ProviderRules {
-            half_price_reads: provider == "fireworks_ai",
-            inclusive_thresholds: provider == "xai",
-            step_at_128k: provider.starts_with("vertex_ai"),
-            by_the_second: row.mode.as_deref().is_none_or(|mode| BY_THE_SECOND.contains(&mode)),
-        };
-        if provider == "perplexity" {
-            row.inputs.search_context = row.search_context;
-        }
-        Ok(row)
-    }
-
-    fn field(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
-        match &*name {
-            "litellm_provider" => self.provider = string(value),
-            "mode" => self.mode = string(value),
-            "aliases" => match serde_json::from_str(value.get()) {
-                Ok(aliases) => self.aliases = aliases,
-                Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
-            },
-            "tiered_pricing" => self.inputs.tiered_pricing = table(value),
-            "off_peak_pricing" => self.inputs.off_peak_pricing = table(value),
-            "provider_specific_entry" => self.inputs.provider_specific_entry = table(value),
-            SEARCH_CONTEXT => self.search_context = table(value),
-            "regional_endpoint_uplift_multiplier" => {
-                if let Some(factor) = self.rate(&name, value) {
-                    self.inputs.vertex = Some(factor);
-                }
-            }
-            _ => self.price(name, value),
-        }
-    }
-
-    fn price(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
-        if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
-            if let Some(factor) = self.rate(&name, value) {
-                self.inputs.residency.push((region.into(), factor));
-            }
-            return;
-        }
-        match field::parse(&name) {
-            Kind::Rate(_) if self.inputs.fields.len() >= MAX_PRICES => {
-                let reason = format!("one of more than {MAX_PRICES} prices");
-                self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
-            }
-            Kind::Rate(field) => {
-                if let Some(rate) = self.rate(&name, value) {
-                    self.inputs.fields.push((field, rate));
-                } else {
-                    // A repeated field counts as it is last written, null included.
-                    self.inputs.fields.retain(|(known, _): &(Field, Rate)| *known != field);
-                }
-            }
-            // Checked all the same; a table of rates is a matter of its own.
-            Kind::Unit => {
-                if !value.get().starts_with('{') {
-                    self.rate(&name, value);
-                }
-            }
-            Kind::Unknown => self.unknown.push(name),
-            Kind::Other => {}
-        }
-    }
-
-    /// The rate of a field; one that is none is remembered as what is wrong with the row.
-    fn rate(&mut self, name: &str, value: &RawValue) -> Option<Rate> {
-        match read_rate(value.get()) {
-            Ok(rate) => rate,
-            Err(bad) => {
-                let shown: String = value.get().chars().take(40).collect();
-                self.bad.get_or_insert_with(|| BadField::new(name, format!("{shown} is {}", said(bad))));
-                None
-            }
-        }
-    }
-}
-
-/// How a sentence about a value goes on.
-fn said(bad: BadRate) -> String {
-    match bad {
-        BadRate::TooPrecise => format!("of {bad}"),
-        _ => bad.to_string(),
-    }
-}
-
-/// A rate out of JSON: a number, or a string of one (out of YAML).
-fn read_rate(json: &str) -> Result<Option<Rate>, BadRate> {
-    match json.as_bytes().first() {
-        Some(b'n') => Ok(None),
-        Some(b'"') => {
-            let text: Cow<'_, str> = serde_json::from_str(json).map_err(|_| BadRate::NotANumber)?;
-            Rate::parse(&text).map(Some)
-        }
-        _ => Rate::parse(json).map(Some),
-    }
-}
-
-fn string(value: &RawValue) -> Option<Cow<'_, str>> {
-    let mut deserializer = serde_json::Deserializer::from_str(value.get());
-    Name.deserialize(&mut deserializer).ok()
-}
-
-/// The JSON of a table; null is none.
-fn table(value: &RawValue) -> Option<&str> {
-    Some(value.get()).filter(|json| *json != "null")
-}
-
-struct RowVisitor;
-
-impl<'de> Visitor<'de> for RowVisitor {
-    type Value = Row<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut row = Row::default();
-        while let Some(name) = map.next_key_seed(Name)? {
-            let value: &RawValue = map.next_value()?;
-            if is_deep(value.get()) {
-                let reason = format!("nested more than {MAX_DEPTH} deep");
-                row.bad.get_or_insert_with(|| BadField::new(&*name, reason));
-            } else if !is_plain(&name) {
-                row.field(name, value);
-            }
-        }
-        Ok(row)
-    }
-}
-
-/// Tables of the map are three deep. What reads an entry later, and whoever is shown it, may stop at some depth.
-const MAX_DEPTH: usize = 32;
-
-fn is_deep(json: &str) -> bool {
-    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
-        return false;
-    }
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_text,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest > MAX_DEPTH
-}
-
-/// Most fields of the map are abilities and limits, which stay in the text.
-fn is_plain(name: &str) -> bool {
-    name.starts_with("supports_") || name.starts_with("max_")
 }

@@ -9,8 +9,7 @@ use fancy_regex::{BytesMode, Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::parse::check_prices;
-use super::{Catalog, RULES, SetAside, Text};
+use super::{Catalog, RULES, SetAside, Text, check_prices};
 use crate::json::{Union, fields, object, quoted};
 
 /// More rules than this are no map that anyone keeps.

@@ -1,0 +1,223 @@
+//! One row of a map: its fields, as far as names and prices go.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::field::{self, Field, Kind, SEARCH_CONTEXT};
+use crate::json::Name;
+use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
+use crate::rates::{BadRate, Rate};
+
+/// The entry with the most has about fifty. What is done with them is not made for any number.
+const MAX_PRICES: usize = 256;
+
+/// Modes whose entries may be billed by the second of wall-clock time.
+const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses", "audio_transcription"];
+
+/// Whether a row could be priced by what it says.
+pub(crate) fn check_prices(json: &str) -> Result<(), String> {
+    let bad = |bad: BadField| {
+        if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
+    };
+    let row = Row::read(json).map_err(bad)?;
+    compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
+}
+/// What a row says, as far as names and prices go.
+#[derive(Default)]
+pub(super) struct Row<'a> {
+    pub(super) inputs: Inputs<'a>,
+    pub(super) provider: Option<Cow<'a, str>>,
+    pub(super) aliases: Vec<String>,
+    pub(super) unknown: Vec<Cow<'a, str>>,
+    pub(super) warnings: Vec<String>,
+    pub(super) mode: Option<Cow<'a, str>>,
+    search_context: Option<&'a str>,
+    bad: Option<BadField>,
+    /// The name of its first field and the value of its last, where they are slices of the text.
+    pub(super) ends: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn read(json: &'a str) -> Result<Self, BadField> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let row = deserializer
+            .deserialize_map(RowVisitor)
+            .map_err(|_| BadField::new("", "not an object of fields"))?;
+        row.checked()
+    }
+
+    /// The row, with the rules of its provider; or what is wrong with it.
+    pub(super) fn checked(mut self) -> Result<Self, BadField> {
+        if let Some(bad) = self.bad {
+            return Err(bad);
+        }
+        let provider = self.provider.as_deref().unwrap_or("");
+        self.inputs.rules = ProviderRules {
+            half_price_reads: provider == "fireworks_ai",
+            inclusive_thresholds: provider == "xai",
+            step_at_128k: provider.starts_with("vertex_ai"),
+            by_the_second: self.mode.as_deref().is_none_or(|mode| BY_THE_SECOND.contains(&mode)),
+        };
+        if provider == "perplexity" {
+            self.inputs.search_context = self.search_context;
+        }
+        Ok(self)
+    }
+
+    fn field(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        match &*name {
+            "litellm_provider" => self.provider = string(value),
+            "mode" => self.mode = string(value),
+            "aliases" => match serde_json::from_str(value.get()) {
+                Ok(aliases) => self.aliases = aliases,
+                Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
+            },
+            "tiered_pricing" => self.inputs.tiered_pricing = table(value),
+            "off_peak_pricing" => self.inputs.off_peak_pricing = table(value),
+            "provider_specific_entry" => self.inputs.provider_specific_entry = table(value),
+            SEARCH_CONTEXT => self.search_context = table(value),
+            "regional_endpoint_uplift_multiplier" => {
+                if let Some(factor) = self.rate(&name, value) {
+                    self.inputs.vertex = Some(factor);
+                }
+            }
+            _ => self.price(name, value),
+        }
+    }
+
+    fn price(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
+            if let Some(factor) = self.rate(&name, value) {
+                self.inputs.residency.push((region.into(), factor));
+            }
+            return;
+        }
+        match field::parse(&name) {
+            Kind::Rate(_) if self.inputs.fields.len() >= MAX_PRICES => {
+                let reason = format!("one of more than {MAX_PRICES} prices");
+                self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+            }
+            Kind::Rate(field) => {
+                if let Some(rate) = self.rate(&name, value) {
+                    self.inputs.fields.push((field, rate));
+                } else {
+                    // A repeated field counts as it is last written, null included.
+                    self.inputs.fields.retain(|(known, _): &(Field, Rate)| *known != field);
+                }
+            }
+            // Checked all the same; a table of rates is a matter of its own.
+            Kind::Unit => {
+                if !value.get().starts_with('{') {
+                    self.rate(&name, value);
+                }
+            }
+            Kind::Unknown => self.unknown.push(name),
+            Kind::Other => {}
+        }
+    }
+
+    /// The rate of a field; one that is none is remembered as what is wrong with the row.
+    fn rate(&mut self, name: &str, value: &RawValue) -> Option<Rate> {
+        match read_rate(value.get()) {
+            Ok(rate) => rate,
+            Err(bad) => {
+                let shown: String = value.get().chars().take(40).collect();
+                self.bad.get_or_insert_with(|| BadField::new(name, format!("{shown} is {}", said(bad))));
+                None
+            }
+        }
+    }
+}
+
+/// How a sentence about a value goes on.
+fn said(bad: BadRate) -> String {
+    match bad {
+        BadRate::TooPrecise => format!("of {bad}"),
+        _ => bad.to_string(),
+    }
+}
+
+/// A rate out of JSON: a number, or a string of one (out of YAML).
+fn read_rate(json: &str) -> Result<Option<Rate>, BadRate> {
+    match json.as_bytes().first() {
+        Some(b'n') => Ok(None),
+        Some(b'"') => {
+            let text: Cow<'_, str> = serde_json::from_str(json).map_err(|_| BadRate::NotANumber)?;
+            Rate::parse(&text).map(Some)
+        }
+        _ => Rate::parse(json).map(Some),
+    }
+}
+
+fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    let mut deserializer = serde_json::Deserializer::from_str(value.get());
+    Name.deserialize(&mut deserializer).ok()
+}
+
+/// The JSON of a table; null is none.
+fn table(value: &RawValue) -> Option<&str> {
+    Some(value.get()).filter(|json| *json != "null")
+}
+
+/// Reads a row, which is [checked](Row::checked) afterwards.
+pub(super) struct RowVisitor;
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = Row<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut row = Row::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            let value: &RawValue = map.next_value()?;
+            row.ends = match (&name, row.ends) {
+                (_, Some((first, _))) => Some((first, value.get())),
+                (Cow::Borrowed(first), None) => Some((first, value.get())),
+                (Cow::Owned(_), None) => None,
+            };
+            if is_deep(value.get()) {
+                let reason = format!("nested more than {MAX_DEPTH} deep");
+                row.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+            } else if !is_plain(&name) {
+                row.field(name, value);
+            }
+        }
+        Ok(row)
+    }
+}
+
+/// Tables of the map are three deep. What reads an entry later, and whoever is shown it, may stop at some depth.
+const MAX_DEPTH: usize = 32;
+
+fn is_deep(json: &str) -> bool {
+    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
+        return false;
+    }
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest > MAX_DEPTH
+}
+
+/// Most fields of the map are abilities and limits, which stay in the text.
+fn is_plain(name: &str) -> bool {
+    name.starts_with("supports_") || name.starts_with("max_")
+}
