@@ -152,6 +152,11 @@ impl Field {
         Self { tier, ..self }
     }
 
+    /// Another number for each field.
+    pub(crate) fn as_u64(self) -> u64 {
+        u64::from(self.above) << 32 | (self.base as u64) << 16 | (self.tier as u64) << 8
+    }
+
     pub(crate) fn above(self, above: u32) -> Self {
         Self { above, ..self }
     }
@@ -216,8 +221,7 @@ const PER: [&str; 9] = [
 
 /// Reads a field's name.
 pub(crate) fn parse(name: &str) -> Kind {
-    // Most fields of the map are abilities and limits.
-    if name.starts_with("supports_") || !name.contains("cost") {
+    if name.starts_with("supports_") || !name.as_bytes().windows(4).any(|part| part == b"cost") {
         return Kind::Other;
     }
     let (rest, tier) = strip_tier(name);
@@ -237,12 +241,19 @@ pub(crate) fn is_price(name: &str) -> bool {
 }
 
 fn strip_tier(name: &str) -> (&str, Tier) {
-    for (suffix, tier) in TIERS {
-        if let Some(rest) = name.strip_suffix(suffix) {
-            return (rest, tier);
-        }
-    }
-    (name, Tier::Standard)
+    let stripped = name.rsplit_once('_').and_then(|(rest, last)| {
+        let tier = match last {
+            "flex" => Tier::Flex,
+            "balanced" => Tier::Balanced,
+            "priority" => Tier::Priority,
+            "ultrafast" => Tier::Ultrafast,
+            "batches" => Tier::Batches,
+            "decisions" => Tier::Decisions,
+            _ => return None,
+        };
+        Some((rest, tier))
+    });
+    stripped.unwrap_or((name, Tier::Standard))
 }
 
 /// The name without its `_above_N_tokens`, and `N`. `None` where an `_above_` is left that says something else.

@@ -303,21 +303,31 @@ struct RateSets<'a> {
 
 impl<'a> RateSets<'a> {
     fn get(&mut self, inputs: Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
-        if let Some(known) = self.by_inputs.get(&inputs) {
-            return Ok(*known);
+        let Self { sets, by_inputs } = self;
+        match by_inputs.entry(inputs) {
+            MapEntry::Occupied(known) => Ok(*known.get()),
+            MapEntry::Vacant(vacant) => {
+                let id = Self::add_to(sets, vacant.key(), warnings)?;
+                // A set with something odd is compiled for each of its rows, so that each row says so.
+                if warnings.is_empty() {
+                    vacant.insert(id);
+                }
+                Ok(id)
+            }
         }
-        let id = self.add(&inputs, warnings)?;
-        // A set with something odd is compiled for each of its rows, so that each row says so.
-        if warnings.is_empty() {
-            self.by_inputs.insert(inputs, id);
-        }
-        Ok(id)
     }
 
     fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
-        let id =
-            u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
-        self.sets.push(compile(inputs, warnings)?);
+        Self::add_to(&mut self.sets, inputs, warnings)
+    }
+
+    fn add_to(
+        sets: &mut Vec<RateSet>,
+        inputs: &Inputs<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<u32, BadField> {
+        let id = u32::try_from(sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
+        sets.push(compile(inputs, warnings)?);
         Ok(id)
     }
 }

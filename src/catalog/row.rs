@@ -219,5 +219,8 @@ fn is_deep(json: &str) -> bool {
 
 /// Most fields of the map are abilities and limits, which stay in the text.
 fn is_plain(name: &str) -> bool {
-    name.starts_with("supports_") || name.starts_with("max_")
+    name.starts_with("supports_")
+        || name.starts_with("max_")
+        || name.starts_with("supported_")
+        || matches!(name, "source" | "deprecation_date" | "metadata")
 }

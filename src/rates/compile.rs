@@ -1,5 +1,7 @@
 //! From the price fields of an entry to its [`RateSet`]: every fallback is followed here, once.
 
+use std::hash::{Hash, Hasher};
+
 use serde_json::{Map, Value};
 
 use super::off_peak::OffPeakHours;
@@ -11,7 +13,7 @@ use crate::catalog::field::{Base, Field, Tier};
 use crate::decimal::Decimal;
 
 /// What an entry says about prices, as it was read. Entries with equal inputs share a [`RateSet`].
-#[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
+#[derive(Debug, Default, PartialEq, Eq, Clone)]
 pub(crate) struct Inputs<'a> {
     pub(crate) fields: Vec<(Field, Rate)>,
     /// `regional_processing_uplift_multiplier_REGION`.
@@ -26,8 +28,18 @@ pub(crate) struct Inputs<'a> {
     pub(crate) rules: ProviderRules,
 }
 
+/// By the fields alone: few entries have the same ones and anything else apart.
+impl Hash for Inputs<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (field, rate) in &self.fields {
+            state.write_u64(field.as_u64());
+            state.write_u128(rate.units());
+        }
+    }
+}
+
 /// The few rules that depend on whose entry it is.
-#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts about an entry")]
 pub(crate) struct ProviderRules {
     /// Fireworks: a cache read costs half the input rate, where no rate says otherwise.

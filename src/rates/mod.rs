@@ -47,8 +47,7 @@ pub(crate) struct From(u64);
 
 impl From {
     fn new(field: Field, place: Place) -> Self {
-        let [base, tier, place] = [field.base as u64, field.tier as u64, place as u64];
-        Self(u64::from(field.above) << 32 | base << 16 | tier << 8 | place)
+        Self(field.as_u64() | place as u64)
     }
 
     /// The byte that begins at a bit.
