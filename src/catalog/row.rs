@@ -43,10 +43,10 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub(super) fn read(json: &'a str) -> Result<Self, BadField> {
+        let mut row = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let row = deserializer
-            .deserialize_map(RowVisitor)
-            .map_err(|_| BadField::new("", "not an object of fields"))?;
+        let read = deserializer.deserialize_map(RowVisitor(&mut row));
+        read.map_err(|_| BadField::new("", "not an object of fields"))?;
         row.checked()
     }
 
@@ -62,8 +62,8 @@ impl<'a> Row<'a> {
             step_at_128k: provider.starts_with("vertex_ai"),
             by_the_second: self.mode.as_deref().is_none_or(|mode| BY_THE_SECOND.contains(&mode)),
         };
-        if provider == "perplexity" {
-            self.inputs.search_context = self.search_context;
+        if provider == "perplexity" && self.search_context.is_some() {
+            self.inputs.tables_mut().search_context = self.search_context;
         }
         Ok(self)
     }
@@ -76,13 +76,13 @@ impl<'a> Row<'a> {
                 Ok(aliases) => self.aliases = aliases,
                 Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
             },
-            "tiered_pricing" => self.inputs.tiered_pricing = table(value),
-            "off_peak_pricing" => self.inputs.off_peak_pricing = table(value),
-            "provider_specific_entry" => self.inputs.provider_specific_entry = table(value),
+            "tiered_pricing" => self.inputs.tables_mut().tiered_pricing = table(value),
+            "off_peak_pricing" => self.inputs.tables_mut().off_peak_pricing = table(value),
+            "provider_specific_entry" => self.inputs.tables_mut().provider_specific_entry = table(value),
             SEARCH_CONTEXT => self.search_context = table(value),
             "regional_endpoint_uplift_multiplier" => {
                 if let Some(factor) = self.rate(&name, value) {
-                    self.inputs.vertex = Some(factor);
+                    self.inputs.tables_mut().vertex = Some(factor);
                 }
             }
             _ => self.price(name, value),
@@ -92,7 +92,7 @@ impl<'a> Row<'a> {
     fn price(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
         if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
             if let Some(factor) = self.rate(&name, value) {
-                self.inputs.residency.push((region.into(), factor));
+                self.inputs.tables_mut().residency.push((region.into(), factor));
             }
             return;
         }
@@ -163,18 +163,18 @@ fn table(value: &RawValue) -> Option<&str> {
     Some(value.get()).filter(|json| *json != "null")
 }
 
-/// Reads a row, which is [checked](Row::checked) afterwards.
-pub(super) struct RowVisitor;
+/// Fills in a row, which is [checked](Row::checked) afterwards.
+pub(super) struct RowVisitor<'b, 'a>(pub(super) &'b mut Row<'a>);
 
-impl<'de> Visitor<'de> for RowVisitor {
-    type Value = Row<'de>;
+impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of fields")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut row = Row::default();
+        let Self(row) = self;
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
             row.ends = match (&name, row.ends) {
@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for RowVisitor {
                 row.field(name, value);
             }
         }
-        Ok(row)
+        Ok(())
     }
 }
 

@@ -58,7 +58,8 @@ impl<'a> Visitor<'a> for MapVisitor<'a, '_> {
                 RULES => rules.replace(map.next_value()?).is_some(),
                 SAMPLE => sample.replace(map.next_value::<IgnoredAny>()?).is_some(),
                 _ => {
-                    let row = map.next_value_seed(RowSeed)?;
+                    let mut row = Row::default();
+                    map.next_value_seed(RowSeed(&mut row))?;
                     let json = row.ends.and_then(|ends| object_around(self.text, ends)).ok_or_else(odd)?;
                     self.builder.add_row(name, json, row.checked()).is_err()
                 }
@@ -71,13 +72,13 @@ impl<'a> Visitor<'a> for MapVisitor<'a, '_> {
     }
 }
 
-struct RowSeed;
+struct RowSeed<'b, 'a>(&'b mut Row<'a>);
 
-impl<'a> DeserializeSeed<'a> for RowSeed {
-    type Value = Row<'a>;
+impl<'a> DeserializeSeed<'a> for RowSeed<'_, 'a> {
+    type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(RowVisitor)
+        deserializer.deserialize_map(RowVisitor(self.0))
     }
 }
 

@@ -16,6 +16,14 @@ use crate::decimal::Decimal;
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 pub(crate) struct Inputs<'a> {
     pub(crate) fields: Vec<(Field, Rate)>,
+    /// What few entries have.
+    tables: Option<Box<Tables<'a>>>,
+    pub(crate) rules: ProviderRules,
+}
+
+/// What is more than a field.
+#[derive(Debug, Default, PartialEq, Eq, Clone)]
+pub(crate) struct Tables<'a> {
     /// `regional_processing_uplift_multiplier_REGION`.
     pub(crate) residency: Vec<(Box<str>, Rate)>,
     /// `regional_endpoint_uplift_multiplier`.
@@ -25,7 +33,24 @@ pub(crate) struct Inputs<'a> {
     pub(crate) off_peak_pricing: Option<&'a str>,
     pub(crate) provider_specific_entry: Option<&'a str>,
     pub(crate) search_context: Option<&'a str>,
-    pub(crate) rules: ProviderRules,
+}
+
+impl<'a> Inputs<'a> {
+    fn tables(&self) -> &Tables<'a> {
+        const NONE: &Tables<'_> = &Tables {
+            residency: Vec::new(),
+            vertex: None,
+            tiered_pricing: None,
+            off_peak_pricing: None,
+            provider_specific_entry: None,
+            search_context: None,
+        };
+        self.tables.as_deref().unwrap_or(NONE)
+    }
+
+    pub(crate) fn tables_mut(&mut self) -> &mut Tables<'a> {
+        self.tables.get_or_insert_default()
+    }
 }
 
 /// By the fields alone: few entries have the same ones and anything else apart.
@@ -115,7 +140,7 @@ pub(super) struct Compiler<'a> {
     /// The entry's own fields without a threshold, by base and tier. They are asked for dozens of times.
     flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
     rows: Vec<Row>,
-    /// For each row but those of batches: the rates to build its off-peak twin from.
+    /// For each row but those of batches: the rates to build its off-peak twin from, if it is to have one.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
     warnings: &'a mut Vec<String>,
 }
@@ -177,6 +202,7 @@ impl Compiler<'_> {
             residency: self.residency_factors()?,
             vertex: self
                 .inputs
+                .tables()
                 .vertex
                 .map(|rate| factor(rate, "regional_endpoint_uplift_multiplier"))
                 .transpose()?,
@@ -302,7 +328,9 @@ impl Compiler<'_> {
     }
 
     fn add_resolved(&mut self, moving: Moving, tier: Tier, range: Option<Block>) -> Result<u16, BadField> {
-        self.resolved.push((moving, tier, range));
+        if self.inputs.tables().off_peak_pricing.is_some() {
+            self.resolved.push((moving, tier, range));
+        }
         let row = self.finish(moving, tier, range, None);
         self.add_row(row)
     }
@@ -369,7 +397,7 @@ impl Compiler<'_> {
 
     /// The tiers of `tiered_pricing`, by their start.
     fn add_ranges(&mut self) -> Result<Box<[RangeTier]>, BadField> {
-        let Some(json) = self.inputs.tiered_pricing else { return Ok(Box::default()) };
+        let Some(json) = self.inputs.tables().tiered_pricing else { return Ok(Box::default()) };
         let Ok(Value::Array(tiers)) = serde_json::from_str(json) else {
             return Err(BadField::new("tiered_pricing", "not a list of tiers"));
         };
@@ -428,7 +456,7 @@ impl Compiler<'_> {
 
     /// For each row so far, the same row while the off-peak hours are open.
     fn add_off_peak_twins(&mut self) -> Result<Option<OffPeak>, BadField> {
-        let Some(json) = self.inputs.off_peak_pricing else { return Ok(None) };
+        let Some(json) = self.inputs.tables().off_peak_pricing else { return Ok(None) };
         let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
             return Err(BadField::new("off_peak_pricing", "not an object"));
         };
@@ -438,7 +466,7 @@ impl Compiler<'_> {
         }
         let hours = OffPeakHours::parse(&fields, self.warnings);
         let offset = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
-        for (moving, tier, range) in self.resolved.clone() {
+        for (moving, tier, range) in std::mem::take(&mut self.resolved) {
             let twin = self.finish(moving, tier, range, Some(block));
             self.add_row(twin)?;
         }
@@ -448,7 +476,8 @@ impl Compiler<'_> {
     /// The price of a second, for entries that price no tokens.
     fn second(&self) -> Cell {
         let prices_tokens = !self.is_zero(self.own(Base::Input)) || !self.is_zero(self.own(Base::Output));
-        if prices_tokens || self.inputs.tiered_pricing.is_some() || !self.inputs.rules.by_the_second {
+        if prices_tokens || self.inputs.tables().tiered_pricing.is_some() || !self.inputs.rules.by_the_second
+        {
             return Cell::NONE;
         }
         self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
@@ -456,7 +485,7 @@ impl Compiler<'_> {
 
     fn residency_factors(&self) -> Result<NamedFactors, BadField> {
         // Of a repeated region the last counts: it is found first.
-        let regions = self.inputs.residency.iter().rev();
+        let regions = self.inputs.tables().residency.iter().rev();
         regions
             .map(|(region, rate)| {
                 let field = format!("regional_processing_uplift_multiplier_{region}");
@@ -466,7 +495,7 @@ impl Compiler<'_> {
     }
 
     fn specific_factors(&self) -> Result<NamedFactors, BadField> {
-        let Some(json) = self.inputs.provider_specific_entry else { return Ok(Box::default()) };
+        let Some(json) = self.inputs.tables().provider_specific_entry else { return Ok(Box::default()) };
         let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
             return Err(BadField::new("provider_specific_entry", "not an object"));
         };
@@ -489,7 +518,7 @@ impl Compiler<'_> {
     }
 
     fn search(&mut self) -> Result<Option<Cell>, BadField> {
-        let Some(json) = self.inputs.search_context else { return Ok(None) };
+        let Some(json) = self.inputs.tables().search_context else { return Ok(None) };
         let rate = match serde_json::from_str(json) {
             Ok(Value::Object(table)) => rate_of(table.get("search_context_size_low").unwrap_or(&Value::Null)),
             Ok(flat) => rate_of(&flat),
