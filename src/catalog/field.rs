@@ -86,6 +86,10 @@ impl Base {
         Self::SearchContext,
     ];
 
+    fn named(name: &str) -> Option<Self> {
+        BASES.iter().find(|(known, _)| *known == name).map(|(_, base)| *base)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         BASES.iter().find(|(_, base)| *base == self).map_or(SEARCH_CONTEXT, |(name, _)| name)
     }
@@ -107,15 +111,6 @@ pub(crate) enum Tier {
     Decisions,
 }
 
-const TIERS: [(&str, Tier); 6] = [
-    ("_flex", Tier::Flex),
-    ("_balanced", Tier::Balanced),
-    ("_priority", Tier::Priority),
-    ("_ultrafast", Tier::Ultrafast),
-    ("_batches", Tier::Batches),
-    ("_decisions", Tier::Decisions),
-];
-
 impl Tier {
     /// In their order.
     pub(crate) const ALL: [Self; 7] = [
@@ -130,7 +125,15 @@ impl Tier {
 
     /// `_flex` and so on; nothing for the standard tier.
     pub(crate) fn suffix(self) -> &'static str {
-        TIERS.iter().find(|(_, tier)| *tier == self).map_or("", |(suffix, _)| suffix)
+        match self {
+            Self::Standard => "",
+            Self::Flex => "_flex",
+            Self::Balanced => "_balanced",
+            Self::Priority => "_priority",
+            Self::Ultrafast => "_ultrafast",
+            Self::Batches => "_batches",
+            Self::Decisions => "_decisions",
+        }
     }
 }
 
@@ -221,6 +224,10 @@ const PER: [&str; 9] = [
 
 /// Reads a field's name.
 pub(crate) fn parse(name: &str) -> Kind {
+    // Most prices have neither a tier nor a threshold.
+    if let Some(base) = Base::named(name) {
+        return Kind::Rate(Field::new(base));
+    }
     if name.starts_with("supports_") || !name.as_bytes().windows(4).any(|part| part == b"cost") {
         return Kind::Other;
     }
@@ -228,8 +235,8 @@ pub(crate) fn parse(name: &str) -> Kind {
     let Some((base_name, above)) = strip_threshold(rest) else {
         return Kind::Unknown;
     };
-    match BASES.iter().find(|(known, _)| *known == base_name) {
-        Some((_, base)) => Kind::Rate(Field { base: *base, tier, above }),
+    match Base::named(base_name) {
+        Some(base) => Kind::Rate(Field { base, tier, above }),
         None if is_unit(base_name) => Kind::Unit,
         None => Kind::Unknown,
     }
@@ -241,16 +248,9 @@ pub(crate) fn is_price(name: &str) -> bool {
 }
 
 fn strip_tier(name: &str) -> (&str, Tier) {
-    let stripped = name.rsplit_once('_').and_then(|(rest, last)| {
-        let tier = match last {
-            "flex" => Tier::Flex,
-            "balanced" => Tier::Balanced,
-            "priority" => Tier::Priority,
-            "ultrafast" => Tier::Ultrafast,
-            "batches" => Tier::Batches,
-            "decisions" => Tier::Decisions,
-            _ => return None,
-        };
+    let stripped = name.rfind('_').and_then(|at| {
+        let (rest, suffix) = name.split_at_checked(at)?;
+        let tier = Tier::ALL.into_iter().find(|tier| tier.suffix() == suffix)?;
         Some((rest, tier))
     });
     stripped.unwrap_or((name, Tier::Standard))

@@ -153,7 +153,8 @@ impl<'a> Builder<'a> {
             text,
             entries: Vec::with_capacity(rows),
             index: Index::with_capacity(rows),
-            rate_sets: RateSets::default(),
+            // Two rows in five have prices of their own.
+            rate_sets: RateSets { sets: Vec::new(), by_inputs: HashMap::with_capacity(rows / 4) },
             providers: Vec::new(),
             provider_ids: HashMap::new(),
             last_provider: None,
@@ -295,7 +296,6 @@ impl<'a> Builder<'a> {
 }
 
 /// Compiled rates, shared by all entries that say the same.
-#[derive(Default)]
 struct RateSets<'a> {
     sets: Vec<RateSet>,
     by_inputs: HashMap<Inputs<'a>, u32>,

@@ -40,14 +40,25 @@ pub(crate) struct Band {
     pub(crate) halves_reads: bool,
 }
 
-/// The scales that are tried: rates have 12 decimals, or rarely more.
-const UNITS: [NonZeroU64; 4] = [ten_to(16), ten_to(13), ten_to(10), ten_to(4)];
+/// The scales that are tried, as powers of ten: rates have 12 decimals, or rarely more.
+const SCALES: [u32; 4] = [16, 13, 10, 4];
 
-const fn ten_to(exponent: u32) -> NonZeroU64 {
-    match NonZeroU64::new(10_u64.pow(exponent)) {
-        Some(power) => power,
-        None => NonZeroU64::MIN,
-    }
+/// `units / 10^scale`, where that is whole and of a rate's size.
+fn digits(units: u128, scale: u32) -> Option<u64> {
+    let small = match u64::try_from(units >> scale) {
+        // By twos and then by fives, which is far less work where it can be done.
+        Ok(halved) if units.trailing_zeros() >= scale => {
+            let fives = 5_u64.pow(scale);
+            (halved % fives == 0).then_some(halved / fives)?
+        }
+        Ok(_) if units != 0 => return None,
+        Ok(_) => 0,
+        Err(_) => {
+            let power = u128::from(10_u64.pow(scale));
+            u64::try_from((units % power == 0).then_some(units / power)?).ok()?
+        }
+    };
+    (small >> RATE_BITS == 0).then_some(small)
 }
 
 /// Bits that the digits of a rate have: with 64 for a count and three for a sum of five they are fewer than 128.
@@ -147,15 +158,14 @@ impl Band {
             }
             *read /= 2;
         }
-        UNITS.into_iter().find_map(|unit| {
-            let mut digits = [0; 5];
-            for (slot, units) in digits.iter_mut().zip(units) {
-                let whole = units / u128::from(unit.get());
-                let is_whole = whole * u128::from(unit.get()) == units;
-                *slot = u64::try_from(whole).ok().filter(|digits| is_whole && digits >> RATE_BITS == 0)?;
+        SCALES.into_iter().find_map(|scale| {
+            let mut rates = [0; 5];
+            for (slot, units) in rates.iter_mut().zip(units) {
+                *slot = digits(units, scale)?;
             }
+            let unit = NonZeroU64::new(10_u64.pow(scale))?;
             let super::Band { above, displaces_tier, .. } = band;
-            Some(Self { digits, unit, above, displaces_tier, halves_reads })
+            Some(Self { digits: rates, unit, above, displaces_tier, halves_reads })
         })
     }
 
@@ -190,5 +200,24 @@ impl Band {
     pub(crate) fn total(&self, counts: [u64; 5]) -> Option<u128> {
         let [input, output] = self.products(counts);
         rate::product(input + output, self.unit.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divides_by_powers_of_ten_or_not_at_all() {
+        for scale in SCALES {
+            let power = 10_u128.pow(scale);
+            for whole in [0, 1, 5, 1 << 40, (1 << 60) - 1] {
+                assert_eq!(digits(whole * power, scale), u64::try_from(whole).ok(), "{whole} {scale}");
+                assert_eq!(digits(whole * power + 1, scale), None, "{whole} {scale}");
+                assert_eq!(digits(whole * power + (1 << scale), scale), None, "{whole} {scale}");
+            }
+            assert_eq!(digits((1 << 60) * power, scale), None, "{scale}");
+            assert_eq!(digits(u128::MAX, scale), None, "{scale}");
+        }
     }
 }
