@@ -113,7 +113,8 @@ impl Index {
         let Self { names, exact, folded, longest } = self;
         let slot = Slot { name: span, target };
         let hash_slot = |slot: &Slot| NameHash::of(slot.name.of(names)).0;
-        match exact.entry(NameHash::of(name).0, |s| s.name.is(name, names), hash_slot) {
+        let hash = NameHash::of(name).0;
+        match exact.entry(hash, |s| s.name.is(name, names), hash_slot) {
             TableEntry::Occupied(_) => return Some(Added::Taken),
             TableEntry::Vacant(vacant) => {
                 vacant.insert(slot);
@@ -122,18 +123,22 @@ impl Index {
         names.push_str(name);
         *longest = (*longest).max(name.len());
 
-        let is_lower = is_lower(name);
-        if is_lower && folded.is_empty() {
+        let names = names.as_str();
+        if is_plain(name) {
+            // It is in lower case: it takes the place of another that is not, and needs none of its own.
+            let other = folded.find_mut(hash, |slot| folds_to(slot.name.of(names), name));
+            if let (Some(other), true) = (other, displaces) {
+                *other = slot;
+            }
             return Some(Added::New(span));
         }
-        let names = names.as_str();
         let rehash = |slot: &Slot| with_folded(slot.name.of(names), |folded| NameHash::of(folded).0);
         with_folded(name, |lower| {
             let hash = NameHash::of(lower).0;
             let lower_is_taken = || exact.find(hash, |slot| slot.name.is(lower, names)).is_some();
             match folded.entry(hash, |slot| folds_to(slot.name.of(names), lower), rehash) {
                 TableEntry::Occupied(mut taken) if displaces => *taken.get_mut() = slot,
-                TableEntry::Vacant(vacant) if !is_lower && (displaces || !lower_is_taken()) => {
+                TableEntry::Vacant(vacant) if displaces || !lower_is_taken() => {
                     vacant.insert(slot);
                 }
                 TableEntry::Occupied(_) | TableEntry::Vacant(_) => {}
@@ -217,11 +222,6 @@ fn with_folded<T>(name: &str, f: impl FnOnce(&str) -> T) -> T {
 fn is_plain(name: &str) -> bool {
     // All bytes are looked at, so that many are at once.
     !name.bytes().fold(false, |odd, byte| odd | !byte.is_ascii() | byte.is_ascii_uppercase())
-}
-
-/// Whether a name is in lower case.
-fn is_lower(name: &str) -> bool {
-    is_plain(name) || name.to_lowercase() == name
 }
 
 /// Whether a name is `lower` in lower case.

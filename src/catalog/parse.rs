@@ -70,9 +70,11 @@ pub(super) fn read_in_two(text: &str, map: &str) -> Result<Parts, NotAMap> {
         None => Rules::default(),
     };
     let mut builder = Builder::new(text, rows.len()).with_rules(rules, notes);
+    let mut row = Row::default();
     for (name, json) in &rows {
         if !NO_MODELS.contains(&&**name) {
-            builder.add(name, json.get())?;
+            row.read(json.get());
+            builder.add_row(name, json.get(), &mut row)?;
         }
     }
     Ok(builder.finish())
@@ -183,19 +185,10 @@ impl<'a> Builder<'a> {
             .any(|name| !seen.insert(name) || self.index.find(name, NameHash::of(name)).is_some())
     }
 
-    fn add(&mut self, name: &str, json: &'a str) -> Result<(), NotAMap> {
-        self.add_row(name, json, Row::read(json))
-    }
-
     /// Adds a row of the text, or sets it aside.
-    pub(super) fn add_row(
-        &mut self,
-        name: &str,
-        json: &'a str,
-        row: Result<Row<'a>, BadField>,
-    ) -> Result<(), NotAMap> {
-        let added = match row {
-            Ok(row) => self.try_add(name, json, row)?,
+    pub(super) fn add_row(&mut self, name: &str, json: &'a str, row: &mut Row<'a>) -> Result<(), NotAMap> {
+        let added = match row.check() {
+            Ok(()) => self.try_add(name, json, row)?,
             Err(bad) => Err(bad),
         };
         if let Err(bad) = added {
@@ -205,11 +198,20 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn try_add(&mut self, name: &str, json: &'a str, row: Row<'a>) -> Result<Result<(), BadField>, NotAMap> {
+    fn try_add(
+        &mut self,
+        name: &str,
+        json: &'a str,
+        row: &mut Row<'a>,
+    ) -> Result<Result<(), BadField>, NotAMap> {
         let mut warnings = Vec::new();
-        let rates = match self.filled_prices(name, json, &row) {
-            Some(filled) => Row::read(&filled).and_then(|row| self.rate_sets.add(&row.inputs, &mut warnings)),
-            None => self.rate_sets.get(row.inputs, &mut warnings),
+        let rates = match self.filled_prices(name, json, row) {
+            Some(filled) => {
+                let mut row = Row::default();
+                row.read(&filled);
+                row.check().and_then(|()| self.rate_sets.add(&row.inputs, &mut warnings))
+            }
+            None => self.rate_sets.get(&mut row.inputs, &mut warnings),
         };
         let rates = match rates {
             Ok(rates) => rates,
@@ -223,14 +225,14 @@ impl<'a> Builder<'a> {
         // A row is a slice of the text.
         let start = json.as_ptr().addr() - self.text.as_ptr().addr();
         let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
-        let provider = row.provider.and_then(|provider| self.provider(&provider));
+        let provider = row.provider.as_deref().and_then(|provider| self.provider(provider));
         self.entries.push(Entry { key, json, rates, provider });
-        self.aliases.extend(row.aliases.into_iter().map(|alias| (alias, target)));
+        self.aliases.extend(row.aliases.drain(..).map(|alias| (alias, target)));
 
-        warnings.extend(row.warnings);
+        warnings.append(&mut row.warnings);
         let warnings = warnings.into_iter().map(|message| Warning { model: name.to_owned(), message });
         self.notes.warnings.extend(warnings);
-        for field in row.unknown {
+        for field in row.unknown.drain(..) {
             *self.unpriced.entry(field.into_owned()).or_insert(0) += 1;
         }
         Ok(Ok(()))
@@ -302,32 +304,23 @@ struct RateSets<'a> {
 }
 
 impl<'a> RateSets<'a> {
-    fn get(&mut self, inputs: Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
-        let Self { sets, by_inputs } = self;
-        match by_inputs.entry(inputs) {
-            MapEntry::Occupied(known) => Ok(*known.get()),
-            MapEntry::Vacant(vacant) => {
-                let id = Self::add_to(sets, vacant.key(), warnings)?;
-                // A set with something odd is compiled for each of its rows, so that each row says so.
-                if warnings.is_empty() {
-                    vacant.insert(id);
-                }
-                Ok(id)
-            }
+    /// The set of these inputs, which are taken where they are new.
+    fn get(&mut self, inputs: &mut Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
+        if let Some(known) = self.by_inputs.get(inputs) {
+            return Ok(*known);
         }
+        let id = self.add(inputs, warnings)?;
+        // A set with something odd is compiled for each of its rows, so that each row says so.
+        if warnings.is_empty() {
+            self.by_inputs.insert(std::mem::take(inputs), id);
+        }
+        Ok(id)
     }
 
     fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
-        Self::add_to(&mut self.sets, inputs, warnings)
-    }
-
-    fn add_to(
-        sets: &mut Vec<RateSet>,
-        inputs: &Inputs<'_>,
-        warnings: &mut Vec<String>,
-    ) -> Result<u32, BadField> {
-        let id = u32::try_from(sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
-        sets.push(compile(inputs, warnings)?);
+        let id =
+            u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
+        self.sets.push(compile(inputs, warnings)?);
         Ok(id)
     }
 }

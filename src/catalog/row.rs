@@ -23,7 +23,9 @@ pub(crate) fn check_prices(json: &str) -> Result<(), String> {
     let bad = |bad: BadField| {
         if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
     };
-    let row = Row::read(json).map_err(bad)?;
+    let mut row = Row::default();
+    row.read(json);
+    row.check().map_err(bad)?;
     compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
 }
 /// What a row says, as far as names and prices go.
@@ -42,17 +44,23 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn read(json: &'a str) -> Result<Self, BadField> {
-        let mut row = Self::default();
+    /// Reads another row in its place.
+    pub(super) fn read(&mut self, json: &'a str) {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let read = deserializer.deserialize_map(RowVisitor(&mut row));
-        read.map_err(|_| BadField::new("", "not an object of fields"))?;
-        row.checked()
+        if deserializer.deserialize_map(RowVisitor(self)).is_err() {
+            self.bad = Some(BadField::new("", "not an object of fields"));
+        }
     }
 
-    /// The row, with the rules of its provider; or what is wrong with it.
-    pub(super) fn checked(mut self) -> Result<Self, BadField> {
-        if let Some(bad) = self.bad {
+    fn clear(&mut self) {
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.clear();
+        *self = Self { inputs, ..Self::default() };
+    }
+
+    /// Adds the rules of its provider, or tells what is wrong with it.
+    pub(super) fn check(&mut self) -> Result<(), BadField> {
+        if let Some(bad) = self.bad.take() {
             return Err(bad);
         }
         let provider = self.provider.as_deref().unwrap_or("");
@@ -65,7 +73,7 @@ impl<'a> Row<'a> {
         if provider == "perplexity" && self.search_context.is_some() {
             self.inputs.tables_mut().search_context = self.search_context;
         }
-        Ok(self)
+        Ok(())
     }
 
     fn field(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
@@ -163,7 +171,7 @@ fn table(value: &RawValue) -> Option<&str> {
     Some(value.get()).filter(|json| *json != "null")
 }
 
-/// Fills in a row, which is [checked](Row::checked) afterwards.
+/// Reads another row in the place of one. It is to be [checked](Row::check).
 pub(super) struct RowVisitor<'b, 'a>(pub(super) &'b mut Row<'a>);
 
 impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
@@ -175,6 +183,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self(row) = self;
+        row.clear();
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
             row.ends = match (&name, row.ends) {

@@ -51,17 +51,16 @@ impl<'a> Visitor<'a> for MapVisitor<'a, '_> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let odd = || A::Error::custom("odd");
-        let (mut rules, mut sample) = (None, None);
+        let (mut rules, mut sample, mut row) = (None, None, Row::default());
         while let Some(name) = map.next_key_seed(Name)? {
             let Cow::Borrowed(name) = name else { return Err(odd()) };
             let again = match name {
                 RULES => rules.replace(map.next_value()?).is_some(),
                 SAMPLE => sample.replace(map.next_value::<IgnoredAny>()?).is_some(),
                 _ => {
-                    let mut row = Row::default();
                     map.next_value_seed(RowSeed(&mut row))?;
                     let json = row.ends.and_then(|ends| object_around(self.text, ends)).ok_or_else(odd)?;
-                    self.builder.add_row(name, json, row.checked()).is_err()
+                    self.builder.add_row(name, json, &mut row).is_err()
                 }
             };
             if again {

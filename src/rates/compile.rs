@@ -48,6 +48,13 @@ impl<'a> Inputs<'a> {
         self.tables.as_deref().unwrap_or(NONE)
     }
 
+    /// Makes room for those of another entry.
+    pub(crate) fn clear(&mut self) {
+        self.fields.clear();
+        self.tables = None;
+        self.rules = ProviderRules::default();
+    }
+
     pub(crate) fn tables_mut(&mut self) -> &mut Tables<'a> {
         self.tables.get_or_insert_default()
     }
@@ -148,7 +155,8 @@ pub(super) struct Compiler<'a> {
 /// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
 pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
     let prices = inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, Place::Entry)).collect();
-    let mut thresholds: Vec<u32> = inputs.fields.iter().map(|(field, _)| field.above).collect();
+    let mut thresholds: Vec<u32> =
+        inputs.fields.iter().map(|(field, _)| field.above).filter(|above| *above > 0).collect();
     thresholds.sort_unstable();
     thresholds.dedup();
     if thresholds.len() > MAX_THRESHOLDS {

@@ -75,28 +75,11 @@ impl TextRates {
         }
         let columns = *rates.columns.first_chunk()?;
         let end = columns.iter().map(|(_, end)| usize::from(*end)).max()?;
-        let bands = rates.bands.get(..end)?;
+        let (first, others) = rates.bands.get(..end)?.split_first()?;
         let mut from = Vec::with_capacity(end);
-        let mut text = Vec::with_capacity(end);
-        for band in bands {
-            let row = rates.rows.get(usize::from(band.row))?;
-            let mut prices = [Price::NONE; 5];
-            let mut halves_reads = false;
-            for (price, component) in prices.iter_mut().zip(Band::COMPONENTS) {
-                let cell = row.cell(component);
-                *price = *rates.price(cell)?;
-                if cell.is_half() {
-                    halves_reads = component == Component::CacheRead;
-                    if !halves_reads {
-                        return None;
-                    }
-                }
-            }
-            text.push(Band::new(prices, halves_reads, *band)?);
-            from.push(prices.map(|price| price.from));
-        }
-        let (first, others) = text.split_first()?;
-        let (first, others) = (*first, others.into());
+        let first = Band::of(*first, rates, &mut from)?;
+        let others: Option<Vec<Band>> = others.iter().map(|band| Band::of(*band, rates, &mut from)).collect();
+        let others = others?.into();
         Some(Self { first, others, from: from.into(), columns, inclusive: rates.inclusive })
     }
 
@@ -146,6 +129,25 @@ impl Band {
         Component::Output,
         Component::Reasoning,
     ];
+
+    /// `None` where a rate hangs on anything else, or is missing.
+    fn of(band: super::Band, rates: &RateSet, from: &mut Vec<[From; 5]>) -> Option<Self> {
+        let row = rates.rows.get(usize::from(band.row))?;
+        let mut prices = [Price::NONE; 5];
+        let mut halves_reads = false;
+        for (price, component) in prices.iter_mut().zip(Self::COMPONENTS) {
+            let cell = row.cell(component);
+            *price = *rates.price(cell)?;
+            if cell.is_half() {
+                halves_reads = component == Component::CacheRead;
+                if !halves_reads {
+                    return None;
+                }
+            }
+        }
+        from.push(prices.map(|price| price.from));
+        Self::new(prices, halves_reads, band)
+    }
 
     /// `None` where the rates are too far apart for one scale.
     fn new(prices: [Price; 5], halves_reads: bool, band: super::Band) -> Option<Self> {
