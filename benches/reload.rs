@@ -1,20 +1,135 @@
-//! From bytes to a swapped snapshot, beside `serde_json` skipping the same bytes, in one run.
+//! From bytes to a swapped snapshot, beside `serde_json` skipping the same bytes: of upstream's file, of the bundled map, and of ten
+//! times the models.
 //!
-//! The rounds of all cases are interleaved, and the median counts. What belongs to a reload and not to the map is shown apart: the
-//! revision (SHA-1 of the bytes), the diff to the map before, and the cache on disk.
+//! What belongs to a reload and not to the map is shown apart: the revision (SHA-1 of the bytes), the diff to the map before, and the
+//! cache on disk.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench")]
 
+mod measure;
+
+use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use allocation_counter::AllocationInfo;
 use flate2::read::GzDecoder;
-use llm_costmap::{CostMap, Fetched, Source, Validators};
+use llm_costmap::{CostMap, CostRequest, Fetched, Source, Usage, Validators};
+use measure::Goal::{AtMost, None as NoGoal};
+use measure::{Seeded, Suite, each, once};
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use sha1::{Digest, Sha1};
 
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 31;
+
+fn main() {
+    let upstream = upstream();
+    measure_reload("upstream's file", &upstream, ROUNDS);
+    measure_reload("the bundled map", include_str!("../src/catalog/bundled.json"), ROUNDS);
+    let tenfold = tenfold(&upstream);
+    measure_tenfold(&upstream, &tenfold);
+    show_memory(&upstream);
+}
+
+const FLOOR: &str = "serde_json, IgnoredAny";
+
+fn measure_reload(title: &str, text: &str, rounds: usize) {
+    let (fresh, live) = (Editions::of(text), Editions::of(text));
+    let map = CostMap::from_json(live.next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kept =
+        CostMap::builder().source(Editions::of(text)).cache_dir(folder.path()).json("{}").build().unwrap();
+    // A revision is made in each, and taken off again.
+    let revision = Cell::new(0.0);
+    let mut suite = Suite::default();
+    suite
+        .add(FLOOR, || once(|| serde_json::from_str::<IgnoredAny>(black_box(text)).unwrap()))
+        .add("SHA-1", || {
+            revision.set(once(|| Sha1::digest(black_box(text))));
+            revision.get()
+        })
+        .add("bytes to snapshot, without the SHA-1", || {
+            let bytes = fresh.next();
+            once(|| CostMap::from_json(bytes).unwrap()) - revision.get()
+        })
+        .beside(FLOOR, AtMost(3.0))
+        .add("reload: the same, SHA-1, diff, swap", || {
+            let bytes = live.next();
+            once(|| map.reload_from_bytes(bytes).unwrap())
+        })
+        .beside(FLOOR, NoGoal)
+        .add("reload, with a cache on disk", || once(|| kept.reload().unwrap()))
+        .beside(FLOOR, NoGoal);
+    suite.run(&format!("{title}, {} bytes", text.len()), rounds);
+}
+
+/// A hot hit, and a reload, of a map and of another with ten times the models.
+fn measure_tenfold(text: &str, tenfold: &str) {
+    let (few, many) = (CostMap::from_json(text).unwrap(), CostMap::from_json(tenfold).unwrap());
+    let usage = Usage::new(12_000, 900).cached_tokens(8_000);
+    let mut seeded = Seeded::new(11);
+    let priced: Vec<String> = few.models();
+    let priced: Vec<String> =
+        priced.into_iter().filter(|key| few.total(&CostRequest::new(key, &usage)).is_ok()).collect();
+    let hot = seeded.sample(&priced, 64);
+    let order = seeded.picks(&hot, 8_192);
+    let (small, large) = (Editions::of(text), Editions::of(tenfold));
+    let mut suite = Suite::default();
+    suite
+        .add("map.total, hot", {
+            each(&order, |key| _ = black_box(few.total(&CostRequest::new(key, &usage)).unwrap()))
+        })
+        .add("map.total, hot, of ten times the models", {
+            each(&order, |key| _ = black_box(many.total(&CostRequest::new(key, &usage)).unwrap()))
+        })
+        .beside("map.total, hot", AtMost(2.0))
+        .add("reload", || {
+            let bytes = small.next();
+            once(|| few.reload_from_bytes(bytes).unwrap())
+        })
+        .add("reload of ten times the models", || {
+            let bytes = large.next();
+            once(|| many.reload_from_bytes(bytes).unwrap())
+        })
+        .beside("reload", AtMost(12.0));
+    suite.run(&format!("{} models and {}", few.len(), many.len()), 9);
+}
+
+/// What a map keeps, and what a reload takes at its height, retired generations included.
+fn show_memory(text: &str) {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let current = |info: &AllocationInfo| u64::try_from(info.bytes_current).unwrap_or(0);
+    let mut kept = None;
+    #[cfg(feature = "bundled")]
+    {
+        let bundled = allocation_counter::measure(|| drop(black_box(CostMap::bundled())));
+        println!("\nlive heap of the bundled map: {:.2} MiB (goal <= 1.5)", mib(current(&bundled)));
+    }
+    let bytes = text.to_owned().into_bytes();
+    let fetched = allocation_counter::measure(|| kept = CostMap::from_json(bytes).ok());
+    // The bytes were allocated before, and are kept as the text.
+    let live = current(&fetched) + text.len() as u64;
+    println!(
+        "live heap of upstream's file: {:.2} MiB, of which its text {:.2}",
+        mib(live),
+        mib(text.len() as u64)
+    );
+    let map = kept.unwrap();
+    let editions = Editions::of(text);
+    drop(map.reload_from_bytes(editions.next()).unwrap());
+    let bytes = editions.next();
+    let reload = allocation_counter::measure(|| drop(map.reload_from_bytes(bytes).unwrap()));
+    // Beside it stand the map before, which goes with the swap, and the text handed in.
+    let peak = live + reload.bytes_max + text.len() as u64;
+    let most = 2 * live + text.len() as u64;
+    println!(
+        "peak of a reload: {:.2} MiB (goal <= {:.2}: twice the live heap, and the text)",
+        mib(peak),
+        mib(most)
+    );
+}
 
 /// The map as upstream ships it.
 fn upstream() -> String {
@@ -24,15 +139,35 @@ fn upstream() -> String {
     text
 }
 
+/// The same rows ten times, each time under other names.
+fn tenfold(text: &str) -> String {
+    let rows: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+    let raw: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap();
+    let mut all = Vec::with_capacity(10 * rows.len());
+    for copy in 0..10 {
+        for (name, json) in raw.iter().filter(|(name, _)| copy == 0 || *name != "fallback_generalizations") {
+            let name = if copy == 0 { name.clone() } else { format!("copy-{copy}/{name}") };
+            all.push(format!("{}: {json}", serde_json::to_string(&name).unwrap()));
+        }
+    }
+    format!("{{{}}}", all.join(",\n"))
+}
+
 /// The same map with another price, and then with that of before, and so on.
 struct Editions {
     texts: [String; 2],
-    turn: std::sync::atomic::AtomicUsize,
+    turn: AtomicUsize,
 }
 
 impl Editions {
+    fn of(text: &str) -> Self {
+        let other = text.replacen("e-06", "e-07", 1);
+        assert_ne!(text, other);
+        Self { texts: [other, text.to_owned()], turn: AtomicUsize::new(0) }
+    }
+
     fn next(&self) -> Vec<u8> {
-        let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.texts[turn % 2].clone().into_bytes()
     }
 }
@@ -45,89 +180,4 @@ impl Source for Editions {
     fn fetch(&self, _: &Validators) -> Result<Fetched, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Fetched::new(self.next()))
     }
-}
-
-fn editions(text: &str) -> Editions {
-    let other = text.replacen("e-06", "e-07", 1);
-    assert_ne!(text, other);
-    Editions { texts: [other, text.to_owned()], turn: std::sync::atomic::AtomicUsize::new(0) }
-}
-
-/// One thing to measure: what it times is up to it.
-struct Case<'a> {
-    name: &'static str,
-    round: Box<dyn FnMut() -> Duration + 'a>,
-    times: Vec<Duration>,
-}
-
-impl<'a> Case<'a> {
-    fn new(name: &'static str, round: impl FnMut() -> Duration + 'a) -> Self {
-        Self { name, round: Box::new(round), times: Vec::new() }
-    }
-
-    fn median(&mut self) -> Duration {
-        self.times.sort();
-        self.times[self.times.len() / 2]
-    }
-}
-
-fn timed<T>(f: impl FnOnce() -> T) -> Duration {
-    let start = Instant::now();
-    let result = f();
-    let took = start.elapsed();
-    // Letting go of it is not part of it.
-    drop(black_box(result));
-    took
-}
-
-fn measure(title: &str, text: &str) {
-    let fresh = editions(text);
-    let live = editions(text);
-    let map = CostMap::from_json(live.next()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let kept = CostMap::builder().source(editions(text)).cache_dir(folder.path()).json("{}").build().unwrap();
-    let mut cases = [
-        Case::new("serde_json, IgnoredAny", || {
-            timed(|| serde_json::from_str::<IgnoredAny>(black_box(text)).unwrap())
-        }),
-        Case::new("SHA-1", || timed(|| Sha1::digest(black_box(text)))),
-        Case::new("from_json (with SHA-1)", || {
-            let bytes = fresh.next();
-            timed(|| CostMap::from_json(bytes).unwrap())
-        }),
-        Case::new("reload (SHA-1, diff)", || {
-            let bytes = live.next();
-            timed(|| map.reload_from_bytes(bytes).unwrap())
-        }),
-        Case::new("reload (SHA-1, diff, cache)", || timed(|| kept.reload().unwrap())),
-    ];
-    for _ in 0..ROUNDS {
-        for case in &mut cases {
-            let took = (case.round)();
-            case.times.push(took);
-        }
-    }
-    let floor = cases[0].median();
-    println!("{title}, {} bytes", text.len());
-    for case in &mut cases {
-        let time = case.median();
-        println!(
-            "  {:<42}{:>8.2} ms   x {:.2}",
-            case.name,
-            time.as_secs_f64() * 1e3,
-            time.as_secs_f64() / floor.as_secs_f64()
-        );
-    }
-    let own = cases[2].median().saturating_sub(cases[1].median());
-    let ratio = own.as_secs_f64() / floor.as_secs_f64();
-    println!(
-        "  {:<42}{:>8.2} ms   x {ratio:.2}",
-        "bytes to snapshot (parse, compile, swap)",
-        own.as_secs_f64() * 1e3
-    );
-}
-
-fn main() {
-    measure("upstream's file", &upstream());
-    measure("the bundled map", include_str!("../src/catalog/bundled.json"));
 }
