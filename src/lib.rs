@@ -69,6 +69,13 @@
 //!
 //! [`CostMap::generation`] says later which file the prices of a [`Cost::generation`] came from.
 //!
+//! # The fast ways
+//!
+//! No price waits for anything, and none allocates; some ways do less all the same. [`CostMap::total`] leaves out the lines, for budgets and limits. A pinned
+//! [`Snapshot`] saves loading the live one for each call. [`Snapshot::resolve`] looks a model up once, and [`Resolved::total`] and
+//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest; any other is remembered, up to some
+//! two thousand of them, once it was priced by.
+//!
 //! # Reloads
 //!
 //! A map that was [built](CostMapBuilder) with a source is reloaded by [`CostMap::reload`], or in the background by

@@ -61,6 +61,36 @@ fn pricing_allocates_nothing() {
     }
 }
 
+#[test]
+fn a_total_allocates_nothing_under_any_name() {
+    let map = CostMap::bundled();
+    let usage = Usage::new(280_000, 9_000).cached_tokens(210_000).reasoning_tokens(3_000);
+    let request = |model| CostRequest::new(model, &usage).service_tier("Priority");
+    let names = [
+        request("gpt-4o"),
+        request("gpt-4o").provider("openai"),
+        request("GPT-4o"),
+        request("gpt-4o-2031-01-31").provider("openai"),
+        request("xai/grok-4"),
+        request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
+        request("deepseek/deepseek-v4-pro"),
+    ];
+    let snapshot = map.snapshot();
+    for request in &names {
+        // Looked up, and then remembered.
+        for _ in 0..2 {
+            assert_eq!(
+                allocations(|| _ = std::hint::black_box(map.total(request)).unwrap()),
+                0,
+                "{request:?}"
+            );
+        }
+    }
+    let model = snapshot.resolve("gpt-4o").unwrap();
+    assert_eq!(allocations(|| _ = std::hint::black_box(model.total(&names[0])).unwrap()), 0);
+    assert_eq!(allocations(|| drop(std::hint::black_box(model.cost(&names[0])).unwrap())), 0);
+}
+
 /// The longest key of the bundled map has room in a cost.
 #[test]
 fn every_key_of_the_map_is_carried_without_an_allocation() {

@@ -46,12 +46,6 @@ pub(super) enum How {
 }
 
 impl Packed {
-    /// A line of nothing.
-    pub(super) const NOTHING: Self = Self {
-        priced: Priced { price: Price::NONE, digits: 0 },
-        what: What { component: Component::Input, how: How::Multiplied, is_priced: false },
-    };
-
     #[inline]
     fn price(&self) -> Option<&Price> {
         self.what.is_priced.then_some(&self.priced.price)

@@ -49,34 +49,54 @@ impl Lines {
     }
 
     #[inline]
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Packed> + '_ {
-        (0..self.len()).map(|number| self.get(number).unwrap_or(Packed::NOTHING))
+    pub(super) fn iter(&self) -> Iter<'_> {
+        let left = match self {
+            Self::Text { used, .. } => *used,
+            Self::Any { .. } => 0,
+        };
+        Iter { lines: self, left, next: 0 }
     }
+}
+
+/// Lines as they are asked for.
+pub(super) struct Iter<'a> {
+    lines: &'a Lines,
+    /// The lines of text that are left, a bit each.
+    left: u8,
+    /// The next of any lines.
+    next: usize,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Packed;
 
     #[inline]
-    fn len(&self) -> usize {
-        match self {
-            Self::Text { used, .. } => used.count_ones() as usize,
-            Self::Any { priced, .. } => priced.len(),
-        }
-    }
-
-    #[inline]
-    fn get(&self, number: usize) -> Option<Packed> {
-        match self {
-            Self::Text { band, from, counts, used } => {
-                let used = (0..number).fold(*used, |used, _| used & used.wrapping_sub(1));
-                let place = used.trailing_zeros() as usize;
+    fn next(&mut self) -> Option<Packed> {
+        match self.lines {
+            Lines::Text { band, from, counts, .. } => {
+                let place = self.left.trailing_zeros() as usize;
                 let component = *Band::COMPONENTS.get(place)?;
+                self.left &= self.left - 1;
                 let (price, halved) = band.price(place, *from.get(place)?)?;
                 let how = if halved { How::Halved } else { How::Multiplied };
                 let what = What { component, how, is_priced: true };
-                let priced = Priced { price, digits: *counts.get(place)? };
-                Some(Packed { priced, what })
+                Some(Packed { priced: Priced { price, digits: *counts.get(place)? }, what })
             }
-            Self::Any { priced, what } => {
-                Some(Packed { priced: *priced.get(number)?, what: *what.get(number)? })
+            Lines::Any { priced, what } => {
+                let line = Packed { priced: *priced.get(self.next)?, what: *what.get(self.next)? };
+                self.next += 1;
+                Some(line)
             }
         }
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = match self.lines {
+            Lines::Text { .. } => self.left.count_ones() as usize,
+            Lines::Any { priced, .. } => priced.len() - self.next,
+        };
+        (left, Some(left))
+    }
 }
+
+impl ExactSizeIterator for Iter<'_> {}
