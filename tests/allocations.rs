@@ -71,7 +71,7 @@ fn a_total_allocates_nothing_under_any_name() {
         request("gpt-4o").provider("openai"),
         request("GPT-4o"),
         request("gpt-4o-2031-01-31").provider("openai"),
-        request("xai/grok-4"),
+        request("xai/grok-4.5"),
         request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
         request("deepseek/deepseek-v4-pro"),
     ];
