@@ -73,8 +73,8 @@
 //!
 //! No price waits for anything, and none allocates; some ways do less all the same. [`CostMap::total`] leaves out the lines, for budgets and limits. A pinned
 //! [`Snapshot`] saves loading the live one for each call. [`Snapshot::resolve`] looks a model up once, and [`Resolved::total`] and
-//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest; any other is remembered, up to some
-//! two thousand of them, once it was priced by.
+//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest; others
+//! are remembered once they were priced by, some two thousand of them, as far as they begin or end with the key.
 //!
 //! # Reloads
 //!

@@ -64,7 +64,8 @@ pub(crate) struct Parts {
 
 /// A model that a name led to, and how: from [`Snapshot::resolve`].
 ///
-/// Calls to it are priced without another lookup.
+/// Calls to it are priced without another lookup. Names that only [`Snapshot::cost`] prices, by their parameter count or since they run at
+/// home, lead to no model.
 ///
 /// # Examples
 ///
@@ -88,6 +89,8 @@ pub struct Resolved<'a> {
     pub found_by: FoundBy,
     snapshot: &'a Snapshot,
     entry: Answer<'a>,
+    /// Who was asked for it, as far as Azure AI's router asks: nobody, Azure AI, or nobody with a name.
+    router: Option<&'static str>,
     asked: Asked,
 }
 
@@ -106,8 +109,8 @@ impl Resolved<'_> {
         self.model_info.key()
     }
 
-    /// What a call to it costs, by the snapshot that it was looked up in. The model and the provider that the request names are not
-    /// looked up, nor asked for anything.
+    /// What a call to it costs, by the snapshot that it was looked up in. The model and the provider that the request names are passed over
+    /// for those that were looked up.
     ///
     /// # Errors
     ///
@@ -115,7 +118,10 @@ impl Resolved<'_> {
     #[inline]
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
         match self.entry() {
-            Some(entry) => self.snapshot.price(entry, Some(self.asked.as_str()), request),
+            Some(entry) if request.requested_model.is_none() => {
+                self.snapshot.price(entry, Some(self.asked.as_str()), request)
+            }
+            Some(entry) => self.snapshot.price(entry, Some(self.asked.as_str()), &self.routed(request)),
             None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
         }
     }
@@ -128,9 +134,16 @@ impl Resolved<'_> {
     #[inline]
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
         match self.entry() {
-            Some(entry) => self.snapshot.total_by(entry, Some(self.asked.as_str()), request),
-            None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
+            Some(entry) if request.requested_model.is_none() => {
+                self.snapshot.total_by(entry, Some(self.asked.as_str()), request)
+            }
+            _ => total_of(self.cost(request)),
         }
+    }
+
+    /// The request with the provider that was looked up, on whom a router's fee hangs.
+    fn routed<'r>(&self, request: &CostRequest<'r>) -> CostRequest<'r> {
+        CostRequest { lookup: Lookup { provider: self.router, ..request.lookup }, ..*request }
     }
 
     #[inline]
@@ -213,7 +226,7 @@ impl Snapshot {
         let layers = self.layers();
         let Some(found) = resolve_name(layers, lookup) else { return Ok(None) };
         let asked = Asked::of(found.provider, lookup.name);
-        self.memo.put(hashed, layers, found.entry, asked);
+        self.memo.put(hashed, layers, lookup, found.entry, asked);
         Ok(Some((found.entry, asked)))
     }
 
@@ -417,6 +430,7 @@ impl Snapshot {
                 found_by: found.found_by,
                 snapshot: self,
                 entry: Answer::Entry(found.entry),
+                router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
                 asked: Asked::of(found.provider, lookup.name),
             });
         }
@@ -427,6 +441,7 @@ impl Snapshot {
             snapshot: self,
             asked: Asked::of(described.provider, lookup.name),
             entry: Answer::Described(Arc::new(described.catalog)),
+            router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
         })
     }
 

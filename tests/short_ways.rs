@@ -208,3 +208,29 @@ fn a_resolved_model_costs_what_its_name_does() {
             .to_owned())
     );
 }
+
+/// A router's fee hangs on the provider that was looked up, whatever the request says.
+#[test]
+fn a_resolved_model_bears_its_routers_fee() {
+    let snapshot = real().snapshot();
+    let usage = Usage::new(1_000_000, 0);
+    for (provider, name) in
+        [(Some("azure_ai"), "gpt-4o"), (Some("openai"), "gpt-4o"), (None, "azure_ai/gpt-4o")]
+    {
+        let Ok(model) = snapshot.resolve(lookup(name, provider)) else { continue };
+        for requested in ["model-router", "azure_ai/model-router", "gpt-4o"] {
+            let wanted = snapshot.total(&request(name, provider, None, &usage).requested_model(requested));
+            for odd in [None, Some("azure_ai"), Some("openai")] {
+                let ours = model.total(&request("x", odd, None, &usage).requested_model(requested));
+                assert_eq!(
+                    ours.as_ref().ok(),
+                    wanted.as_ref().ok(),
+                    "{name} {provider:?} {requested} {odd:?}"
+                );
+            }
+        }
+    }
+    let model = snapshot.resolve(lookup("gpt-4o", Some("azure_ai"))).unwrap();
+    let call = CostRequest::new("x", &usage).requested_model("model-router");
+    assert_eq!(model.total(&call).unwrap().to_string(), "2.64");
+}

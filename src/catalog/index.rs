@@ -24,7 +24,7 @@ pub(crate) struct Target {
 pub(crate) struct Index {
     names: String,
     exact: HashTable<Slot>,
-    /// The names that are not in lower case, by what they are in it; and those in it that such a name would hide.
+    /// The names that are not plain, lower-case ASCII, by what they are in lower case; or the plain name that took the place of such a one.
     folded: HashTable<Slot>,
     longest: usize,
 }
@@ -74,7 +74,7 @@ impl NameHash {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half of it is one multiplication")]
     pub(crate) fn of(name: &str) -> Self {
-        /// Random, so that no map can be made whose names all have one hash.
+        /// Random, so that nobody can prepare a map for this process whose names all have one hash.
         static SEEDS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
         let mut state = SEEDS.build_hasher();
         state.write(name.as_bytes());

@@ -39,13 +39,14 @@ pub(super) struct Row<'a> {
     pub(super) mode: Option<Cow<'a, str>>,
     search_context: Option<&'a str>,
     bad: Option<BadField>,
-    /// The name of its first field and the value of its last, where they are slices of the text.
+    /// The name of its first field and the value of its last, as slices of the text; of a later field, where the first name has escapes.
     pub(super) ends: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Row<'a> {
     /// Reads another row in its place.
     pub(super) fn read(&mut self, json: &'a str) {
+        self.clear();
         let mut deserializer = serde_json::Deserializer::from_str(json);
         if deserializer.deserialize_map(RowVisitor(self)).is_err() {
             self.bad = Some(BadField::new("", "not an object of fields"));
@@ -230,6 +231,5 @@ fn is_deep(json: &str) -> bool {
 fn is_plain(name: &str) -> bool {
     name.starts_with("supports_")
         || name.starts_with("max_")
-        || name.starts_with("supported_")
         || matches!(name, "source" | "deprecation_date" | "metadata")
 }

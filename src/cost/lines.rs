@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::line::{How, Packed, Priced, What};
 use crate::rates::text::Band;
-use crate::rates::{Component, From, Price};
+use crate::rates::{Component, Origin, Price};
 
 /// One for each component.
 const MOST: usize = Component::Search as usize + 1;
@@ -14,7 +14,7 @@ const MOST: usize = Component::Search as usize + 1;
 #[allow(clippy::large_enum_variant, reason = "in a box, lines would be an allocation")]
 pub(super) enum Lines {
     /// Those of text alone: rates and counts as they stand in the map and in the usage, and which of them are lines, a bit each.
-    Text { band: Band, from: [From; 5], counts: [u64; 5], used: u8 },
+    Text { band: Band, from: [Origin; 5], counts: [u64; 5], used: u8 },
     /// Any, in two lists, since one would be a third gaps.
     Any { priced: ArrayVec<Priced, MOST>, what: ArrayVec<What, MOST> },
 }
@@ -27,7 +27,7 @@ impl Lines {
 
     /// The lines of what was used of text.
     #[inline]
-    pub(super) fn text(band: Band, from: [From; 5], counts: [u64; 5]) -> Self {
+    pub(super) fn text(band: Band, from: [Origin; 5], counts: [u64; 5]) -> Self {
         let used = (0..).zip(counts).fold(0, |used, (bit, count)| used | u8::from(count > 0) << bit);
         Self::Text { band, from, counts, used }
     }

@@ -22,7 +22,7 @@ pub(crate) struct Inputs<'a> {
 }
 
 /// What is more than a field.
-#[derive(Debug, Default, PartialEq, Eq, Clone)]
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
 pub(crate) struct Tables<'a> {
     /// `regional_processing_uplift_multiplier_REGION`.
     pub(crate) residency: Vec<(Box<str>, Rate)>,
@@ -60,9 +60,13 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// By the fields alone: few entries have the same ones and anything else apart.
+/// What is derived would hash each part of a field apart, and what most entries do not have.
 impl Hash for Inputs<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rules.hash(state);
+        if let Some(tables) = &self.tables {
+            tables.hash(state);
+        }
         for (field, rate) in &self.fields {
             state.write_u64(field.as_u64());
             state.write_u128(rate.units());
@@ -71,7 +75,7 @@ impl Hash for Inputs<'_> {
 }
 
 /// The few rules that depend on whose entry it is.
-#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts about an entry")]
 pub(crate) struct ProviderRules {
     /// Fireworks: a cache read costs half the input rate, where no rate says otherwise.
@@ -583,4 +587,40 @@ fn range_bounds(range: &Value) -> Option<(u64, u64)> {
     let Value::Array(bounds) = range else { return None };
     let [start, end] = bounds.as_slice() else { return None };
     Some((bound(start)?, bound(end)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    /// Were they hashed by their fields alone, a map of such rows would take hours to read.
+    #[test]
+    fn inputs_that_differ_in_anything_are_hashed_apart() {
+        let state = hashbrown::DefaultHashBuilder::default();
+        let with = |change: &dyn Fn(&mut Inputs<'static>)| {
+            let mut inputs = Inputs::default();
+            change(&mut inputs);
+            state.hash_one(&inputs)
+        };
+        let rate = |units| Rate::from_units(units);
+        let hashes: BTreeSet<u64> = [
+            with(&|_| {}),
+            with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(1)))),
+            with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(2)))),
+            with(&|inputs| inputs.fields.push((Field::new(Base::Input).tier(Tier::Flex), rate(2)))),
+            with(&|inputs| inputs.rules.by_the_second = true),
+            with(&|inputs| inputs.tables_mut().vertex = Some(rate(1))),
+            with(&|inputs| inputs.tables_mut().vertex = Some(rate(2))),
+            with(&|inputs| inputs.tables_mut().residency.push(("eu".into(), rate(1)))),
+            with(&|inputs| inputs.tables_mut().tiered_pricing = Some("[1]")),
+            with(&|inputs| inputs.tables_mut().off_peak_pricing = Some("[1]")),
+            with(&|inputs| inputs.tables_mut().provider_specific_entry = Some("[1]")),
+            with(&|inputs| inputs.tables_mut().search_context = Some("[1]")),
+        ]
+        .into();
+        assert_eq!(hashes.len(), 12);
+    }
 }

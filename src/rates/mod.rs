@@ -38,14 +38,14 @@ pub(crate) struct Price {
     /// The rate's units, in halves that need no alignment beyond eight bytes.
     high: u64,
     low: u64,
-    from: From,
+    from: Origin,
 }
 
 /// Where a price is from, in one word: threshold, base, tier, place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct From(u64);
+pub(crate) struct Origin(u64);
 
-impl From {
+impl Origin {
     fn new(field: Field, place: Place) -> Self {
         Self(field.as_u64() | place as u64)
     }
@@ -69,14 +69,14 @@ impl From {
 
 impl Price {
     /// What stands in a line without a price.
-    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: From(0) };
+    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: Origin(0) };
 
     pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
-        Self::of_units(rate.units(), From::new(field, place))
+        Self::of_units(rate.units(), Origin::new(field, place))
     }
 
     #[inline]
-    fn of_units(units: u128, from: From) -> Self {
+    fn of_units(units: u128, from: Origin) -> Self {
         // The lower half is cut off on purpose.
         #[allow(clippy::cast_possible_truncation)]
         Self { high: (units >> 64) as u64, low: units as u64, from }

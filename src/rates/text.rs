@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU64;
 
-use super::{Component, From, Price, RateSet, rate};
+use super::{Component, Origin, Price, RateSet, rate};
 use crate::catalog::field::Tier;
 
 /// The service tiers, each a column.
@@ -19,7 +19,7 @@ pub(crate) struct TextRates {
     /// All bands but the first, one tier after the other, ascending within one.
     others: Box<[Band]>,
     /// Where the rates of each band are from.
-    from: Box<[[From; 5]]>,
+    from: Box<[[Origin; 5]]>,
     /// Where each tier's bands begin and end. A tier without bands of its own has those of the standard one.
     columns: [(u16, u16); COLUMNS],
     /// Whether a threshold may belong to the band above it: see [`RateSet::is_inclusive`].
@@ -111,7 +111,7 @@ impl TextRates {
 
     /// Where the rates of a band are from.
     #[inline]
-    pub(crate) fn from(&self, position: Position) -> Option<&[From; 5]> {
+    pub(crate) fn from(&self, position: Position) -> Option<&[Origin; 5]> {
         self.from.get(usize::from(position.0))
     }
 }
@@ -131,7 +131,7 @@ impl Band {
     ];
 
     /// `None` where a rate hangs on anything else, or is missing.
-    fn of(band: super::Band, rates: &RateSet, from: &mut Vec<[From; 5]>) -> Option<Self> {
+    fn of(band: super::Band, rates: &RateSet, from: &mut Vec<[Origin; 5]>) -> Option<Self> {
         let row = rates.rows.get(usize::from(band.row))?;
         let mut prices = [Price::NONE; 5];
         let mut halves_reads = false;
@@ -173,7 +173,7 @@ impl Band {
 
     /// The price at a place of [`COMPONENTS`](Self::COMPONENTS), and whether half of it is billed.
     #[inline]
-    pub(crate) fn price(&self, place: usize, from: From) -> Option<(Price, bool)> {
+    pub(crate) fn price(&self, place: usize, from: Origin) -> Option<(Price, bool)> {
         let units = u128::from(*self.digits.get(place)?) * u128::from(self.unit.get());
         let halved = self.halves_reads && place == READ;
         Some((Price::of_units(if halved { units * 2 } else { units }, from), halved))

@@ -6,23 +6,29 @@ use super::{Layers, Lookup};
 use crate::catalog::{EntryId, EntryRef, NameHash};
 use crate::cost::Asked;
 
-/// How many names are remembered of each kind; powers of two.
-const SLOTS: usize = 2_048;
+/// How many buckets of names are remembered of each kind.
+const BUCKETS: usize = 256;
 
-/// A name has its place in one of so many neighbouring slots, which are a cache line.
+/// A name has its place in any slot of its bucket.
 const WAYS: usize = 8;
+
+/// A cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Bucket([AtomicU64; WAYS]);
 
 const NOTHING: u64 = 0;
 
 /// Names that led to an entry, and names that led nowhere: one word each, so that any thread reads and writes them without a lock.
 ///
-/// A name that is taken for another is a wrong price. So what is remembered is believed only where it is likely in itself: where the key
-/// is what the name begins or ends with.
+/// A name that is taken for another is a wrong price. What tells names apart are 48 bits of a hash with random seeds; and what is remembered
+/// is believed, and put down at all, only where the key is what the name begins or ends with, or the other way round. Of names that lead
+/// nowhere the whole hash is kept.
 #[derive(Debug)]
 pub(crate) struct Memo {
-    known: Box<[AtomicU64]>,
+    known: Box<[Bucket]>,
     /// The hashes alone.
-    unknown: Box<[AtomicU64]>,
+    unknown: Box<[Bucket]>,
 }
 
 /// A lookup's hash.
@@ -68,7 +74,7 @@ impl Remembered {
 
 impl Default for Memo {
     fn default() -> Self {
-        let slots = || (0..SLOTS).map(|_| AtomicU64::new(NOTHING)).collect();
+        let slots = || (0..BUCKETS).map(|_| Bucket::default()).collect();
         Self { known: slots(), unknown: slots() }
     }
 }
@@ -91,7 +97,17 @@ impl Memo {
     }
 
     /// Remembers what a name led to.
-    pub(crate) fn put(&self, hashed: Hashed, layers: Layers<'_>, entry: EntryRef<'_>, asked: Asked) {
+    pub(crate) fn put(
+        &self,
+        hashed: Hashed,
+        layers: Layers<'_>,
+        lookup: Lookup<'_>,
+        entry: EntryRef<'_>,
+        asked: Asked,
+    ) {
+        if !is_likely(entry.key(), lookup) {
+            return;
+        }
         let is_own = layers.own.is_some_and(|own| entry.is_of(own));
         let found = Remembered { entry: entry.id(), is_own, asked: asked.number() };
         if let Some(payload) = found.pack() {
@@ -113,17 +129,20 @@ impl Memo {
 
 /// Where a hash has its place.
 #[inline]
-fn ways(slots: &[AtomicU64], hashed: Hashed) -> &[AtomicU64] {
-    let bucket = usize::try_from(hashed.0 % (SLOTS / WAYS) as u64).unwrap_or(0);
-    slots.get(bucket * WAYS..(bucket + 1) * WAYS).unwrap_or_default()
+fn ways(buckets: &[Bucket], hashed: Hashed) -> &[AtomicU64] {
+    let bucket = usize::try_from(hashed.0 % BUCKETS as u64).unwrap_or(0);
+    buckets.get(bucket).map_or(&[], |bucket| &bucket.0)
 }
 
-/// Into an empty slot, or else in the place of another name.
-fn put(slots: &[AtomicU64], hashed: Hashed, word: u64) {
-    let ways = ways(slots, hashed);
-    let empty = ways.iter().find(|slot| slot.load(Ordering::Relaxed) == NOTHING);
+/// Into the slot that the name has, or else an empty one, or else in the place of another name.
+fn put(buckets: &[Bucket], hashed: Hashed, word: u64) {
+    let ways = ways(buckets, hashed);
+    let held = |slot: &&AtomicU64| {
+        let word = slot.load(Ordering::Relaxed);
+        word == NOTHING || word >> PAYLOAD == hashed.0 >> PAYLOAD
+    };
     let victim = || ways.get(usize::try_from(hashed.0 >> 61).unwrap_or(0));
-    if let Some(slot) = empty.or_else(victim) {
+    if let Some(slot) = ways.iter().find(held).or_else(victim) {
         slot.store(word, Ordering::Relaxed);
     }
 }
@@ -170,7 +189,7 @@ mod tests {
             assert!(memo.is_unknown(*hash), "{}", names[seen]);
         }
         let left = hashed.iter().filter(|hash| memo.is_unknown(**hash)).count();
-        assert!((SLOTS - 8..=SLOTS).contains(&left), "{left}");
+        assert!((BUCKETS * WAYS - 8..=BUCKETS * WAYS).contains(&left), "{left}");
     }
 
     #[test]
