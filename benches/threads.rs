@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use llm_costmap::{CostMap, CostRequest, Usage};
-use measure::Seeded;
+use measure::{Seeded, median};
 
 /// How long each measurement takes.
 const SPAN: Duration = Duration::from_millis(400);
@@ -130,9 +130,4 @@ fn percentile(list: &mut [u32], share: f64) -> u32 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
     let at = ((list.len() as f64 * share) as usize).min(list.len() - 1);
     *list.select_nth_unstable(at).1
-}
-
-fn median(list: &mut [f64]) -> f64 {
-    list.sort_by(f64::total_cmp);
-    list[list.len() / 2]
 }

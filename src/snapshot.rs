@@ -76,7 +76,9 @@ pub(crate) struct Parts {
 /// let snapshot = CostMap::bundled().snapshot();
 /// let model = snapshot.resolve(Lookup::new("gpt-4o-mini").provider("azure"))?;
 /// let usage = Usage::new(1_000_000, 0);
-/// assert_eq!(model.cost(&CostRequest::new("my-deployment", &usage))?.total().to_string(), "0.15");
+/// let call = CostRequest::new("my-deployment", &usage);
+/// assert_eq!(model.cost(&call)?.total().to_string(), "0.15");
+/// assert_eq!(model.total(&call)?.to_string(), "0.15");
 /// # }
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```

@@ -54,6 +54,12 @@ impl Usd {
         (units.unsigned_abs() <= MAX_UNITS.unsigned_abs()).then_some(Self(units))
     }
 
+    /// The same of an amount that is not negative.
+    #[inline]
+    pub(crate) fn from_unsigned(units: u128) -> Option<Self> {
+        i128::try_from(units).ok().and_then(Self::from_units)
+    }
+
     /// The amount in 10^-28 dollars.
     pub(crate) fn units(self) -> i128 {
         self.0

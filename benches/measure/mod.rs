@@ -60,19 +60,20 @@ impl<'a> Suite<'a> {
             }
         }
         println!("\n{title}; medians of {rounds} rounds");
-        for case in &mut self.cases {
-            case.times.sort_by(f64::total_cmp);
-        }
-        for case in &self.cases {
-            self.show(case);
+        let medians: Vec<_> =
+            self.cases.iter_mut().map(|case| (case.name, median(&mut case.times))).collect();
+        for (case, (_, time)) in self.cases.iter().zip(&medians) {
+            case.show(*time, &medians);
         }
     }
+}
 
-    fn show(&self, case: &Case<'_>) {
-        print!("  {:<44}{:>12}", case.name, shown(case.median()));
-        let Some((name, goal)) = case.beside else { return println!() };
-        let other = self.cases.iter().find(|other| other.name == name);
-        let ratio = other.map_or(f64::NAN, |other| case.median() / other.median());
+impl Case<'_> {
+    fn show(&self, time: f64, medians: &[(&str, f64)]) {
+        print!("  {:<44}{:>12}", self.name, shown(time));
+        let Some((name, goal)) = self.beside else { return println!() };
+        let other = medians.iter().find(|(other, _)| *other == name);
+        let ratio = other.map_or(f64::NAN, |(_, other)| time / other);
         let (sign, wanted, met) = match goal {
             Goal::AtMost(most) => ("<=", most, ratio <= most),
             Goal::AtLeast(least) => (">=", least, ratio >= least),
@@ -83,10 +84,10 @@ impl<'a> Suite<'a> {
     }
 }
 
-impl Case<'_> {
-    fn median(&self) -> f64 {
-        self.times.get(self.times.len() / 2).copied().unwrap_or_default()
-    }
+/// The middle of a list, which is sorted for it.
+pub(crate) fn median(list: &mut [f64]) -> f64 {
+    list.sort_by(f64::total_cmp);
+    list.get(list.len() / 2).copied().unwrap_or_default()
 }
 
 fn shown(seconds: f64) -> String {

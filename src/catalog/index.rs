@@ -65,7 +65,7 @@ impl Span {
     }
 }
 
-/// A name's hash. One is good for all indexes of the process, so that it can be at hand before the index is.
+/// A name's hash: one for all indexes of the process, and for what else remembers names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameHash(u64);
 

@@ -53,7 +53,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.clear();
         *self = Self { inputs, ..Self::default() };
@@ -172,7 +172,7 @@ fn table(value: &RawValue) -> Option<&str> {
     Some(value.get()).filter(|json| *json != "null")
 }
 
-/// Reads another row in the place of one. It is to be [checked](Row::check).
+/// Reads a row into one that is [clear](Row::clear). It is to be [checked](Row::check).
 pub(super) struct RowVisitor<'b, 'a>(pub(super) &'b mut Row<'a>);
 
 impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
@@ -184,7 +184,6 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self(row) = self;
-        row.clear();
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
             row.ends = match (&name, row.ends) {

@@ -58,6 +58,7 @@ impl<'a> Visitor<'a> for MapVisitor<'a, '_> {
                 RULES => rules.replace(map.next_value()?).is_some(),
                 SAMPLE => sample.replace(map.next_value::<IgnoredAny>()?).is_some(),
                 _ => {
+                    row.clear();
                     map.next_value_seed(RowSeed(&mut row))?;
                     let json = row.ends.and_then(|ends| object_around(self.text, ends)).ok_or_else(odd)?;
                     self.builder.add_row(name, json, &mut row).is_err()

@@ -64,7 +64,7 @@ impl Packed {
     /// The amount. `None` beyond the range of [`Usd`].
     #[inline]
     pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
-        self.units(factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
+        self.units(factor).and_then(Usd::from_unsigned)
     }
 
     #[inline]

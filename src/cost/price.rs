@@ -144,8 +144,8 @@ impl Cost {
         let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
         bill.add_all(subject, request)?;
         let (input, output) = (bill.input, bill.output);
-        self.input = Usd::from_units(i128::try_from(input).ok()?)?;
-        self.output = Usd::from_units(i128::try_from(output).ok()?)?;
+        self.input = Usd::from_unsigned(input)?;
+        self.output = Usd::from_unsigned(output)?;
         self.total = self.input.checked_add(self.output)?;
         match request.usage.cost {
             Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
@@ -185,9 +185,9 @@ impl Cost {
     /// Puts what the provider states in the place of what was calculated, split in the same ratio.
     fn replace_by_stated(&mut self, stated: Usd, request: &CostRequest<'_>) -> Option<()> {
         let [whole, part, sum] = [stated, self.input, self.total].map(|usd| usd.units().unsigned_abs());
-        let share = multiply_divide(whole, part, sum).and_then(|units| i128::try_from(units).ok());
+        let share = multiply_divide(whole, part, sum);
         // Nothing of our own to split by: all of it is output.
-        self.input = share.and_then(Usd::from_units).unwrap_or(Usd::ZERO);
+        self.input = share.and_then(Usd::from_unsigned).unwrap_or(Usd::ZERO);
         self.output = stated.checked_sub(self.input)?;
         self.total = stated;
         self.complete = true;

@@ -40,7 +40,7 @@ impl<'a> TextCall<'a> {
     #[inline]
     pub(super) fn bill(&self) -> Option<Bill> {
         let [input, output] = self.band.sums(self.counts)?;
-        let (input, output) = (usd(input)?, usd(output)?);
+        let (input, output) = (Usd::from_unsigned(input)?, Usd::from_unsigned(output)?);
         Some(Bill {
             input,
             output,
@@ -77,10 +77,5 @@ pub(super) struct Bill {
 #[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
 pub(crate) fn total(entry: EntryRef<'_>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Usd> {
     let call = TextCall::of(entry, provider, request)?;
-    usd(call.band.total(call.counts)?)
-}
-
-#[inline]
-fn usd(units: u128) -> Option<Usd> {
-    i128::try_from(units).ok().and_then(Usd::from_units)
+    Usd::from_unsigned(call.band.total(call.counts)?)
 }

@@ -63,7 +63,7 @@ impl Rate {
 
     /// As money.
     pub(crate) fn usd(self) -> Usd {
-        i128::try_from(self.units).ok().and_then(Usd::from_units).unwrap_or(Usd::MAX)
+        Usd::from_unsigned(self.units).unwrap_or(Usd::MAX)
     }
 }
 
@@ -128,7 +128,7 @@ impl Quantity {
 
 /// `quantity x rate x factor` as money. `None` beyond the range of [`Usd`].
 pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
-    units(quantity, rate, factor).and_then(|units| i128::try_from(units).ok()).and_then(Usd::from_units)
+    units(quantity, rate, factor).and_then(Usd::from_unsigned)
 }
 
 /// `quantity x rate x factor` in 10^-28 dollars, rounded once (half to even) where it needs more decimals.

@@ -51,8 +51,7 @@ fn digits(units: u128, scale: u32) -> Option<u64> {
             let fives = 5_u64.pow(scale);
             (halved % fives == 0).then_some(halved / fives)?
         }
-        Ok(_) if units != 0 => return None,
-        Ok(_) => 0,
+        Ok(_) => return None,
         Err(_) => {
             let power = u128::from(10_u64.pow(scale));
             u64::try_from((units % power == 0).then_some(units / power)?).ok()?
