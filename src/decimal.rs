@@ -1,5 +1,10 @@
 //! Decimal digits, read exactly: what `Usd`, rates and multipliers are made from.
 
+use std::cmp::Ordering;
+
+use num_bigint::BigUint;
+use num_integer::Integer;
+
 /// `10^n` for every power that an `i128` holds.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const POWERS: [i128; 39] = {
@@ -17,44 +22,55 @@ pub(crate) fn pow10(n: u32) -> Option<i128> {
     POWERS.get(n as usize).copied()
 }
 
-/// `numerator / denominator`, rounded half to even. The denominator is not zero.
+/// Returns `numerator / denominator`, rounded half to even. The denominator must not be zero.
 pub(crate) fn divide_half_even(numerator: u128, denominator: u128) -> u128 {
-    round_half_even(numerator / denominator, numerator % denominator, denominator)
+    let (whole, rest) = (numerator / denominator, numerator % denominator);
+    // The rest is compared with what is missing, since doubling it could overflow.
+    whole + u128::from(rounds_up(rest.cmp(&(denominator - rest)), whole % 2 == 1))
 }
 
-/// `whole + rest / denominator`, rounded half to even; `rest` is less than the denominator.
-fn round_half_even(whole: u128, rest: u128, denominator: u128) -> u128 {
-    // Compared with what is missing, since doubling could overflow.
-    let round_up = match rest.cmp(&(denominator - rest)) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Equal => whole % 2 == 1,
-        std::cmp::Ordering::Greater => true,
-    };
-    whole + u128::from(round_up)
+/// Returns whether a quotient is rounded up, given how its rest compares with half of the denominator.
+fn rounds_up(rest_to_half: Ordering, is_odd: bool) -> bool {
+    match rest_to_half {
+        Ordering::Less => false,
+        Ordering::Equal => is_odd,
+        Ordering::Greater => true,
+    }
 }
 
-/// `value x part / whole`, rounded half to even. `None` where `whole` is zero or the result is too large.
-///
-/// The product may be too large on the way. A ratio that in lowest terms needs more than 64 bits is taken at
-/// 64 bits.
+/// Returns `value x part / whole`, exact on the way and rounded once, half to even. `None` where `whole` is zero or the result
+/// is too large.
 pub(crate) fn multiply_divide(value: u128, part: u128, whole: u128) -> Option<u128> {
     if whole == 0 {
         return None;
     }
-    let divisor = common_divisor(part, whole);
-    let (part, whole) = (part / divisor, whole / divisor);
-    let bits = u128::BITS - part.max(whole).leading_zeros();
-    let shift = bits.saturating_sub(64);
-    let (part, whole) = (part >> shift, (whole >> shift).max(1));
-    // Both are below 2^64 now, so that the second product fits.
-    let rest = (value % whole) * part;
-    let quotient = (value / whole).checked_mul(part)?.checked_add(rest / whole)?;
-    Some(round_half_even(quotient, rest % whole, whole))
+    match value.checked_mul(part) {
+        Some(product) => Some(divide_half_even(product, whole)),
+        None => divide_wide(&(BigUint::from(value) * part), &BigUint::from(whole)),
+    }
 }
 
-/// The greatest common divisor; `b` is not zero.
-fn common_divisor(a: u128, b: u128) -> u128 {
-    if a == 0 { b } else { common_divisor(b % a, a) }
+/// Returns the product of `value` and `factors`, times `10^-scale`, exact on the way and rounded once, half to even. `None`
+/// where the result is too large.
+pub(crate) fn multiply_all(
+    value: u128,
+    factors: impl Iterator<Item = u64> + Clone,
+    scale: u32,
+) -> Option<u128> {
+    let product = factors.clone().try_fold(value, |product, factor| product.checked_mul(u128::from(factor)));
+    if let (Some(product), Some(power)) = (product, pow10(scale)) {
+        return Some(divide_half_even(product, power.unsigned_abs()));
+    }
+    let product = factors.fold(BigUint::from(value), |product, factor| product * factor);
+    divide_wide(&product, &BigUint::from(10_u8).pow(scale))
+}
+
+/// [`divide_half_even`] for numbers of any length. `None` where the result is too large.
+#[cold]
+fn divide_wide(numerator: &BigUint, denominator: &BigUint) -> Option<u128> {
+    let (whole, rest) = numerator.div_rem(denominator);
+    let up = rounds_up(rest.cmp(&(denominator - &rest)), whole.bit(0));
+    u128::try_from(whole + u8::from(up)).ok()
 }
 
 /// `digits x 10^exponent`, with a sign. `digits` does not end in a zero, unless it is zero.
@@ -74,8 +90,8 @@ pub(crate) enum NotDecimal {
     TooManyDigits,
 }
 
-/// Beyond this an exponent only says "too large" or "too small".
-const EXPONENT_LIMIT: i32 = 1_000_000;
+/// The exponents that a text may write: far more than the digits of any text can make up for.
+const EXPONENT_LIMIT: i64 = i64::MAX / 4;
 
 impl Decimal {
     /// Reads `[+-] digits [. digits] [(e|E) [+-] digits]`, with at least one digit before the exponent.
@@ -85,7 +101,8 @@ impl Decimal {
         if matches!(bytes.peek(), Some(b'-' | b'+')) {
             bytes.next();
         }
-        let (mut digits, mut exponent) = (0u128, 0i32);
+        // Every byte changes the exponent by one at the most, so that it stays far from the limits of its type.
+        let (mut digits, mut exponent) = (0u128, 0i64);
         // Zeros are held back until a digit follows: trailing ones cost no room.
         let mut zeros = 0u32;
         let (mut seen_digit, mut seen_point) = (false, false);
@@ -93,9 +110,7 @@ impl Decimal {
             match byte {
                 b'0'..=b'9' => {
                     seen_digit = true;
-                    if seen_point {
-                        exponent = (exponent - 1).max(-EXPONENT_LIMIT);
-                    }
+                    exponent -= i64::from(seen_point);
                     if byte == b'0' {
                         zeros = zeros.saturating_add(u32::from(digits != 0));
                     } else {
@@ -121,19 +136,20 @@ impl Decimal {
         if bytes.next().is_some() {
             return Err(NotDecimal::Syntax);
         }
-        let held_back = i32::try_from(zeros).unwrap_or(i32::MAX);
-        let exponent = if digits == 0 { 0 } else { exponent.saturating_add(held_back) };
+        let exponent = if digits == 0 { 0 } else { exponent.saturating_add(i64::from(zeros)) };
+        // Beyond this an exponent only says "too large" or "too small".
+        let exponent = i32::try_from(exponent).unwrap_or(if exponent < 0 { i32::MIN } else { i32::MAX });
         Ok(Self { negative, digits, exponent })
     }
 
-    fn parse_exponent(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Result<i32, NotDecimal> {
+    fn parse_exponent(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Result<i64, NotDecimal> {
         let negative = bytes.peek() == Some(&b'-');
         if matches!(bytes.peek(), Some(b'-' | b'+')) {
             bytes.next();
         }
         let mut exponent = None;
         while let Some(&digit @ b'0'..=b'9') = bytes.peek() {
-            let value = exponent.unwrap_or(0) * 10 + i32::from(digit - b'0');
+            let value = exponent.unwrap_or(0_i64).saturating_mul(10).saturating_add(i64::from(digit - b'0'));
             exponent = Some(value.min(EXPONENT_LIMIT));
             bytes.next();
         }
@@ -211,5 +227,33 @@ mod tests {
             multiply_divide(4 * 10_u128.pow(30), 25 * 10_u128.pow(28), 10_u128.pow(30)),
             Some(10_u128.pow(30))
         );
+        // Neither ratio nor product is shortened on the way.
+        let long = 123_456_789_012_345_678_901_234_567_890_123_456_u128;
+        assert_eq!(multiply_divide(long, long - 1, long), Some(long - 1));
+        assert_eq!(multiply_divide(long, long + 1, long - 1), Some(long + 2));
+    }
+
+    #[test]
+    fn multiplies_many_factors_and_rounds_once() {
+        let all = |value: u128, factors: &[u64], scale| multiply_all(value, factors.iter().copied(), scale);
+        assert_eq!(all(25, &[], 1), Some(2));
+        assert_eq!(all(5, &[7, 1], 1), Some(4));
+        assert_eq!(all(7, &[u64::MAX; 5], 0), None);
+        // Exactly one half, reached beyond 128 bits, goes to the even neighbour; a little more goes up.
+        let ten = 10_u64.pow(19);
+        assert_eq!(all(25, &[ten; 5], 96), Some(2));
+        assert_eq!(all(35, &[ten; 5], 96), Some(4));
+        assert_eq!(all(25 * 10_u128.pow(30) + 1, &[ten; 5], 126), Some(3));
+        assert_eq!(all(1, &[1], 200), Some(0));
+    }
+
+    #[test]
+    fn an_exponent_makes_up_for_any_number_of_zeros() {
+        let zeros = "0".repeat(1_500_000);
+        assert_eq!(read(&format!("0.{zeros}1e1500001")), Ok((false, 1, 0)));
+        assert_eq!(read(&format!("0.{zeros}1e1000000")), Ok((false, 1, -500_001)));
+        assert_eq!(read(&format!("1{zeros}e-1500000")), Ok((false, 1, 0)));
+        assert_eq!(read("1e99999999999999999999"), Ok((false, 1, i32::MAX)));
+        assert_eq!(read("1e-99999999999999999999"), Ok((false, 1, i32::MIN)));
     }
 }

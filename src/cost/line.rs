@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::rates::{self, Component, Factor, Place, Price, Unit};
+use crate::rates::{self, Component, Factors, Place, Price, Unit};
 use crate::usd::Usd;
 
 /// A line as a cost keeps it: small, the amount worked out when it is asked for.
@@ -63,13 +63,8 @@ impl Packed {
 
     /// The amount. `None` beyond the range of [`Usd`].
     #[inline]
-    pub(super) fn amount(&self, factor: Factor) -> Option<Usd> {
-        self.units(factor).and_then(Usd::from_unsigned)
-    }
-
-    #[inline]
-    fn units(&self, factor: Factor) -> Option<u128> {
-        line_units(self.price(), self.quantity(), self.what.how, factor)
+    pub(super) fn amount(&self, factors: &Factors) -> Option<Usd> {
+        line_units(self.price(), self.quantity(), self.what.how, factors).and_then(Usd::from_unsigned)
     }
 
     /// The rate, halved where half of it is billed.
@@ -77,7 +72,8 @@ impl Packed {
     fn rate(&self) -> Option<Usd> {
         let rate = self.price()?.rate();
         match self.what.how {
-            How::Halved => rates::amount(rates::Quantity::whole(1), rate, Factor::HALF),
+            How::Halved => rates::units(rates::Quantity::whole(1), rate, &Factors::ONE, true)
+                .and_then(Usd::from_unsigned),
             _ => Some(rate.usd()),
         }
     }
@@ -90,15 +86,14 @@ pub(super) fn line_units(
     price: Option<&Price>,
     quantity: rates::Quantity,
     how: How,
-    factor: Factor,
+    factors: &Factors,
 ) -> Option<u128> {
     let Some(price) = price else { return Some(0) };
-    let factor = match how {
-        How::Multiplied => factor,
-        How::Halved => factor.times(Factor::HALF)?,
-        How::Plain | How::Stated => Factor::ONE,
+    let factors = match how {
+        How::Multiplied | How::Halved => factors,
+        How::Plain | How::Stated => &Factors::ONE,
     };
-    rates::units(quantity, price.rate(), factor)
+    rates::units(quantity, price.rate(), factors, how == How::Halved)
 }
 
 /// How much of something was used: a whole number, but for seconds.
@@ -166,15 +161,15 @@ pub struct Line {
 
 impl Line {
     #[inline]
-    pub(super) fn new(packed: &Packed, factor: Factor, amount: Usd) -> Self {
+    pub(super) fn new(packed: &Packed, factors: &Factors, amount: Usd) -> Self {
         let What { component, how, .. } = packed.what;
         Self {
             component,
             quantity: Quantity(packed.quantity()),
             rate: packed.rate(),
             multiplier: match how {
-                How::Multiplied | How::Halved => factor.decimal(),
-                How::Plain | How::Stated => Factor::ONE.decimal(),
+                How::Multiplied | How::Halved => factors.decimal(),
+                How::Plain | How::Stated => Factors::ONE.decimal(),
             },
             amount,
             source: packed.price().map(|price| RateSource {
@@ -206,7 +201,7 @@ impl fmt::Display for Line {
         match (self.rate, self.source) {
             (Some(rate), Some(source)) => {
                 write!(f, " x {rate}")?;
-                if self.multiplier != Factor::ONE.decimal() {
+                if self.multiplier != Factors::ONE.decimal() {
                     write!(f, " x {}", self.multiplier)?;
                 }
                 write!(f, " = {} ({source})", self.amount)

@@ -14,12 +14,12 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::rates::Factor;
+use crate::rates::Factors;
 use crate::usd::Usd;
 use key::Key;
 pub use line::{Line, Quantity, RateSource};
 use lines::Lines;
-pub(crate) use price::{Asked, Subject, price};
+pub(crate) use price::{Subject, price};
 pub use request::CostRequest;
 pub(crate) use text::total as text_total;
 
@@ -53,7 +53,7 @@ pub struct Cost {
     input: Usd,
     output: Usd,
     total: Usd,
-    factor: Factor,
+    factors: Factors,
     generation: u64,
     notes: Notes,
     complete: bool,
@@ -168,9 +168,9 @@ impl Cost {
                 if packed.what.component.is_input() { self.input } else { self.output }
             } else {
                 // It was within the range when the total was made of it.
-                packed.amount(self.factor).unwrap_or(Usd::ZERO)
+                packed.amount(&self.factors).unwrap_or(Usd::ZERO)
             };
-            Line::new(&packed, self.factor, amount)
+            Line::new(&packed, &self.factors, amount)
         })
     }
 

@@ -10,7 +10,7 @@ use crate::catalog::EntryRef;
 use crate::catalog::field::Tier;
 use crate::decimal::multiply_divide;
 use crate::error::Error;
-use crate::rates::{self, Cell, Component, Factor, Price, RateSet, Row, Selection};
+use crate::rates::{self, Cell, Component, Factor, Factors, Price, RateSet, Row, RuleProvider, Selection};
 use crate::usd::Usd;
 
 /// The entry to price by.
@@ -20,7 +20,7 @@ pub(crate) struct Subject<'a> {
     /// What the cost calls it.
     pub(crate) key: &'a str,
     /// The provider asked for or inferred, where that is known already.
-    pub(crate) provider: Option<&'a str>,
+    pub(crate) provider: Option<RuleProvider>,
     /// The entry of a router that adds a fee.
     pub(crate) router: Option<EntryRef<'a>>,
     /// Whether the operator set prices of the entry: they win over what a provider states.
@@ -29,48 +29,19 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn is_of(&self, provider: &str, request: &CostRequest<'_>) -> bool {
+    fn is_of(&self, provider: RuleProvider, request: &CostRequest<'_>) -> bool {
         is_asked(provider, self.provider, request)
     }
 }
 
 /// Whether a provider is the one asked for, or else the one that the name begins with. Few rules depend on it.
-pub(super) fn is_asked(provider: &str, known: Option<&str>, request: &CostRequest<'_>) -> bool {
-    asked(known, request.lookup.name) == Some(provider)
-}
-
-/// The provider asked for, or else what the name begins with.
-fn asked<'a>(provider: Option<&'a str>, name: &'a str) -> Option<&'a str> {
-    provider.or_else(|| name.split_once('/').map(|(first, _)| first))
-}
-
-/// The providers that rules of prices ask for, and nobody's name for all others.
-const WITH_RULES: [&str; 4] = ["", "xai", "fireworks_ai", "vertex_ai"];
-
-/// Which provider a call is to, as far as rules of prices ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked(u8);
-
-impl Asked {
-    pub(crate) fn of(provider: Option<&str>, name: &str) -> Self {
-        let asked = asked(provider, name);
-        let number = (0..).zip(WITH_RULES).find(|(_, known)| Some(*known) == asked).map_or(0, |(n, _)| n);
-        Self(number)
-    }
-
-    /// A number below four.
-    pub(crate) fn number(self) -> u8 {
-        self.0
-    }
-
-    pub(crate) fn from_number(number: u8) -> Self {
-        Self(number)
-    }
-
-    #[inline]
-    pub(crate) fn as_str(self) -> &'static str {
-        WITH_RULES.get(usize::from(self.0)).copied().unwrap_or_default()
-    }
+#[inline]
+pub(super) fn is_asked(
+    provider: RuleProvider,
+    known: Option<RuleProvider>,
+    request: &CostRequest<'_>,
+) -> bool {
+    known.unwrap_or_else(|| RuleProvider::of(None, request.lookup.name)) == provider
 }
 
 /// Prices a call, line by line. What few calls depend on is asked for where it is needed.
@@ -78,7 +49,7 @@ impl Asked {
 pub(crate) fn price<'a>(
     entry: EntryRef<'a>,
     key: &str,
-    provider: Option<&str>,
+    provider: Option<RuleProvider>,
     generation: u64,
     request: &CostRequest<'_>,
     subject: impl FnOnce() -> Subject<'a>,
@@ -89,7 +60,7 @@ pub(crate) fn price<'a>(
             input: bill.input,
             output: bill.output,
             total: bill.total,
-            factor: Factor::ONE,
+            factors: Factors::ONE,
             generation,
             notes: bill.notes,
             complete: true,
@@ -121,7 +92,7 @@ impl Cost {
             input: Usd::ZERO,
             output: Usd::ZERO,
             total: Usd::ZERO,
-            factor: Factor::ONE,
+            factors: Factors::ONE,
             generation,
             notes: Notes::NONE,
             complete: true,
@@ -140,7 +111,7 @@ impl Cost {
     /// Makes the bill. `None` where an amount or a count overflows.
     fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let rates = subject.entry.rates()?;
-        self.factor = self.factor(rates, request)?;
+        self.factors = self.factors(rates, request)?;
         let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
         bill.add_all(subject, request)?;
         let (input, output) = (bill.input, bill.output);
@@ -154,15 +125,10 @@ impl Cost {
     }
 
     /// What multiplies all token costs of a call.
-    fn factor(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<Factor> {
+    fn factors(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<Factors> {
         let usage = request.usage;
-        let mut factor = Factor::ONE;
-        let mut apply = |found: Option<Factor>| {
-            if let Some(found) = found {
-                factor = factor.times(found)?;
-            }
-            Some(())
-        };
+        let mut factors = Factors::ONE;
+        let mut apply = |found: Option<Factor>| found.map_or(Some(()), |found| factors.push(found));
         if let Some(region) = request.data_residency {
             let found = rates.residency_factor(region);
             if found.is_none() && !["eu", "us"].iter().any(|known| known.eq_ignore_ascii_case(region)) {
@@ -179,7 +145,7 @@ impl Cost {
         if let Some(speed) = &usage.speed {
             apply(rates.speed_factor(speed))?;
         }
-        Some(factor)
+        Some(factors)
     }
 
     /// Puts what the provider states in the place of what was calculated, split in the same ratio.
@@ -231,7 +197,7 @@ impl Bill<'_> {
         if rates.has_extras() {
             let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
             if let Some((input, output)) = legacy {
-                if !request.batch && subject.is_of("vertex_ai", request) {
+                if !request.batch && subject.is_of(RuleProvider::VertexAi, request) {
                     self.add(input, Component::Input, usage.prompt_tokens)?;
                     return self.add(output, Component::Output, usage.completion_tokens);
                 }
@@ -240,7 +206,7 @@ impl Bill<'_> {
         let selection = Selection {
             tier: if request.batch { Tier::Batches } else { tier },
             prompt_tokens: usage.prompt_tokens,
-            xai: rates.is_inclusive() && subject.is_of("xai", request),
+            xai: rates.is_inclusive() && subject.is_of(RuleProvider::Xai, request),
             unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
         };
         let picked = rates.row(selection)?;
@@ -310,7 +276,7 @@ impl Bill<'_> {
     #[inline]
     fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
         self.cost.complete &= price.is_some();
-        let units = line_units(price, rates::Quantity::of(component, digits), how, self.cost.factor)?;
+        let units = line_units(price, rates::Quantity::of(component, digits), how, &self.cost.factors)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;
         self.cost.lines.push(price, digits, component, how)
@@ -326,7 +292,7 @@ fn read_cell(row: &Row, component: Component, subject: Subject<'_>, request: &Co
         cell = row.explicit_read();
     }
     // Half the input rate is Fireworks' own price: to whoever else is asked, a hit is input.
-    if cell.is_half() && !request.batch && !subject.is_of("fireworks_ai", request) {
+    if cell.is_half() && !request.batch && !subject.is_of(RuleProvider::FireworksAi, request) {
         cell = row.cell(Component::Input);
     }
     cell

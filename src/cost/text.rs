@@ -6,6 +6,7 @@ use super::lines::Lines;
 use super::price::is_asked;
 use super::{CostRequest, Note, Notes, tokens};
 use crate::catalog::EntryRef;
+use crate::rates::RuleProvider;
 use crate::rates::text::{Band, Position, TextRates};
 use crate::usd::Usd;
 
@@ -22,14 +23,18 @@ impl<'a> TextCall<'a> {
     /// `None` where a call is no such one.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "handed back through memory, a call is waited for")]
-    pub(super) fn of(entry: EntryRef<'a>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Self> {
+    pub(super) fn of(
+        entry: EntryRef<'a>,
+        provider: Option<RuleProvider>,
+        request: &CostRequest<'_>,
+    ) -> Option<Self> {
         let rates = entry.text_rates()?;
         if !(request.is_plain() && tokens::is_plain(request.usage)) {
             return None;
         }
         let (tier, knows_tier) = request.billed_tier();
         let (band, position) = rates.pick(tier, request.usage.prompt_tokens)?;
-        if band.halves_reads && !is_asked("fireworks_ai", provider, request) {
+        if band.halves_reads && !is_asked(RuleProvider::FireworksAi, provider, request) {
             return None;
         }
         let counts = tokens::text(request.usage);
@@ -75,7 +80,11 @@ pub(super) struct Bill {
 /// What such a call costs in all. `None` where it is none, or where the sum is beyond the range of money.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
-pub(crate) fn total(entry: EntryRef<'_>, provider: Option<&str>, request: &CostRequest<'_>) -> Option<Usd> {
+pub(crate) fn total(
+    entry: EntryRef<'_>,
+    provider: Option<RuleProvider>,
+    request: &CostRequest<'_>,
+) -> Option<Usd> {
     let call = TextCall::of(entry, provider, request)?;
     Usd::from_unsigned(call.band.total(call.counts)?)
 }

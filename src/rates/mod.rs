@@ -5,12 +5,14 @@ mod batch;
 pub(crate) mod compile;
 mod component;
 mod off_peak;
+mod provider;
 mod rate;
 pub(crate) mod text;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
-pub(crate) use rate::{BadRate, Factor, Quantity, Rate, amount, units};
+pub(crate) use provider::RuleProvider;
+pub(crate) use rate::{BadRate, Factor, Factors, Quantity, Rate, units};
 
 use crate::catalog::field::{Base, Field, Tier};
 

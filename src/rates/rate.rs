@@ -1,7 +1,8 @@
 //! One rate, one multiplier, and the product that a line of a bill is.
 
 use super::Component;
-use crate::decimal::{Decimal, NotDecimal, divide_half_even, multiply_divide, pow10};
+use crate::decimal::{Decimal, NotDecimal, multiply_all, multiply_divide, pow10};
+use crate::json;
 use crate::usd::Usd;
 
 /// US dollars per unit: zero or positive, in 10^-28 dollars.
@@ -44,6 +45,18 @@ impl Rate {
         units.map(|units| Self { units }).ok_or(BadRate::TooLarge)
     }
 
+    /// Reads a rate from JSON: a number, or a string of one (out of YAML). Null is none.
+    pub(crate) fn from_json(json: &str) -> Result<Option<Self>, BadRate> {
+        match json.as_bytes().first() {
+            Some(b'n') => Ok(None),
+            Some(b'"') => {
+                let text = json::text(json).ok_or(BadRate::NotANumber)?;
+                Self::parse(&text).map(Some)
+            }
+            _ => Self::parse(json).map(Some),
+        }
+    }
+
     pub(crate) fn from_units(units: u128) -> Self {
         Self { units }
     }
@@ -67,7 +80,7 @@ impl Rate {
     }
 }
 
-/// What a rate is multiplied by: `digits x 10^-scale`.
+/// A multiplier of rates: `digits x 10^-scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Factor {
     digits: u64,
@@ -75,8 +88,7 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
-    pub(crate) const ONE: Self = Self { digits: 1, scale: 0 };
-    pub(crate) const HALF: Self = Self { digits: 5, scale: 1 };
+    const HALF: Self = Self { digits: 5, scale: 1 };
 
     /// A rate, taken as a multiplier. `None` where it has more digits than multipliers have room for.
     pub(crate) fn new(rate: Rate) -> Option<Self> {
@@ -87,23 +99,37 @@ impl Factor {
         }
         Some(Self { digits: u64::try_from(digits).ok()?, scale })
     }
+}
 
-    /// The product, where it can be kept exactly.
-    pub(crate) fn times(self, other: Self) -> Option<Self> {
-        Some(Self {
-            digits: self.digits.checked_mul(other.digits)?,
-            scale: self.scale.checked_add(other.scale)?,
-        })
+/// The multipliers of a call, which are multiplied exactly: a data residency, a location, a geo and a speed at the most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Factors {
+    digits: [u64; 4],
+    /// Of all of them together.
+    scale: u16,
+    len: u8,
+}
+
+impl Factors {
+    /// No multiplier.
+    pub(crate) const ONE: Self = Self { digits: [0; 4], scale: 0, len: 0 };
+
+    /// Adds a multiplier. `None` where there is no room for it.
+    pub(crate) fn push(&mut self, factor: Factor) -> Option<()> {
+        *self.digits.get_mut(usize::from(self.len))? = factor.digits;
+        self.scale += u16::from(factor.scale);
+        self.len += 1;
+        Some(())
     }
 
-    /// As a decimal number; shown, never calculated with.
+    /// Returns the product as a decimal number, for display.
     #[inline]
-    pub(crate) fn decimal(self) -> Usd {
-        if self == Self::ONE {
+    pub(crate) fn decimal(&self) -> Usd {
+        if self.len == 0 {
             return Usd::ONE;
         }
         let one = Rate::from_units(pow10(Usd::DECIMALS).unwrap_or(1).unsigned_abs());
-        amount(Quantity::whole(1), one, self).unwrap_or(Usd::MAX)
+        units(Quantity::whole(1), one, self, false).and_then(Usd::from_unsigned).unwrap_or(Usd::MAX)
     }
 }
 
@@ -126,21 +152,19 @@ impl Quantity {
     }
 }
 
-/// `quantity x rate x factor` as money. `None` beyond the range of [`Usd`].
-pub(crate) fn amount(quantity: Quantity, rate: Rate, factor: Factor) -> Option<Usd> {
-    units(quantity, rate, factor).and_then(Usd::from_unsigned)
-}
-
-/// `quantity x rate x factor` in 10^-28 dollars, rounded once (half to even) where it needs more decimals.
-/// `None` where it is far beyond the range of [`Usd`].
+/// Returns `quantity x rate x factors`, or half of that, in 10^-28 dollars, rounded once (half to even) where it needs more
+/// decimals. `None` where it is far beyond the range of [`Usd`].
 #[inline]
-pub(crate) fn units(quantity: Quantity, rate: Rate, factor: Factor) -> Option<u128> {
-    let units = product(rate.units, quantity.digits)?;
-    if factor == Factor::ONE && quantity.scale == 0 {
-        Some(units)
-    } else {
-        scaled(units, factor.digits, u32::from(quantity.scale) + u32::from(factor.scale))
+pub(crate) fn units(quantity: Quantity, rate: Rate, factors: &Factors, halved: bool) -> Option<u128> {
+    if factors.len == 0 && quantity.scale == 0 && !halved {
+        return product(rate.units, quantity.digits);
     }
+    let half = halved.then_some(Factor::HALF);
+    let scale =
+        u32::from(quantity.scale) + u32::from(factors.scale) + half.map_or(0, |half| u32::from(half.scale));
+    let multipliers = factors.digits.into_iter().take(usize::from(factors.len));
+    let digits = std::iter::once(quantity.digits).chain(multipliers).chain(half.map(|half| half.digits));
+    multiply_all(rate.units, digits, scale)
 }
 
 /// `a x b`, in two multiplications where the standard library's checked one takes more.
@@ -153,15 +177,6 @@ pub(super) fn product(a: u128, b: u64) -> Option<u128> {
     if high >> 64 != 0 { None } else { (high << 64).checked_add(low) }
 }
 
-/// `units x digits x 10^-scale`, rounded half to even.
-fn scaled(units: u128, digits: u64, scale: u32) -> Option<u128> {
-    let power = pow10(scale)?.unsigned_abs();
-    match units.checked_mul(u128::from(digits)) {
-        Some(product) => Some(divide_half_even(product, power)),
-        None => multiply_divide(units, u128::from(digits), power),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,9 +185,17 @@ mod tests {
         Rate::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
     }
 
-    fn product(count: u64, text: &str, factor: &str) -> Option<String> {
-        amount(Quantity::whole(count), rate(text), Factor::new(rate(factor)).expect("few digits"))
-            .map(|a| a.to_string())
+    fn product(count: u64, text: &str, factors: &[&str]) -> Option<String> {
+        amount(Quantity::whole(count), text, factors, false)
+    }
+
+    fn amount(quantity: Quantity, text: &str, factors: &[&str], halved: bool) -> Option<String> {
+        let mut all = Factors::ONE;
+        for factor in factors {
+            all.push(Factor::new(rate(factor)).expect("few digits")).expect("few factors");
+        }
+        let units = units(quantity, rate(text), &all, halved).and_then(Usd::from_unsigned);
+        units.map(|amount| amount.to_string())
     }
 
     #[test]
@@ -196,11 +219,11 @@ mod tests {
 
     #[test]
     fn halves_exactly() {
-        let half = |count: u64, text: &str| amount(Quantity::whole(count), rate(text), Factor::HALF);
-        assert_eq!(half(1, "3e-06").map(|a| a.to_string()).as_deref(), Some("0.0000015"));
-        assert_eq!(half(4, "1e-28"), Usd::from_units(2));
-        assert_eq!(half(3, "1e-28"), Usd::from_units(2));
-        assert_eq!(half(1, "1e-28"), Usd::from_units(0));
+        let half = |count: u64, text: &str| amount(Quantity::whole(count), text, &[], true);
+        assert_eq!(half(1, "3e-06").as_deref(), Some("0.0000015"));
+        assert_eq!(half(4, "1e-28").as_deref(), Some("0.0000000000000000000000000002"));
+        assert_eq!(half(3, "1e-28").as_deref(), Some("0.0000000000000000000000000002"));
+        assert_eq!(half(1, "1e-28").as_deref(), Some("0"));
     }
 
     #[test]
@@ -213,18 +236,49 @@ mod tests {
         assert_eq!(rate("6e-06").proportional(rate("1"), Rate::from_units(0)), None);
     }
 
+    /// The ratio of these rates has no end: cut off on the way, the twelfth digit would be wrong.
+    #[test]
+    fn keeps_proportions_to_the_last_digit() {
+        let [whole, part] = ["3.7512345678901234e-06", "1.8751234567890123e-06"].map(rate);
+        let of = rate("6.0000000000000007e-06").proportional(part, whole);
+        assert_eq!(of.map(|rate| rate.usd().to_string()).as_deref(), Some("0.000002999210136587656366756"));
+    }
+
     #[test]
     fn multiplies_exactly_or_not_at_all() {
-        assert_eq!(product(1_000, "2.5e-06", "1").as_deref(), Some("0.0025"));
-        assert_eq!(product(1_000, "2.5e-06", "1.1").as_deref(), Some("0.00275"));
-        assert_eq!(product(3, "1e-28", "0.5").as_deref(), Some("0.0000000000000000000000000002"));
-        assert_eq!(product(5, "1e-28", "0.5").as_deref(), Some("0.0000000000000000000000000002"));
-        assert_eq!(product(u64::MAX, "1e-6", "1"), None);
-        assert_eq!(product(u64::MAX, "3.6e-18", "1").as_deref(), Some("66.408278665354385814"));
+        assert_eq!(product(1_000, "2.5e-06", &[]).as_deref(), Some("0.0025"));
+        assert_eq!(product(1_000, "2.5e-06", &["1.1"]).as_deref(), Some("0.00275"));
+        assert_eq!(product(3, "1e-28", &["0.5"]).as_deref(), Some("0.0000000000000000000000000002"));
+        assert_eq!(product(5, "1e-28", &["0.5"]).as_deref(), Some("0.0000000000000000000000000002"));
+        assert_eq!(product(u64::MAX, "1e-6", &[]), None);
+        assert_eq!(product(u64::MAX, "3.6e-18", &[]).as_deref(), Some("66.408278665354385814"));
         // Too large on the way, not in the end.
         assert_eq!(
-            product(u64::MAX, "1.23456789012345678e-10", "1.00000000000001").as_deref(),
+            product(u64::MAX, "1.23456789012345678e-10", &["1.00000000000001"]).as_deref(),
             Some("2277375791.0727208972580013517444049709")
         );
+    }
+
+    #[test]
+    fn long_multipliers_do_not_overflow() {
+        assert_eq!(
+            product(1_000_000, "1e-06", &["1.000000000000000001"; 4]).as_deref(),
+            Some("1.000000000000000004")
+        );
+        let tiny = "0.0000000000000000000000000001";
+        assert_eq!(
+            product(u64::MAX, "1", &[tiny, "10000000000", "100000000"]).as_deref(),
+            Some("1844674407.3709551615")
+        );
+    }
+
+    /// An hour at a cent a second: its nanoseconds leave 128 bits on the way.
+    #[test]
+    fn a_long_time_does_not_overflow() {
+        let hour = Quantity { digits: 3_600_000_000_000, scale: 9 };
+        assert_eq!(amount(hour, "0.01", &[], false).as_deref(), Some("36"));
+        let century = Quantity { digits: u64::MAX, scale: 9 };
+        assert_eq!(amount(century, "0.01", &["1.5"], true).as_deref(), Some("138350580.5528216371125"));
+        assert_eq!(amount(century, "17000000000", &[], false), None);
     }
 }
