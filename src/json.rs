@@ -1,12 +1,15 @@
-//! Objects of JSON, as names and texts: borrowed where they can be, with their digits as they were written.
+//! JSON as slices of its text: borrowed where they can be, with their digits as they were written.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A name, borrowed from the text unless it is written with escapes. (`Cow` alone is always owned.)
@@ -38,7 +41,7 @@ impl<'de> Visitor<'de> for Name {
 
 /// The fields of an object, in order, each with its JSON. Of fields with one name the last counts, in the place
 /// of the first, as every JSON reader has it.
-pub(crate) fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, serde_json::Error> {
+pub(crate) fn fields(json: &str) -> Result<Vec<Field<'_>>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let fields = deserializer.deserialize_map(FieldsVisitor)?;
     deserializer.end()?;
@@ -48,7 +51,7 @@ pub(crate) fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, serde_json
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de str)>;
+    type Value = Vec<Field<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of fields")
@@ -64,25 +67,80 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 /// Fields laid one over the other: each stands where it came first, and says what came last.
-#[derive(Default)]
-pub(crate) struct Union<'a> {
-    pub(crate) fields: Vec<(Cow<'a, str>, &'a str)>,
+pub(crate) struct Union<'a, V = &'a str> {
+    pub(crate) fields: Vec<(Cow<'a, str>, V)>,
     positions: HashMap<Cow<'a, str>, usize>,
 }
 
-impl<'a> Union<'a> {
-    pub(crate) fn set(&mut self, name: Cow<'a, str>, json: &'a str) {
+impl<V> Default for Union<'_, V> {
+    fn default() -> Self {
+        Self { fields: Vec::new(), positions: HashMap::new() }
+    }
+}
+
+impl<'a, V> Union<'a, V> {
+    /// Sets a field, whatever it said before.
+    pub(crate) fn set(&mut self, name: Cow<'a, str>, value: V) {
+        self.set_if(name, value, |_| true);
+    }
+
+    /// Sets a field where it is new, or where what it says may be replaced.
+    pub(crate) fn set_if(&mut self, name: Cow<'a, str>, value: V, is_replaced: impl FnOnce(&V) -> bool) {
         match self.positions.entry(name.clone()) {
-            Entry::Occupied(known) => {
-                if let Some((_, slot)) = self.fields.get_mut(*known.get()) {
-                    *slot = json;
-                }
-            }
+            Entry::Occupied(known) => match self.fields.get_mut(*known.get()) {
+                Some((_, slot)) if is_replaced(slot) => *slot = value,
+                _ => {}
+            },
             Entry::Vacant(vacant) => {
                 vacant.insert(self.fields.len());
-                self.fields.push((name, json));
+                self.fields.push((name, value));
             }
         }
+    }
+}
+
+/// A value as it is shown: the text that was read, or another value in its place.
+pub(crate) enum Shown<'a> {
+    /// JSON that every reader can read.
+    Json(&'a RawValue),
+    /// Anything else.
+    Value(Value),
+}
+
+impl<'a> Shown<'a> {
+    /// JSON as it was read. What few readers can read, such as `1e999` or half a surrogate pair, is shown as a string of its text.
+    pub(crate) fn of(json: &'a str) -> Self {
+        let readable = serde_json::from_str::<Value>(json).and_then(|_| serde_json::from_str(json));
+        readable.map_or_else(|_| Self::Value(Value::from(json)), Self::Json)
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        match self {
+            Self::Json(json) => json.get() == "null",
+            Self::Value(value) => value.is_null(),
+        }
+    }
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Json(json) => json.serialize(serializer),
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
+}
+
+/// Fields as an object, in their order.
+pub(crate) struct InOrder<'a, N>(pub(crate) &'a [(N, Shown<'a>)]);
+
+impl<N: AsRef<str>> Serialize for InOrder<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            fields.serialize_entry(name.as_ref(), value)?;
+        }
+        fields.end()
     }
 }
 
@@ -99,6 +157,131 @@ pub(crate) fn object<N: AsRef<str>, J: AsRef<str>>(fields: impl IntoIterator<Ite
     }
     text.push('}');
     text
+}
+
+/// A value as JSON text, with its digits as they were written.
+///
+/// Out of JSON that `serde_json` reads, it is the text itself, whatever features of `serde_json` other crates turn on. Out of any other
+/// format, or out of a value that was buffered on the way, it is what that hands over.
+pub(crate) struct Raw<'de>(pub(crate) Cow<'de, str>);
+
+/// The name by which `serde_json` is asked for a value as it stands in the text.
+const RAW: &str = "$serde_json::private::RawValue";
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(RAW, RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+/// The JSON of a value that is not read from JSON.
+impl From<Value> for Raw<'_> {
+    fn from(value: Value) -> Self {
+        Self(Cow::Owned(value.to_string()))
+    }
+}
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value of JSON")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw<'de>, D::Error> {
+        Value::deserialize(deserializer).map(Raw::from)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            if name == RAW {
+                return Ok(Raw(map.next_value_seed(Name)?));
+            }
+            object.insert(name.into_owned(), map.next_value()?);
+        }
+        Ok(Value::Object(object).into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Raw<'de>, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(list)).map(Raw::from)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Raw<'de>, E> {
+        Ok(Value::from(text).into())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Raw<'de>, E> {
+        Ok(Value::from(number).into())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Raw<'de>, E> {
+        Ok(Value::from(number).into())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Raw<'de>, E> {
+        Ok(Value::from(number).into())
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Raw<'de>, E> {
+        Ok(Value::from(value).into())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Raw<'de>, E> {
+        Ok(Value::Null.into())
+    }
+}
+
+/// A field of an object, with its JSON.
+pub(crate) type Field<'a> = (Cow<'a, str>, &'a str);
+
+/// Returns the JSON of a field; null counts as absent.
+pub(crate) fn get<'a>(fields: &[Field<'a>], wanted: &str) -> Option<&'a str> {
+    fields.iter().find(|(name, json)| name == wanted && *json != "null").map(|(_, json)| *json)
+}
+
+/// Reads the elements of a list, in order, each as its JSON.
+pub(crate) fn list(json: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let elements: Vec<&RawValue> = serde_json::from_str(json)?;
+    Ok(elements.into_iter().map(RawValue::get).collect())
+}
+
+/// Reads a string. `None` where the JSON is anything else.
+pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    Name.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
+}
+
+/// Returns whether the JSON is a number.
+pub(crate) fn is_number(json: &str) -> bool {
+    json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// How deep what is kept may be nested. Tables of the map are three deep; whoever reads or is shown an entry may stop at some
+/// depth.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// Returns whether objects and lists are nested more than [`MAX_DEPTH`] deep.
+pub(crate) fn is_deep(json: &str) -> bool {
+    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
+        return false;
+    }
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest > MAX_DEPTH
 }
 
 /// Anything that serialises, as JSON; a text is JSON already.

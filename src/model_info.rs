@@ -9,9 +9,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::catalog::{EntryRef, Filled, Rules};
-use crate::deployment::InOrder;
-use crate::json::{self, Name, object};
+use crate::catalog::{Budget, EntryRef, Filled, Rules};
+use crate::json::{self, InOrder, Name, Shown, object};
 use crate::usd::Usd;
 
 /// What `max_tokens` is read from; the first that is there counts.
@@ -88,9 +87,8 @@ impl<'a> ModelInfo<'a> {
         Self { key, json, rules: Some(rules), said: said.map(Cow::Borrowed) }
     }
 
-    /// Of a model that rules describe, and no entry: nothing is left to fill in.
-    pub(crate) fn of_described(entry: EntryRef<'_>) -> Self {
-        let (key, json) = (entry.key().to_owned(), entry.json().to_owned());
+    /// Of a model that has no entry: nothing is left to fill in.
+    pub(crate) fn of_text(key: String, json: String) -> Self {
         Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, said: None }
     }
 
@@ -165,7 +163,7 @@ impl<'a> ModelInfo<'a> {
         let text = |name: &str| self.own(name).and_then(|json| serde_json::from_str::<String>(json).ok());
         let (provider, mode) = (text("litellm_provider"), text("mode"));
         let entry = Filled { key: &self.key, provider: provider.as_deref(), mode: mode.as_deref() };
-        rules.fill(entry, |name| wanted(name) && self.own(name).is_none())
+        rules.fill(entry, &mut Budget::default(), |name| wanted(name) && self.own(name).is_none())
     }
 
     /// Whose model it is, such as `openai` or `bedrock`.
@@ -292,22 +290,20 @@ impl Serialize for ModelInfo<'_> {
 }
 
 impl ModelInfo<'_> {
-    /// The fields as they are shown, in order.
-    pub(crate) fn shown(&self) -> Result<Vec<(String, Value)>, serde_json::Error> {
+    /// Returns the fields as they are shown, in order.
+    pub(crate) fn shown(&self) -> Result<Vec<(Cow<'_, str>, Shown<'_>)>, serde_json::Error> {
         let mut fields = json::fields(&self.json)?;
         fields.extend(self.filled(|_| true));
-        let value = |json: &str| serde_json::from_str::<Value>(json);
-
-        let mut shown = vec![("key".to_owned(), Value::from(self.key()))];
-        let json = |wanted: &str| fields.iter().find(|(name, json)| name == wanted && *json != "null");
+        let mut shown = vec![(Cow::Borrowed("key"), Shown::Value(Value::from(self.key())))];
         for always in ALWAYS_SHOWN {
+            let json = |name: &str| json::get(&fields, name);
             let found =
                 if always == "max_tokens" { MAX_TOKENS.into_iter().find_map(json) } else { json(always) };
-            shown.push((always.to_owned(), value(found.map_or("null", |(_, json)| json))?));
+            shown.push((Cow::Borrowed(always), Shown::of(found.unwrap_or("null"))));
         }
         for (name, json) in fields {
             if !matches!(&*name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&*name) {
-                shown.push((name.into_owned(), value(json)?));
+                shown.push((name, Shown::of(json)));
             }
         }
         Ok(shown)

@@ -1,13 +1,14 @@
 //! [`Usd`]: exact money.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
-use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
+use crate::json::{self, Raw};
 
 /// An amount of US dollars, exact to 28 decimals.
 ///
@@ -219,42 +220,15 @@ impl Serialize for Usd {
     }
 }
 
-/// From a string of decimal digits (exact) or from a number (its shortest digits).
+/// From a string of decimal digits, or from a number: exact out of JSON that `serde_json` reads, and else at its shortest digits.
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UsdVisitor)
-    }
-}
-
-struct UsdVisitor;
-
-impl<'de> de::Visitor<'de> for UsdVisitor {
-    type Value = Usd;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of US dollars, or a string of its digits")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Usd, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    fn visit_u64<E: de::Error>(self, dollars: u64) -> Result<Usd, E> {
-        self.visit_str(&dollars.to_string())
-    }
-
-    fn visit_i64<E: de::Error>(self, dollars: i64) -> Result<Usd, E> {
-        self.visit_str(&dollars.to_string())
-    }
-
-    fn visit_f64<E: de::Error>(self, dollars: f64) -> Result<Usd, E> {
-        Usd::from_f64(dollars).map_err(E::custom)
-    }
-
-    /// How `serde_json` hands over a number where its `arbitrary_precision` is turned on.
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Usd, A::Error> {
-        let number = serde_json::Number::deserialize(MapAccessDeserializer::new(map))?;
-        self.visit_str(&number.to_string())
+        if !deserializer.is_human_readable() {
+            return String::deserialize(deserializer)?.parse().map_err(de::Error::custom);
+        }
+        let Raw(json) = Raw::deserialize(deserializer)?;
+        let text = json::text(&json).unwrap_or(Cow::Borrowed(&json));
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -336,12 +310,14 @@ mod tests {
         assert_eq!(serde_json::from_str::<Usd>("7").ok(), Some(usd("7")));
         assert_eq!(serde_json::from_str::<Usd>("-7").ok(), Some(usd("-7")));
         assert_eq!(serde_json::from_value::<Usd>(serde_json::json!(1.5)).ok(), Some(usd("1.5")));
+        // Of a number that is text, every digit counts.
+        let digits = "0.00000000691175564267812";
+        assert_eq!(serde_json::from_str::<Usd>(digits).ok(), Some(usd(digits)));
+        assert!(serde_json::from_str::<Usd>("1e-400").is_err());
         let error = serde_json::from_str::<Usd>("true").map_err(|e| e.to_string());
         assert_eq!(
             error,
-            Err("invalid type: boolean `true`, expected a number of US dollars, or a string of its digits \
-                 at line 1 column 4"
-                .to_owned())
+            Err("not a number of dollars: write decimal digits, such as 0.0025 or 2.5e-3".to_owned())
         );
     }
 }

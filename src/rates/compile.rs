@@ -2,15 +2,14 @@
 
 use std::hash::{Hash, Hasher};
 
-use serde_json::{Map, Value};
-
 use super::off_peak::OffPeakHours;
 use super::{
-    BadRate, Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price,
-    RangeTier, Rate, RateSet, Row,
+    Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price, RangeTier,
+    Rate, RateSet, Row,
 };
 use crate::catalog::field::{Base, Field, Tier};
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, pow10};
+use crate::json;
 
 /// What an entry says about prices, as it was read. Entries with equal inputs share a [`RateSet`].
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
@@ -101,16 +100,6 @@ impl BadField {
     }
 }
 
-/// The rate in a JSON value; null is none.
-pub(crate) fn rate_of(value: &Value) -> Result<Option<Rate>, BadRate> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Number(number) => Rate::parse(&number.to_string()).map(Some),
-        Value::String(text) => Rate::parse(text).map(Some),
-        _ => Err(BadRate::NotANumber),
-    }
-}
-
 /// The rates that move with tiers and thresholds, and the two that follow cache writes.
 #[derive(Clone, Copy)]
 pub(super) struct Moving {
@@ -187,12 +176,21 @@ impl Compiler<'_> {
     fn compile(mut self) -> Result<RateSet, BadField> {
         let mut bands = Vec::new();
         let mut columns = [(0, 0); 6];
+        // Tiers that the entry does not mention share one column: the standard one, unless long-lived writes move with its thresholds.
+        let mut unmentioned = None;
         for (tier, column) in SERVICE_TIERS.into_iter().zip(&mut columns) {
-            let start = position(&bands)?;
-            if tier == Tier::Standard || self.inputs.fields.iter().any(|(field, _)| field.tier == tier) {
-                self.add_bands(tier, &mut bands)?;
+            let is_mentioned =
+                tier == Tier::Standard || self.inputs.fields.iter().any(|(field, _)| field.tier == tier);
+            if let (false, Some(shared)) = (is_mentioned, unmentioned) {
+                *column = shared;
+                continue;
             }
+            let start = position(&bands)?;
+            self.add_bands(tier, &mut bands)?;
             *column = (start, position(&bands)?);
+            if !is_mentioned || (tier == Tier::Standard && !self.moves_long_writes()) {
+                unmentioned = Some(*column);
+            }
         }
         let batches = position(&bands)?;
         let ranges = self.add_ranges()?;
@@ -200,10 +198,6 @@ impl Compiler<'_> {
         self.add_batch_bands(&mut bands)?;
         if let Some(last) = columns.last_mut() {
             *last = (batches, position(&bands)?);
-        }
-        let standard = columns.first().copied().unwrap_or_default();
-        for column in columns.iter_mut().filter(|(start, end)| start == end) {
-            *column = standard;
         }
 
         let second = self.second();
@@ -280,6 +274,15 @@ impl Compiler<'_> {
         thresholds.sort_unstable();
         thresholds.dedup();
         thresholds
+    }
+
+    /// Returns whether long-lived writes move with the standard tier's thresholds, as they do in that tier alone.
+    fn moves_long_writes(&self) -> bool {
+        self.inputs.fields.iter().any(|(field, _)| {
+            field.tier == Tier::Standard
+                && field.above > 0
+                && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
+        })
     }
 
     fn add_bands(&mut self, tier: Tier, bands: &mut Vec<Band>) -> Result<(), BadField> {
@@ -410,24 +413,24 @@ impl Compiler<'_> {
     /// The tiers of `tiered_pricing`, by their start.
     fn add_ranges(&mut self) -> Result<Box<[RangeTier]>, BadField> {
         let Some(json) = self.inputs.tables().tiered_pricing else { return Ok(Box::default()) };
-        let Ok(Value::Array(tiers)) = serde_json::from_str(json) else {
+        let Ok(tiers) = json::list(json) else {
             return Err(BadField::new("tiered_pricing", "not a list of tiers"));
         };
         let mut ranges = Vec::new();
-        for tier in &tiers {
-            let Value::Object(tier) = tier else {
+        for tier in tiers {
+            let Ok(tier) = json::fields(tier) else {
                 return Err(BadField::new("tiered_pricing", "a tier is not an object"));
             };
             // Search prices by number of results are a table of another kind.
-            if tier.contains_key("max_results_range") {
+            if tier.iter().any(|(name, _)| name == "max_results_range") {
                 continue;
             }
-            let Some((start, end)) = tier.get("range").and_then(range_bounds) else {
+            let Some((start, end)) = json::get(&tier, "range").and_then(range_bounds) else {
                 self.warnings
                     .push("tiered_pricing: a tier without a range of two numbers is passed over".into());
                 continue;
             };
-            let block = self.block(tier, Place::Range, "tiered_pricing")?;
+            let block = self.block(&tier, Place::Range, "tiered_pricing")?;
             let row = if block.input.is_none() {
                 None
             } else {
@@ -448,8 +451,8 @@ impl Compiler<'_> {
     }
 
     /// The rates of a block of prices.
-    fn block(&mut self, block: &Map<String, Value>, place: Place, name: &str) -> Result<Block, BadField> {
-        let mut cell = |base: Base| match block.get(base.name()).map(rate_of) {
+    fn block(&mut self, block: &[json::Field<'_>], place: Place, name: &str) -> Result<Block, BadField> {
+        let mut cell = |base: Base| match json::get(block, base.name()).map(Rate::from_json) {
             None | Some(Ok(None)) => Ok(Cell::NONE),
             Some(Ok(Some(rate))) => self.add_price(rate, Field::new(base), place),
             Some(Err(bad)) => Err(BadField::new(format!("{name}.{}", base.name()), bad)),
@@ -469,7 +472,7 @@ impl Compiler<'_> {
     /// For each row so far, the same row while the off-peak hours are open.
     fn add_off_peak_twins(&mut self) -> Result<Option<OffPeak>, BadField> {
         let Some(json) = self.inputs.tables().off_peak_pricing else { return Ok(None) };
-        let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
+        let Ok(fields) = json::fields(json) else {
             return Err(BadField::new("off_peak_pricing", "not an object"));
         };
         let mut block = self.block(&fields, Place::OffPeak, "off_peak_pricing")?;
@@ -508,22 +511,17 @@ impl Compiler<'_> {
 
     fn specific_factors(&self) -> Result<NamedFactors, BadField> {
         let Some(json) = self.inputs.tables().provider_specific_entry else { return Ok(Box::default()) };
-        let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
+        let Ok(fields) = json::fields(json) else {
             return Err(BadField::new("provider_specific_entry", "not an object"));
         };
         let mut factors = Vec::new();
-        for (name, value) in &fields {
-            // What is no number is a fact of another kind.
-            if !value.is_number() {
-                continue;
-            }
-            match rate_of(value) {
-                Ok(Some(rate)) => {
-                    let field = format!("provider_specific_entry.{name}");
-                    factors.push((name.to_lowercase().into(), factor(rate, &field)?));
-                }
+        // What is no number is a fact of another kind.
+        for (name, value) in fields.iter().filter(|(_, value)| json::is_number(value)) {
+            let field = format!("provider_specific_entry.{name}");
+            match Rate::from_json(value) {
+                Ok(Some(rate)) => factors.push((name.to_lowercase().into(), factor(rate, &field)?)),
                 Ok(None) => {}
-                Err(bad) => return Err(BadField::new(format!("provider_specific_entry.{name}"), bad)),
+                Err(bad) => return Err(BadField::new(field, bad)),
             }
         }
         Ok(factors.into())
@@ -531,12 +529,11 @@ impl Compiler<'_> {
 
     fn search(&mut self) -> Result<Option<Cell>, BadField> {
         let Some(json) = self.inputs.tables().search_context else { return Ok(None) };
-        let rate = match serde_json::from_str(json) {
-            Ok(Value::Object(table)) => rate_of(table.get("search_context_size_low").unwrap_or(&Value::Null)),
-            Ok(flat) => rate_of(&flat),
-            Err(_) => Ok(None),
+        let flat = match json::fields(json) {
+            Ok(table) => json::get(&table, "search_context_size_low").unwrap_or("null"),
+            Err(_) => json,
         };
-        match rate {
+        match Rate::from_json(flat) {
             Ok(Some(rate)) => self.add_price(rate, Field::new(Base::SearchContext), Place::Entry).map(Some),
             Ok(None) => Ok(None),
             Err(bad) => Err(BadField::new(Base::SearchContext.name(), bad)),
@@ -563,15 +560,11 @@ fn too_many() -> BadField {
     BadField::new("prices", "more price fields than an entry may have")
 }
 
-/// `[start, end]` as whole tokens: bounds are compared with whole numbers, so a fraction says nothing.
-fn range_bounds(range: &Value) -> Option<(u64, u64)> {
-    let bound = |value: &Value| {
-        let text = match value {
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text.trim().to_owned(),
-            _ => return None,
-        };
-        let decimal = Decimal::parse(&text).ok()?;
+/// Reads `[start, end]` as whole tokens: bounds are compared with whole numbers, so a fraction says nothing.
+fn range_bounds(range: &str) -> Option<(u64, u64)> {
+    let bound = |json: &str| {
+        let text = json::text(json).unwrap_or(json.into());
+        let decimal = Decimal::parse(text.trim()).ok()?;
         if decimal.negative {
             return Some(0);
         }
@@ -579,12 +572,12 @@ fn range_bounds(range: &Value) -> Option<(u64, u64)> {
             Some(whole) => Some(u64::try_from(whole).unwrap_or(u64::MAX)),
             None if decimal.exponent > 0 => Some(u64::MAX),
             None => {
-                let power = crate::decimal::pow10(decimal.decimals())?.unsigned_abs();
+                let power = pow10(decimal.decimals()).map_or(u128::MAX, i128::unsigned_abs);
                 u64::try_from(decimal.digits / power).ok()
             }
         }
     };
-    let Value::Array(bounds) = range else { return None };
+    let bounds = json::list(range).ok()?;
     let [start, end] = bounds.as_slice() else { return None };
     Some((bound(start)?, bound(end)?))
 }

@@ -2,7 +2,9 @@
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+
+use crate::json;
+use crate::text::clip;
 
 /// The hours of an `off_peak_pricing` block.
 #[derive(Debug)]
@@ -73,53 +75,41 @@ const WEEKDAYS: [(&str, u8); 17] = [
 ];
 
 /// A weekday, Monday 0, from `1` .. `7` or an English name.
-fn weekday(value: &Value) -> Option<u8> {
-    match value {
-        Value::Number(number) => {
-            let day = number.as_u64().filter(|day| (1..=7).contains(day))?;
-            u8::try_from(day - 1).ok()
-        }
-        Value::String(name) => {
+fn weekday(json: &str) -> Option<u8> {
+    match json::text(json) {
+        Some(name) => {
             let name = name.trim();
             WEEKDAYS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, day)| *day)
         }
-        _ => None,
+        None => json.parse::<u8>().ok().filter(|day| (1..=7).contains(day)).map(|day| day - 1),
     }
 }
 
 impl OffPeakHours {
     /// Reads a block; what it cannot read is left out, and said in `warnings`.
-    pub(crate) fn parse(block: &serde_json::Map<String, Value>, warnings: &mut Vec<String>) -> Self {
+    pub(crate) fn parse(block: &[json::Field<'_>], warnings: &mut Vec<String>) -> Self {
         let mut rules = Vec::new();
-        if let Some(hours) = block.get("hours_utc").filter(|hours| !hours.is_null()) {
+        if let Some(hours) = json::get(block, "hours_utc") {
             let windows = parse_windows(hours, warnings);
             rules.push(Rule { days: None, windows });
         }
-        match block.get("windows") {
-            None | Some(Value::Null) => {}
-            Some(Value::Array(entries)) => {
-                rules.extend(entries.iter().filter_map(|entry| Rule::parse(entry, warnings)));
+        if let Some(windows) = json::get(block, "windows") {
+            match json::list(windows) {
+                Ok(entries) => rules.extend(entries.iter().filter_map(|entry| Rule::parse(entry, warnings))),
+                Err(_) => warnings.push(format!("off_peak_pricing.windows: not a list: {}", clip(windows))),
             }
-            Some(other) => warnings.push(format!("off_peak_pricing.windows: not a list: {other}")),
         }
-        let zone = match block.get("weekday_timezone") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(name)) => TimeZone::get(name.trim()).map_or_else(
-                |_| {
-                    warnings.push(format!(
-                        "off_peak_pricing.weekday_timezone: no time zone {name:?}; weekdays are read in UTC"
-                    ));
-                    None
-                },
-                Some,
-            ),
-            Some(other) => {
-                warnings.push(format!(
-                    "off_peak_pricing.weekday_timezone: not a name: {other}; weekdays are read in UTC"
-                ));
-                None
-            }
-        };
+        let zone = json::get(block, "weekday_timezone").and_then(|json| {
+            let found = match json::text(json) {
+                Some(name) => {
+                    TimeZone::get(name.trim()).map_err(|_| format!("no time zone {:?}", clip(&name)))
+                }
+                None => Err(format!("not a name: {}", clip(json))),
+            };
+            let said =
+                |reason| format!("off_peak_pricing.weekday_timezone: {reason}; weekdays are read in UTC");
+            found.map_err(|reason| warnings.push(said(reason))).ok()
+        });
         rules.retain(|rule| !rule.windows.is_empty());
         Self { rules: rules.into(), zone }
     }
@@ -155,47 +145,41 @@ impl OffPeakHours {
 }
 
 impl Rule {
-    fn parse(entry: &Value, warnings: &mut Vec<String>) -> Option<Self> {
-        let Value::Object(entry) = entry else {
-            warnings.push(format!("off_peak_pricing.windows: not an object: {entry}"));
+    fn parse(entry: &str, warnings: &mut Vec<String>) -> Option<Self> {
+        let Ok(fields) = json::fields(entry) else {
+            warnings.push(format!("off_peak_pricing.windows: not an object: {}", clip(entry)));
             return None;
         };
-        let days = match entry.get("weekdays") {
-            None | Some(Value::Null) => None,
-            Some(Value::Array(days)) => {
-                let mut mask = 0u8;
-                for day in days {
-                    match weekday(day) {
-                        Some(day) => mask |= 1 << day,
-                        None => {
-                            warnings.push(format!("off_peak_pricing.windows.weekdays: no weekday: {day}"));
-                        }
+        let days = json::get(&fields, "weekdays").map(|days| {
+            let Ok(days) = json::list(days) else {
+                warnings.push(format!("off_peak_pricing.windows.weekdays: not a list: {}", clip(days)));
+                return 0;
+            };
+            let mut mask = 0u8;
+            for day in days {
+                match weekday(day) {
+                    Some(day) => mask |= 1 << day,
+                    None => {
+                        warnings
+                            .push(format!("off_peak_pricing.windows.weekdays: no weekday: {}", clip(day)));
                     }
                 }
-                Some(mask)
             }
-            Some(other) => {
-                warnings.push(format!("off_peak_pricing.windows.weekdays: not a list: {other}"));
-                Some(0)
-            }
-        };
-        let hours = entry.get("hours_utc").filter(|hours| !hours.is_null())?;
-        let windows = parse_windows(hours, warnings);
+            mask
+        });
+        let windows = parse_windows(json::get(&fields, "hours_utc")?, warnings);
         Some(Self { days, windows })
     }
 }
 
-fn parse_windows(hours: &Value, warnings: &mut Vec<String>) -> Box<[Window]> {
-    let texts = match hours {
-        Value::Array(texts) => texts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
+fn parse_windows(hours: &str, warnings: &mut Vec<String>) -> Box<[Window]> {
+    let texts = json::list(hours).unwrap_or_else(|_| vec![hours]);
     texts
-        .iter()
-        .filter_map(|text| {
-            let window = text.as_str().and_then(Window::parse);
+        .into_iter()
+        .filter_map(|json| {
+            let window = json::text(json).as_deref().and_then(Window::parse);
             if window.is_none() {
-                warnings.push(format!("off_peak_pricing.hours_utc: not HH:MM-HH:MM: {text}"));
+                warnings.push(format!("off_peak_pricing.hours_utc: not HH:MM-HH:MM: {}", clip(json)));
             }
             window
         })
@@ -208,7 +192,7 @@ mod tests {
 
     fn hours(json: &str) -> (OffPeakHours, Vec<String>) {
         let mut warnings = Vec::new();
-        let block = serde_json::from_str(json).unwrap_or_else(|e| panic!("{e}"));
+        let block = json::fields(json).unwrap_or_else(|e| panic!("{e}"));
         (OffPeakHours::parse(&block, &mut warnings), warnings)
     }
 

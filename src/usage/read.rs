@@ -1,11 +1,13 @@
 //! Reading a [`Usage`] as providers and logs write it.
 
 use serde::{Deserialize, Deserializer, de};
-use serde_json::Value;
 
 use super::{
     CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
 };
+use crate::decimal::Decimal;
+use crate::json::{self, Raw};
+use crate::text::clip;
 use crate::usd::Usd;
 
 /// A usage as it may be written: every field may be absent or null.
@@ -24,7 +26,7 @@ struct Written {
     service_tier: Option<String>,
     speed: Option<String>,
     inference_geo: Option<String>,
-    cost: Option<Value>,
+    cost: Option<Stated>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,15 +75,26 @@ struct Count(u64);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = serde_json::Number::deserialize(deserializer)?.to_string();
-        let whole = crate::decimal::Decimal::parse(&written)
+        let Raw(written) = Raw::deserialize(deserializer)?;
+        let whole = Decimal::parse(&written)
             .ok()
             .filter(|decimal| !decimal.negative || decimal.digits == 0)
             .and_then(|decimal| decimal.scaled(0))
             .and_then(|whole| u64::try_from(whole).ok());
         whole.map(Self).ok_or_else(|| {
+            let written = clip(&written);
             de::Error::custom(format_args!("{written} is no count: a whole number from 0 to 2^64 - 1"))
         })
+    }
+}
+
+/// What the provider states that it charged, where it states anything.
+struct Stated(Option<Usd>);
+
+impl<'de> Deserialize<'de> for Stated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Raw(json) = Raw::deserialize(deserializer)?;
+        Ok(Self(stated_cost(&json)))
     }
 }
 
@@ -142,23 +155,23 @@ impl<'de> Deserialize<'de> for Usage {
             service_tier: written.service_tier,
             speed: written.speed,
             inference_geo: written.inference_geo,
-            cost: written.cost.as_ref().and_then(stated_cost),
+            cost: written.cost.and_then(|Stated(cost)| cost),
         })
     }
 }
 
-/// `0.5` or `{"total_cost": 0.5}`; what is negative or not a number states nothing.
-fn stated_cost(cost: &Value) -> Option<Usd> {
-    let amount = match cost {
-        Value::Object(parts) => parts.get("total_cost")?,
-        amount => amount,
+/// Reads `0.5` or `{"total_cost": 0.5}`; what is negative or not a number states nothing.
+fn stated_cost(json: &str) -> Option<Usd> {
+    let parts = json::fields(json);
+    let amount = match &parts {
+        Ok(parts) => json::get(parts, "total_cost")?,
+        Err(_) => json,
     };
-    match amount {
-        Value::Number(number) => number.to_string().parse().ok(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-    .filter(|cost| *cost >= Usd::ZERO)
+    let amount: Option<Usd> = match json::text(amount) {
+        Some(text) => text.trim().parse().ok(),
+        None => amount.parse().ok(),
+    };
+    amount.filter(|cost| *cost >= Usd::ZERO)
 }
 
 #[cfg(test)]
@@ -201,20 +214,46 @@ mod tests {
     fn a_stated_cost_is_exact_or_none() {
         assert_eq!(read(r#"{"cost": 0.1}"#).cost, "0.1".parse().ok());
         assert_eq!(read(r#"{"cost": {"total_cost": "0.25"}}"#).cost, "0.25".parse().ok());
-        for none in ["null", "-1", "true", "{}", "[]", "1e999", "\"NaN\""] {
-            let json = format!(r#"{{"cost": {none}}}"#);
-            if let Ok(usage) = serde_json::from_str::<Usage>(&json) {
-                assert_eq!(usage.cost, None, "{none}");
+        for none in ["null", "-1", "true", "{}", "[]", "1e999", "\"NaN\"", "1e-400", "{\"total_cost\": null}"]
+        {
+            assert_eq!(read(&format!(r#"{{"cost": {none}}}"#)).cost, None, "{none}");
+        }
+    }
+
+    /// Digits are read from the text: a float of `serde_json` would be another number, or zero.
+    #[test]
+    fn a_stated_cost_keeps_its_digits() {
+        for digits in ["0.00000000691175564267812", "0.1234567890123456789012345678"] {
+            for json in
+                [format!(r#"{{"cost": {digits}}}"#), format!(r#"{{"cost": {{"total_cost": {digits}}}}}"#)]
+            {
+                let cost = read(&json).cost.map(|cost| cost.to_string());
+                assert_eq!(cost.as_deref(), Some(digits), "{json}");
             }
         }
     }
 
+    /// A usage is often part of something that is buffered before it is known what it is, or is not JSON at all.
+    #[test]
+    fn is_read_from_any_format() {
+        #[derive(Deserialize)]
+        #[serde(tag = "type")]
+        enum Event {
+            Done { usage: Usage },
+        }
+        let json = r#"{"type": "Done", "usage": {"prompt_tokens": 12, "cost": {"total_cost": 0.25}}}"#;
+        let Event::Done { usage } = serde_json::from_str(json).unwrap();
+        assert_eq!((usage.prompt_tokens, usage.cost), (12, "0.25".parse().ok()));
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::from_value::<Usage>(value["usage"].clone()).unwrap(), usage);
+    }
+
     #[test]
     fn says_which_count_is_none() {
-        for (count, shown) in [("-1", "-1"), ("1.5", "1.5"), ("1e30", "1e30")] {
+        for count in ["-1", "1.5", "1e30", "1e400", "true", "\"7\"", "[1]"] {
             let error = serde_json::from_str::<Usage>(&format!(r#"{{"prompt_tokens": {count}}}"#));
-            let message = error.map_err(|e| e.to_string()).err().unwrap_or_default().replace("1e+30", "1e30");
-            let expected = format!("{shown} is no count: a whole number from 0 to 2^64 - 1 at line 1 column");
+            let message = error.map_err(|e| e.to_string()).err().unwrap_or_default();
+            let expected = format!("{count} is no count: a whole number from 0 to 2^64 - 1 at line 1 column");
             assert!(message.starts_with(&expected), "{message}");
         }
     }
