@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Which entry of a catalogue.
 pub(crate) type EntryId = u32;
@@ -74,8 +75,9 @@ impl NameHash {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half of it is one multiplication")]
     pub(crate) fn of(name: &str) -> Self {
-        /// Random, so that nobody can prepare a map for this process whose names all have one hash.
-        static SEEDS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+        /// Seeded by the system's randomness, so that nobody can prepare names for this process that all have one hash.
+        static SEEDS: LazyLock<FixedState> =
+            LazyLock::new(|| FixedState::with_seed(RandomState::new().hash_one(0_u8)));
         let mut state = SEEDS.build_hasher();
         state.write(name.as_bytes());
         Self(state.finish())
@@ -179,6 +181,11 @@ impl Index {
         self.folded.find(hash.0, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.target)
     }
 
+    /// Returns all names and what they lead to, in no particular order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, Target)> {
+        self.exact.iter().map(|slot| (self.name(slot.name), slot.target))
+    }
+
     pub(crate) fn name(&self, span: Span) -> &str {
         span.of(&self.names)
     }
@@ -198,9 +205,7 @@ impl Index {
 /// Its names and what they lead to, by name.
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: BTreeMap<&str, Target> =
-            self.exact.iter().map(|slot| (self.name(slot.name), slot.target)).collect();
-        f.debug_map().entries(names).finish()
+        f.debug_map().entries(self.names().collect::<BTreeMap<_, _>>()).finish()
     }
 }
 

@@ -4,7 +4,9 @@
 pub(crate) mod bundled;
 pub(crate) mod field;
 mod index;
+mod layer;
 mod parse;
+mod pattern;
 mod read;
 mod row;
 mod rules;
@@ -15,13 +17,15 @@ use std::ops::Deref;
 use hashbrown::HashMap;
 use serde::Serialize;
 
-pub(crate) use index::{EntryId, NameHash, Span};
-use index::{Index, Target};
+use index::Index;
+pub(crate) use index::{EntryId, NameHash, Span, Target};
+pub(crate) use layer::Layer;
 pub(crate) use parse::NotAMap;
 pub(crate) use read::read;
 pub(crate) use row::check_prices;
 pub(crate) use rules::{Budget, Filled, Rules};
 
+use crate::json;
 use crate::rates::RateSet;
 use crate::rates::text::TextRates;
 
@@ -35,7 +39,7 @@ pub(crate) struct Catalog {
     /// Of each set, where its rates of text are that simple.
     text_rates: Vec<Option<TextRates>>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<Box<str>, u16>,
+    provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
 }
@@ -72,7 +76,7 @@ struct Entry {
     /// Its JSON object.
     json: Span,
     rates: u32,
-    provider: Option<u16>,
+    provider: Option<u32>,
 }
 
 /// What was noticed while a map was read.
@@ -96,13 +100,16 @@ pub struct SetAside {
     pub reason: String,
 }
 
+impl SetAside {
+    /// Returns what is wrong, without the model.
+    pub(crate) fn said(&self) -> String {
+        self.field.as_ref().map_or_else(|| self.reason.clone(), |field| format!("{field}: {}", self.reason))
+    }
+}
+
 impl std::fmt::Display for SetAside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: ", self.model)?;
-        if let Some(field) = &self.field {
-            write!(f, "{field}: ")?;
-        }
-        f.write_str(&self.reason)
+        write!(f, "{}: {}", self.model, self.said())
     }
 }
 
@@ -157,6 +164,22 @@ impl Catalog {
     /// Reads a map. Rows that cannot be trusted are set aside.
     pub(crate) fn parse(text: Text) -> Result<Self, NotAMap> {
         parse::parse(text)
+    }
+
+    /// Reads a catalogue of one row.
+    ///
+    /// # Errors
+    ///
+    /// Where the row cannot be trusted, or its name means something else in a map: the row as it would be set aside.
+    pub(crate) fn of_row(key: &str, json: &str) -> Result<Self, SetAside> {
+        let bad = |reason: String| SetAside { model: key.to_owned(), field: None, reason };
+        let text = json::object([(key, json)]);
+        let mut catalog = Self::parse(Text::Owned(text.into())).map_err(|error| bad(error.to_string()))?;
+        match catalog.notes.set_aside.pop() {
+            Some(row) if row.model == key => Err(row),
+            _ if catalog.has_key(key) => Ok(catalog),
+            _ => Err(bad("the map uses this name for something that is no model".to_owned())),
+        }
     }
 
     /// What it was read from.
@@ -221,6 +244,20 @@ impl Catalog {
         self.find(name).is_some_and(|entry| entry.key() == name)
     }
 
+    /// Returns the names that are no keys, in no particular order.
+    fn aliases(&self) -> impl Iterator<Item = &str> {
+        let is_alias = |(name, target): &(&str, Target)| {
+            self.entry(target.entry).is_some_and(|entry| entry.key() != *name)
+        };
+        self.index.names().filter(is_alias).map(|(name, _)| name)
+    }
+
+    /// Returns the entry at a place that a name led to before.
+    #[inline]
+    pub(crate) fn at(&self, target: Target) -> EntryRef<'_> {
+        self.entry_ref(target)
+    }
+
     /// Whether some entry names this provider.
     pub(crate) fn has_provider(&self, name: &str) -> bool {
         self.provider_ids.contains_key(name)
@@ -237,6 +274,11 @@ pub(crate) struct EntryRef<'a> {
 impl<'a> EntryRef<'a> {
     pub(crate) fn id(self) -> EntryId {
         self.target.entry
+    }
+
+    /// Where it stands in its catalogue.
+    pub(crate) fn target(self) -> Target {
+        self.target
     }
 
     /// Whether it is an entry of that catalogue.
@@ -258,7 +300,7 @@ impl<'a> EntryRef<'a> {
     }
 
     pub(crate) fn provider(self) -> Option<&'a str> {
-        self.catalog.providers.get(usize::from(self.entry()?.provider?)).map(|provider| &**provider)
+        self.catalog.providers.get(self.entry()?.provider? as usize).map(|provider| &**provider)
     }
 
     pub(crate) fn rates(self) -> Option<&'a RateSet> {

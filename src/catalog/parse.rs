@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
-use super::rules::{Filled, Rules, TooManyRules};
+use super::rules::{Budget, Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, field, stream};
 use crate::json::{self, Name};
 use crate::rates::RateSet;
@@ -45,7 +45,7 @@ pub(super) struct Parts {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
-    pub(super) provider_ids: HashMap<Box<str>, u16>,
+    pub(super) provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
 }
@@ -139,12 +139,14 @@ pub(super) struct Builder<'a> {
     index: Index,
     rate_sets: RateSets<'a>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<Box<str>, u16>,
-    last_provider: Option<(String, u16)>,
+    provider_ids: HashMap<Box<str>, u32>,
+    last_provider: Option<(String, u32)>,
     /// How many models have a field that names an unknown cost.
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, Target)>,
     rules_fill_prices: bool,
+    /// What all rows together may spend on patterns that fill in prices.
+    budget: Budget,
     rules: Rules,
     notes: Notes,
 }
@@ -163,6 +165,7 @@ impl<'a> Builder<'a> {
             unpriced: HashMap::new(),
             aliases: Vec::new(),
             rules_fill_prices: false,
+            budget: Budget::of_map(),
             rules: Rules::default(),
             notes: Notes::default(),
         }
@@ -225,7 +228,7 @@ impl<'a> Builder<'a> {
         // A row is a slice of the text.
         let start = json.as_ptr().addr() - self.text.as_ptr().addr();
         let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
-        let provider = row.provider.as_deref().and_then(|provider| self.provider(provider));
+        let provider = row.provider.as_deref().map(|provider| self.provider(provider)).transpose()?;
         self.entries.push(Entry { key, json, rates, provider });
         self.aliases.extend(row.aliases.drain(..).map(|alias| (alias, target)));
 
@@ -239,34 +242,34 @@ impl<'a> Builder<'a> {
     }
 
     /// A row with the prices that rules fill in, where there are any.
-    fn filled_prices(&self, name: &str, json: &str, row: &Row<'_>) -> Option<String> {
+    fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Option<String> {
         if !self.rules_fill_prices {
             return None;
         }
         let entry = Filled { key: name, provider: row.provider.as_deref(), mode: row.mode.as_deref() };
         let own = json::fields(json).ok()?;
         let missing = |field: &str| field::is_price(field) && own.iter().all(|(known, _)| known != field);
-        let filled = self.rules.fill(entry, missing);
+        let filled = self.rules.fill(entry, &mut self.budget, missing);
         (!filled.is_empty()).then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json))))
     }
 
-    fn provider(&mut self, name: &str) -> Option<u16> {
+    fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {
         // Rows of one provider mostly stand together.
         if let Some((last, id)) = &self.last_provider {
             if last == name {
-                return Some(*id);
+                return Ok(*id);
             }
         }
         let id = if let Some(id) = self.provider_ids.get(name) {
             *id
         } else {
-            let id = u16::try_from(self.providers.len()).ok()?;
+            let id = u32::try_from(self.providers.len()).map_err(|_| NotAMap::TooLarge)?;
             self.providers.push(name.into());
             self.provider_ids.insert(name.into(), id);
             id
         };
         self.last_provider = Some((name.to_owned(), id));
-        Some(id)
+        Ok(id)
     }
 
     /// Aliases come last: none displaces an entry, and the first to claim one has it.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::field::{self, Field, Kind, SEARCH_CONTEXT};
-use crate::json::Name;
+use crate::json::{self, MAX_DEPTH, Name, is_deep};
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::{BadRate, Rate};
 
@@ -79,8 +79,8 @@ impl<'a> Row<'a> {
 
     fn field(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
         match &*name {
-            "litellm_provider" => self.provider = string(value),
-            "mode" => self.mode = string(value),
+            "litellm_provider" => self.provider = json::text(value.get()),
+            "mode" => self.mode = json::text(value.get()),
             "aliases" => match serde_json::from_str(value.get()) {
                 Ok(aliases) => self.aliases = aliases,
                 Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
@@ -131,7 +131,7 @@ impl<'a> Row<'a> {
 
     /// The rate of a field; one that is none is remembered as what is wrong with the row.
     fn rate(&mut self, name: &str, value: &RawValue) -> Option<Rate> {
-        match read_rate(value.get()) {
+        match Rate::from_json(value.get()) {
             Ok(rate) => rate,
             Err(bad) => {
                 let shown: String = value.get().chars().take(40).collect();
@@ -148,23 +148,6 @@ fn said(bad: BadRate) -> String {
         BadRate::TooPrecise => format!("of {bad}"),
         _ => bad.to_string(),
     }
-}
-
-/// A rate out of JSON: a number, or a string of one (out of YAML).
-fn read_rate(json: &str) -> Result<Option<Rate>, BadRate> {
-    match json.as_bytes().first() {
-        Some(b'n') => Ok(None),
-        Some(b'"') => {
-            let text: Cow<'_, str> = serde_json::from_str(json).map_err(|_| BadRate::NotANumber)?;
-            Rate::parse(&text).map(Some)
-        }
-        _ => Rate::parse(json).map(Some),
-    }
-}
-
-fn string(value: &RawValue) -> Option<Cow<'_, str>> {
-    let mut deserializer = serde_json::Deserializer::from_str(value.get());
-    Name.deserialize(&mut deserializer).ok()
 }
 
 /// The JSON of a table; null is none.
@@ -200,30 +183,6 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
         }
         Ok(())
     }
-}
-
-/// Tables of the map are three deep. What reads an entry later, and whoever is shown it, may stop at some depth.
-const MAX_DEPTH: usize = 32;
-
-fn is_deep(json: &str) -> bool {
-    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
-        return false;
-    }
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_text,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest > MAX_DEPTH
 }
 
 /// Most fields of the map are abilities and limits, which stay in the text.

@@ -5,33 +5,24 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use fancy_regex::{BytesMode, Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Catalog, RULES, SetAside, Text, check_prices};
-use crate::json::{Union, fields, object, quoted};
+use super::pattern::{MAX_NAME, Pattern};
+use super::{Catalog, RULES, SetAside, check_prices};
+use crate::json::{self, Union, fields, object, quoted};
 
 /// More rules than this are no map that anyone keeps.
 const MAX_RULES: usize = 1_000;
 
-/// Longer names are no model's; the rules do not look at them, so that no name can be made to cost much.
-const MAX_NAME: usize = 256;
+/// How many steps all patterns of a map may take together on one name. The map's own take a third.
+const MAX_STEPS: u64 = 3_000_000_000;
 
-/// Longer patterns are refused. The map's own are less than half as long.
-const MAX_PATTERN: usize = 512;
+/// How many steps one lookup may spend on patterns. A name is matched in several forms; the map's own patterns never take as many.
+const STEPS_OF_LOOKUP: u64 = 15_000_000_000;
 
-/// How often a pattern may backtrack over one name. The map's own need fewer than 3,000 on the worst names.
-const MAX_BACKTRACKS: usize = 10_000;
-
-/// How many patterns may run into that in one lookup before the rest are passed over.
-const MAX_RUNAWAYS: u8 = 8;
-
-/// How much a compiled pattern may take, in bytes. The map's own take less than a quarter.
-const MAX_COMPILED: usize = 32 << 10;
-
-/// How many steps a compiled pattern may have.
-const MAX_STEPS: usize = 1_024;
+/// How many steps the reading of a map may spend on patterns that fill in prices.
+const STEPS_OF_MAP: u64 = 100_000_000_000;
 
 /// Modes of entries that are filled in.
 const FILLED_MODES: [&str; 2] = ["chat", "responses"];
@@ -64,16 +55,29 @@ enum Kind {
 }
 
 struct Compiled {
-    patterns: Vec<Option<Regex>>,
+    patterns: Vec<Option<Pattern>>,
     set_aside: Vec<SetAside>,
 }
 
-/// What one lookup may spend on patterns.
-pub(crate) struct Budget(u8);
+/// How many steps patterns may still take, at the worst: what a lookup, or the reading of a map, may spend on them.
+pub(crate) struct Budget(u64);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(MAX_RUNAWAYS)
+        Self(STEPS_OF_LOOKUP)
+    }
+}
+
+impl Budget {
+    /// The budget of a whole map.
+    pub(crate) fn of_map() -> Self {
+        Self(STEPS_OF_MAP)
+    }
+
+    fn spend(&mut self, steps: u64) -> bool {
+        let left = self.0.checked_sub(steps);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
     }
 }
 
@@ -98,13 +102,18 @@ impl Rules {
 
     fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| {
-            let mut set_aside = Vec::new();
-            let patterns = self.rules.iter().map(|rule| match compile(&rule.pattern) {
-                Ok(pattern) => Some(pattern),
-                Err(error) => {
-                    set_aside.push(bad_rule(&rule.name, format!("its pattern does not compile: {error}")));
-                    None
-                }
+            let (mut set_aside, mut steps) = (Vec::new(), 0_u64);
+            let patterns = self.rules.iter().map(|rule| {
+                let pattern = Pattern::compile(&rule.pattern).and_then(|pattern| {
+                    steps = steps.saturating_add(pattern.steps);
+                    let fits = steps <= MAX_STEPS;
+                    if fits {
+                        Ok(pattern)
+                    } else {
+                        Err("its pattern and those before it may take too long".to_owned())
+                    }
+                });
+                pattern.map_err(|reason| set_aside.push(bad_rule(&rule.name, reason))).ok()
             });
             Compiled { patterns: patterns.collect(), set_aside }
         })
@@ -115,16 +124,13 @@ impl Rules {
         &self.compiled().set_aside
     }
 
+    /// Returns whether the pattern of a rule occurs in a name. Patterns that the budget has nothing left for do not.
     fn matches(&self, rule: usize, name: &str, budget: &mut Budget) -> bool {
-        if budget.0 == 0 || name.is_empty() || name.len() > MAX_NAME {
+        if name.is_empty() || name.len() > MAX_NAME {
             return false;
         }
-        let Some(pattern) = self.compiled().patterns.get(rule).and_then(Option::as_ref) else { return false };
-        // A pattern that runs away matches nothing.
-        pattern.is_match(name.as_bytes()).unwrap_or_else(|_| {
-            budget.0 -= 1;
-            false
-        })
+        let pattern = self.compiled().patterns.get(rule).and_then(Option::as_ref);
+        pattern.is_some_and(|pattern| budget.spend(pattern.steps) && pattern.is_match(name))
     }
 
     /// The rule that says whose a bare id is, and the provider that it names.
@@ -173,14 +179,17 @@ impl Rules {
         if let Some(provider) = &provider {
             info.set(Cow::Borrowed("litellm_provider"), provider);
         }
-        let text = object([(name, object(info.fields))]);
-        Catalog::parse(Text::Owned(text.into())).ok().filter(|catalog| catalog.len() == 1)
+        Catalog::of_row(name, &object(info.fields)).ok()
     }
 
     /// The fields that rules know of an entry, whether or not it has them itself. `wanted` narrows them down.
-    pub(crate) fn fill(&self, entry: Filled<'_>, wanted: impl Fn(&str) -> bool) -> Vec<(Cow<'_, str>, &str)> {
+    pub(crate) fn fill(
+        &self,
+        entry: Filled<'_>,
+        budget: &mut Budget,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<json::Field<'_>> {
         let mut filled = Union::default();
-        let mut budget = Budget::default();
         if entry.mode.is_some_and(|mode| !FILLED_MODES.contains(&mode)) {
             return filled.fields;
         }
@@ -188,13 +197,22 @@ impl Rules {
             let Kind::Describes { fields, fills } = &rule.kind else { continue };
             if fills.iter().any(|provider| Some(&**provider) == entry.provider)
                 && fields.iter().any(|(name, _)| wanted(name))
-                && self.matches(position, entry.key, &mut budget)
+                && self.matches(position, entry.key, budget)
             {
                 lay_over(&mut filled, fields);
             }
         }
         filled.fields.retain(|(name, _)| wanted(name));
         filled.fields
+    }
+
+    /// Adds the fields that rules know of an entry, and that it leaves out.
+    pub(crate) fn fill_in<'a>(&'a self, key: &str, fields: &mut Vec<json::Field<'a>>, budget: &mut Budget) {
+        let text = |name: &str| json::get(fields, name).and_then(json::text);
+        let (provider, mode) = (text("litellm_provider"), text("mode"));
+        let entry = Filled { key, provider: provider.as_deref(), mode: mode.as_deref() };
+        let filled = self.fill(entry, budget, |name| fields.iter().all(|(known, _)| known != name));
+        fields.extend(filled);
     }
 
     /// Whether some rule fills in a field that is wanted.
@@ -228,18 +246,6 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// Patterns are searched for in ASCII, ignoring case.
-fn compile(pattern: &str) -> Result<Regex, fancy_regex::Error> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .bytes_mode(BytesMode::Ascii)
-        .backtrack_limit(MAX_BACKTRACKS)
-        .delegate_size_limit(MAX_COMPILED)
-        .delegate_dfa_size_limit(8 * MAX_COMPILED)
-        .max_prog_size(MAX_STEPS)
-        .build()
-}
-
 /// A map with more rules than one can have.
 #[derive(Debug, thiserror::Error)]
 #[error("{RULES} has {0} rules, more than 1,000")]
@@ -263,9 +269,6 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
     let bad = |reason: &str| bad_rule(&name, reason.to_owned());
 
     let pattern = text("pattern").ok_or_else(|| bad("it has no pattern, which is a text"))?;
-    if pattern.len() > MAX_PATTERN {
-        return Err(bad("its pattern is longer than 512 bytes"));
-    }
     let info_json = get("model_info").unwrap_or_default();
     let info = fields(info_json).map_err(|_| bad("it has no model_info, which is an object"))?;
     if get("extends").is_some() {
@@ -291,4 +294,29 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
     serde_json::from_str(json).ok()
+}
+
+#[cfg(all(test, feature = "bundled"))]
+mod tests {
+    use super::*;
+    use crate::catalog::bundled;
+
+    /// The map's own patterns stay far below the bounds, so that no bound changes what they match.
+    #[test]
+    fn the_bundled_patterns_are_within_their_bounds() {
+        let catalog = bundled::catalog();
+        let rules = catalog.rules();
+        assert_eq!((rules.rules.len(), rules.set_aside()), (12, &[][..]));
+        let steps: Vec<u64> =
+            rules.compiled().patterns.iter().flatten().map(|pattern| pattern.steps).collect();
+        let sum: u64 = steps.iter().sum();
+        assert!(steps.len() == 12 && sum <= MAX_STEPS / 2, "{steps:?}");
+        assert!(10 * sum <= STEPS_OF_LOOKUP, "{sum}");
+    }
+
+    #[test]
+    fn a_budget_ends() {
+        let mut budget = Budget(10);
+        assert_eq!([7, 4, 3, 1].map(|steps| budget.spend(steps)), [true, false, true, false]);
+    }
 }
