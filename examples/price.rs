@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use llm_costmap::{CostMap, CostRequest, Error, FoundBy, Lookup, ModelInfo, Snapshot, Usage, Usd};
+use llm_costmap::{CostMap, CostRequest, Error, FoundBy, Lookup, Match, ModelInfo, Snapshot, Usage, Usd};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -52,7 +52,10 @@ enum Answer<'a> {
     },
     Info {
         id: Option<&'a RawValue>,
-        key: &'a str,
+        /// The key of the model's own entry, or the name that fallback rules describe; null where it has neither.
+        key: Option<&'a str>,
+        /// The key of the entry that prices it.
+        priced_by: &'a str,
         found_by: FoundBy,
         how: String,
         model_info: &'a ModelInfo<'a>,
@@ -276,9 +279,11 @@ fn describe(
     }
     match snapshot.resolve(lookup) {
         Ok(found) => {
+            let has_entry = !matches!(found.found_by.matched, Match::StandIn | Match::SelfHosted);
             let answer = Answer::Info {
                 id: call.id,
-                key: found.key(),
+                key: has_entry.then(|| found.key()),
+                priced_by: found.key(),
                 found_by: found.found_by,
                 how: found.found_by.to_string(),
                 model_info: &found.model_info,

@@ -44,11 +44,10 @@ impl Base {
     }
 }
 
-/// What the next snapshot is made from.
+/// What the next snapshot is made from, beside what the live one has.
 struct Writer {
     base: Base,
     overrides: Overrides,
-    deployments: Arc<Deployments>,
     generation: u64,
     /// Snapshots that readers may still hold: kept until no reader can be the one that frees them.
     retired: Vec<Arc<Snapshot>>,
@@ -68,7 +67,6 @@ impl Live {
         let mut writer = Writer {
             base,
             overrides: Overrides::default(),
-            deployments: Arc::default(),
             generation,
             retired: Vec::new(),
             history: VecDeque::new(),
@@ -101,11 +99,13 @@ impl Live {
     /// Puts a catalogue in the place of the one that is live. Nothing changes on an error.
     pub(crate) fn replace(&self, base: Base) -> Result<Arc<Snapshot>, Error> {
         let mut writer = self.writer();
-        let (overrides, deployments) = (writer.overrides.clone(), writer.deployments.clone());
+        let (overrides, deployments) = (writer.overrides.clone(), self.deployments());
         self.swap(&mut writer, base, overrides, deployments)
     }
 
     /// Changes what is registered, and swaps it in where `change` says that it did. Nothing changes on an error.
+    ///
+    /// `change` runs under the lock, and must not run a caller's code.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(&mut Overrides) -> Result<bool, Error>,
@@ -115,17 +115,19 @@ impl Live {
         if !change(&mut overrides)? {
             return Ok(false);
         }
-        let (base, deployments) = (writer.base.clone(), writer.deployments.clone());
+        let (base, deployments) = (writer.base.clone(), self.deployments());
         self.swap(&mut writer, base, overrides, deployments).map(|_| true)
     }
 
     /// Changes the deployments, and swaps them in where `change` says that it did. Nothing changes on an error.
+    ///
+    /// `change` runs under the lock, and must not run a caller's code.
     pub(crate) fn change_deployments(
         &self,
         change: impl FnOnce(&mut Vec<Deployment>) -> bool,
     ) -> Result<bool, Error> {
         let mut writer = self.writer();
-        let mut list = writer.deployments.list().to_vec();
+        let mut list = self.deployments().list().to_vec();
         if !change(&mut list) {
             return Ok(false);
         }
@@ -143,6 +145,10 @@ impl Live {
         self.swap(writer, base, overrides, deployments).map(drop)
     }
 
+    fn deployments(&self) -> Arc<Deployments> {
+        self.load().deployments_shared().clone()
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         lock(&self.writer)
     }
@@ -155,23 +161,30 @@ impl Live {
         overrides: Overrides,
         deployments: Arc<Deployments>,
     ) -> Result<Arc<Snapshot>, Error> {
-        let own = overrides.compose(&base.catalog)?;
-        let layers = Layers { own: own.as_ref().map(Overlay::catalog), base: &base.catalog };
-        let priced = deployments.compose(layers)?;
+        let before = self.snapshot();
+        let is_same_base = Arc::ptr_eq(&writer.base.catalog, &base.catalog);
+        let own = if is_same_base && overrides.is_same(&writer.overrides) {
+            before.overlay().cloned()
+        } else {
+            let known = before.overlay().map(|own| &**own);
+            overrides.compose(&base.catalog, known, is_same_base)?.map(Arc::new)
+        };
+        let layers = Layers { own: own.as_deref().map(Overlay::layer), base: &base.catalog };
+        let priced =
+            deployments.compose(layers, before.deployments_shared(), before.priced(), is_same_base)?;
         let generation = writer.generation + 1;
         let parts = Parts {
             base: base.catalog.clone(),
             version: base.version.clone(),
             own,
-            deployments: deployments.clone(),
-            priced,
+            deployments,
+            priced: Arc::new(priced),
             generation,
         };
         let next = Snapshot::new(parts, SystemTime::now());
-        let before = self.current.swap(next.clone());
+        self.current.store(next.clone());
         writer.base = base;
         writer.overrides = overrides;
-        writer.deployments = deployments;
         writer.generation = generation;
         writer.remember(&next);
         writer.retired.push(before);

@@ -10,6 +10,7 @@ use crate::builder::CostMapBuilder;
 use crate::cost::{Cost, CostRequest};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
+use crate::json;
 use crate::live::{Base, Live};
 use crate::model_info::ModelInfo;
 use crate::overlay::Registration;
@@ -209,16 +210,18 @@ impl CostMap {
     ///
     /// `info` is anything that serialises to an object, or a text of JSON. Fields are merged one by one,
     /// objects in them one level deep; null leaves a field alone; numbers may be strings. The name is
-    /// taken literally: registering `openai/gpt-4o` does not change `gpt-4o`.
+    /// taken literally: registering `openai/gpt-4o` does not change `gpt-4o`, and registering an alias changes neither its model nor the
+    /// model's other aliases. An alias among the fields displaces aliases of the map, and no key.
+    ///
+    /// Where a newer map is such that the fields cannot be laid over its model, the model stays as it was, and the
+    /// [report](ReloadReport::warnings) of the reload says so.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
     /// it was.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.live
-            .change(|overrides| overrides.register(name, &info, Registration::Over).map(|()| true))
-            .map(drop)
+        self.register(name, info, Registration::Over)
     }
 
     /// Adds models, or lays fields over those that answer to their names: all of them, or none.
@@ -241,7 +244,8 @@ impl CostMap {
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
-        self.live.change(|overrides| overrides.register_all(&models).map(|()| true)).map(drop)
+        let json = model_json("the models", models)?;
+        self.live.change(|overrides| overrides.register_all(&json).map(|()| true)).map(drop)
     }
 
     /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
@@ -251,9 +255,12 @@ impl CostMap {
     ///
     /// As [`register_model`](Self::register_model).
     pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.live
-            .change(|overrides| overrides.register(name, &info, Registration::Instead).map(|()| true))
-            .map(drop)
+        self.register(name, info, Registration::Instead)
+    }
+
+    fn register(&self, name: &str, info: impl Serialize, how: Registration) -> Result<(), Error> {
+        let json = model_json(name, info)?;
+        self.live.change(|overrides| overrides.register(name, &json, how).map(|()| true)).map(drop)
     }
 
     /// Takes back what was registered under `name`, so that the map's own model is back. Whether there was anything.
@@ -351,7 +358,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSource`] where the map has none; [`Error::Fetch`] or [`Error::Io`] where the source gives nothing; and as
+    /// [`Error::NoSource`] where the map has none; [`Error::Fetch`] or [`Error::Io`] where the source gives nothing;
+    /// [`Error::NestedReload`] where a source or a listener of this map asks for it; and as
     /// [`reload_from_bytes`](Self::reload_from_bytes). The map is then as it was.
     pub fn reload(&self) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload(Guarded::Yes)
@@ -407,8 +415,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSource`] where the map has none, [`Error::InvalidSetting`] where the interval is zero, [`Error::Thread`] where the system
-    /// starts no thread.
+    /// [`Error::NoSource`] where the map has none, [`Error::InvalidSetting`] where the interval is shorter than a second, [`Error::Thread`]
+    /// where the system starts no thread.
     ///
     /// # Examples
     ///
@@ -452,6 +460,9 @@ impl CostMap {
 
     /// Calls `listener` after each reload that replaced the map, and after each that failed: on the thread that reloaded, outside every
     /// lock. One that panics is reported by [`status`](Self::status). A listener that keeps a handle on the map keeps the map for ever.
+    ///
+    /// A listener cannot reload the map, since it would hear of that as well: it is given [`Error::NestedReload`]. It must not wait for a
+    /// reload on another thread either. To reload in answer to a reload, it hands the work to a thread of its own and returns.
     ///
     /// # Examples
     ///
@@ -499,6 +510,15 @@ impl CostMap {
     pub fn generations(&self) -> Vec<Generation> {
         self.live.history()
     }
+}
+
+/// Serialises what an operator says of a model. The caller's code runs here, outside every lock: it may ask the map.
+fn model_json(model: &str, info: impl Serialize) -> Result<String, Error> {
+    json::text_of(&info).map_err(|error| Error::InvalidModel {
+        model: model.to_owned(),
+        field: None,
+        reason: error.to_string(),
+    })
 }
 
 impl std::fmt::Debug for CostMap {

@@ -1,23 +1,23 @@
 //! The operator's own models, composed with the catalogue.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
-use serde::Serialize;
 
 use crate::catalog::field::{self, Field, Kind};
-use crate::catalog::{Catalog, Text, Warning};
+use crate::catalog::{Budget, Catalog, Layer, SetAside, Warning};
 use crate::error::Error;
 use crate::json;
-use crate::resolve::{Layers, Lookup, describe, resolve};
+use crate::resolve::{Layers, Lookup, described, resolve};
 
 /// What operators registered, in the order of first registration. It outlives every catalogue.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Overrides {
-    models: Vec<Override>,
+    models: Vec<Arc<Override>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Override {
     name: String,
     /// The JSON object that was registered.
@@ -29,35 +29,47 @@ struct Override {
 /// The operator's models, composed with a catalogue and compiled.
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    catalog: Catalog,
-    /// What the operator said of each entry, by the entry's name.
-    said: HashMap<Box<str>, Said>,
+    /// In the order of their registration.
+    models: Vec<Arc<Composed>>,
+    layer: Layer,
+}
+
+/// One of the operator's models, composed with what the catalogue knows of it.
+#[derive(Debug)]
+struct Composed {
+    of: Arc<Override>,
+    row: Arc<Catalog>,
+    has_price: bool,
     warnings: Vec<Warning>,
 }
 
-#[derive(Debug)]
-struct Said {
-    json: Box<str>,
-    has_price: bool,
-}
-
 impl Overlay {
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.catalog
+    fn new(models: Vec<Arc<Composed>>) -> Self {
+        let layer = Layer::new(models.iter().map(|model| model.row.clone()).collect());
+        Self { models, layer }
     }
 
+    pub(crate) fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn model(&self, key: &str) -> Option<&Composed> {
+        Some(self.models.get(self.layer.position(key)? as usize)?)
+    }
+
+    /// Returns whether the operator set a price of the entry.
     pub(crate) fn is_priced(&self, key: &str) -> bool {
-        self.said.get(key).is_some_and(|said| said.has_price)
+        self.model(key).is_some_and(|model| model.has_price)
     }
 
-    /// The fields that the operator set.
+    /// Returns the fields that the operator set, as a JSON object.
     pub(crate) fn said(&self, key: &str) -> Option<&str> {
-        self.said.get(key).map(|said| &*said.json)
+        self.model(key).map(|model| &*model.of.json)
     }
 
-    /// What is odd about what the operator registered.
+    /// Returns what is odd about what the operator registered.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        self.catalog.notes().warnings.iter().chain(&self.warnings)
+        self.models.iter().flat_map(|model| model.row.notes().warnings.iter().chain(&model.warnings))
     }
 }
 
@@ -72,43 +84,56 @@ pub(crate) enum Registration {
 
 impl Overrides {
     /// Adds a model, or fields to one that was registered before.
-    pub(crate) fn register(
+    pub(crate) fn register(&mut self, name: &str, json: &str, how: Registration) -> Result<(), Error> {
+        let position = self.models.iter().position(|known| known.name == name);
+        self.register_at(position, name, json, how)
+    }
+
+    fn register_at(
         &mut self,
+        position: Option<usize>,
         name: &str,
-        info: &impl Serialize,
+        json: &str,
         how: Registration,
     ) -> Result<(), Error> {
         let invalid = |reason: String| Error::InvalidModel { model: name.to_owned(), field: None, reason };
-        let json = json::text_of(info).map_err(|e| invalid(e.to_string()))?;
-        let fields = Fields::read(&json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
-        let replaces = how == Registration::Instead;
-        match self.models.iter_mut().find(|known| known.name == name) {
-            Some(known) if replaces => {
-                known.json = fields.to_json();
-                known.replaces = true;
-            }
-            Some(known) => {
+        let fields = Fields::read(json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
+        let known = position.and_then(|position| self.models.get_mut(position));
+        let (json, replaces) = match &known {
+            Some(known) if how == Registration::Over => {
                 let before = Fields::read(&known.json).map_err(|e| invalid(e.to_string()))?;
-                known.json = before.merged(&fields, Depth::Nested).to_json();
+                (before.merged(&fields, Depth::Nested).to_json(), known.replaces)
             }
-            None => self.models.push(Override { name: name.to_owned(), json: fields.to_json(), replaces }),
+            _ => (fields.to_json(), how == Registration::Instead),
+        };
+        let registered = Arc::new(Override { name: name.to_owned(), json, replaces });
+        match known {
+            Some(known) => *known = registered,
+            None => self.models.push(registered),
         }
         Ok(())
     }
 
     /// Adds all models of an object of models.
-    pub(crate) fn register_all(&mut self, models: &impl Serialize) -> Result<(), Error> {
+    pub(crate) fn register_all(&mut self, json: &str) -> Result<(), Error> {
         let invalid =
             |reason: String| Error::InvalidModel { model: "the models".to_owned(), field: None, reason };
-        let json = json::text_of(models).map_err(|e| invalid(e.to_string()))?;
-        let models = json::fields(&json).map_err(|e| invalid(format!("not an object of models: {e}")))?;
+        let models = json::fields(json).map_err(|e| invalid(format!("not an object of models: {e}")))?;
+        let known: HashMap<String, usize> =
+            self.models.iter().enumerate().map(|(position, model)| (model.name.clone(), position)).collect();
         for (name, info) in models {
-            self.register(&name, &info, Registration::Over)?;
+            self.register_at(known.get(&*name).copied(), &name, info, Registration::Over)?;
         }
         Ok(())
     }
 
-    /// Takes a model back. Whether there was one.
+    /// Returns whether these are the very same registrations.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.models.len() == other.models.len()
+            && self.models.iter().zip(&other.models).all(|(model, other)| Arc::ptr_eq(model, other))
+    }
+
+    /// Takes a model back. Returns whether there was one.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         let before = self.models.len();
         self.models.retain(|model| model.name != name);
@@ -116,58 +141,85 @@ impl Overrides {
     }
 
     /// Lays the operator's models over a catalogue. `None` where there are none.
-    pub(crate) fn compose(&self, base: &Catalog) -> Result<Option<Overlay>, Error> {
+    ///
+    /// Models that have not changed since `before` are taken from it: as they are where it lies over the same catalogue, and else
+    /// where they cannot be laid over the new one, with a warning. What is new and cannot be composed is an error.
+    pub(crate) fn compose(
+        &self,
+        base: &Catalog,
+        before: Option<&Overlay>,
+        is_same_base: bool,
+    ) -> Result<Option<Overlay>, Error> {
         if self.models.is_empty() {
             return Ok(None);
         }
-        let mut composed = Vec::with_capacity(self.models.len());
-        let mut warnings = Vec::new();
-        let mut said = HashMap::with_capacity(self.models.len());
+        let mut budget = Budget::of_map();
+        let mut known = before.map_or(&[][..], |before| &before.models).iter().peekable();
+        let mut models = Vec::with_capacity(self.models.len());
         for model in &self.models {
-            let invalid =
-                |reason: String| Error::InvalidModel { model: model.name.clone(), field: None, reason };
-            let own = Fields::read(&model.json).map_err(|e| invalid(e.to_string()))?;
-            let upstream = if model.replaces { None } else { upstream(base, &model.name) };
-            let upstream = upstream.as_deref().map(Fields::read).transpose();
-            let upstream = upstream.map_err(|e| invalid(e.to_string()))?.unwrap_or_default();
-            if let Some(message) = half_overridden(&upstream, &own) {
-                warnings.push(Warning { model: model.name.clone(), message });
+            // Both lists are in one order, and some models may have been taken back.
+            while known.peek().is_some_and(|known| known.of.name != model.name) {
+                known.next();
             }
-            composed.push((&model.name, upstream.merged(&own, Depth::Nested).to_json()));
-            let has_price = own.has_price();
-            said.insert(model.name.as_str().into(), Said { json: model.json.as_str().into(), has_price });
+            let unchanged = known.next().filter(|known| Arc::ptr_eq(&known.of, model));
+            let composed = match unchanged {
+                Some(unchanged) if is_same_base => unchanged.clone(),
+                _ => match (compose(base, model, &mut budget), unchanged) {
+                    (Ok(composed), _) => Arc::new(composed),
+                    (Err(bad), Some(unchanged)) => Arc::new(unchanged.kept(&bad)),
+                    (Err(SetAside { model, field, reason }), None) => {
+                        return Err(Error::InvalidModel { model, field, reason });
+                    }
+                },
+            };
+            models.push(composed);
         }
-        let text = json::object(composed);
-        let catalog = Catalog::parse(Text::Owned(text.into())).map_err(|e| Error::InvalidModel {
-            model: "the operator's models".to_owned(),
-            field: None,
-            reason: e.to_string(),
-        })?;
-        if let Some(bad) = catalog.notes().set_aside.first() {
-            return Err(Error::InvalidModel {
-                model: bad.model.clone(),
-                field: bad.field.clone(),
-                reason: bad.reason.clone(),
-            });
-        }
-        // A key that the map reserves is no model.
-        match self.models.iter().find(|model| !catalog.has_key(&model.name)) {
-            None => Ok(Some(Overlay { catalog, said, warnings })),
-            Some(model) => Err(Error::InvalidModel {
-                model: model.name.clone(),
-                field: None,
-                reason: "the map uses this name for something that is no model".to_owned(),
-            }),
+        Ok(Some(Overlay::new(models)))
+    }
+}
+
+impl Composed {
+    /// The same, where it cannot be laid over a newer catalogue.
+    fn kept(&self, bad: &SetAside) -> Self {
+        let message = format!("it stays as it was, since it cannot be laid over the new map: {}", bad.said());
+        let warning = Warning { model: self.of.name.clone(), message };
+        Self {
+            of: self.of.clone(),
+            row: self.row.clone(),
+            has_price: self.has_price,
+            warnings: vec![warning],
         }
     }
 }
 
-/// What the catalogue knows of a name that the operator registers.
-fn upstream(base: &Catalog, name: &str) -> Option<String> {
-    let (layers, lookup) = (Layers { own: None, base }, Lookup::new(name));
+/// Lays one of the operator's models over a catalogue.
+fn compose(base: &Catalog, model: &Arc<Override>, budget: &mut Budget) -> Result<Composed, SetAside> {
+    let invalid =
+        |e: serde_json::Error| SetAside { model: model.name.clone(), field: None, reason: e.to_string() };
+    let own = Fields::read(&model.json).map_err(invalid)?;
+    let upstream = if model.replaces { None } else { upstream(base, &model.name, budget) };
+    let upstream = upstream.as_deref().map(Fields::read).transpose().map_err(invalid)?.unwrap_or_default();
+    let half_overridden = half_overridden(&upstream, &own);
+    let merged = upstream.merged(&own, Depth::Nested).to_json();
+    // What rules fill in of any other entry, they fill in of this.
+    let mut fields = json::fields(&merged).map_err(invalid)?;
+    base.rules().fill_in(&model.name, &mut fields, budget);
+    let row = Catalog::of_row(&model.name, &json::object(fields))?;
+    let message = half_overridden.into_iter();
+    let warnings = message.map(|message| Warning { model: model.name.clone(), message }).collect();
+    Ok(Composed { of: model.clone(), row: Arc::new(row), has_price: own.has_price(), warnings })
+}
+
+/// What the catalogue knows of a name that the operator registers. Other names of an entry stay that entry's.
+fn upstream(base: &Catalog, name: &str, budget: &mut Budget) -> Option<String> {
+    let (layers, lookup) = (Layers::only(base), Lookup::new(name));
     match resolve(layers, lookup) {
-        Some(found) => Some(found.entry.json().to_owned()),
-        None => describe(layers, lookup).and_then(|described| Some(described.entry()?.json().to_owned())),
+        Some(found) => {
+            let mut fields = layers.fields_of(found.entry, budget);
+            fields.retain(|(name, _)| name != "aliases");
+            Some(json::object(fields))
+        }
+        None => described(layers, lookup).and_then(|catalog| Some(catalog.entry(0)?.json().to_owned())),
     }
 }
 

@@ -5,14 +5,16 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, NameHash, SetAside, UnpricedField, Warning};
-use crate::cost::{self, Asked, Cost, CostRequest, Subject};
-use crate::deployment::{Deployment, Deployments, Found, ModelInfoList, Priced};
+use crate::cost::{self, Cost, CostRequest, Subject};
+use crate::deployment::{Deployment, Deployments, FoundDeployment, ModelInfoList, Priced};
 use crate::diff::Diff;
 use crate::error::{Error, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
+use crate::rates::RuleProvider;
 use crate::resolve::{
-    Explanation, FoundBy, Hashed, Layers, Lookup, Memo, describe, families, near_keys, resolve, resolve_name,
+    Answer, Explanation, FoundBy, Layers, Lookup, Memo, Remembered, is_router_entry, look_up, near_keys,
+    router_fee, self_hosted_info,
 };
 use crate::usd::Usd;
 use crate::version::{Generation, Version};
@@ -39,9 +41,9 @@ use crate::version::{Generation, Version};
 /// ```
 pub struct Snapshot {
     base: Arc<Catalog>,
-    own: Option<Overlay>,
+    own: Option<Arc<Overlay>>,
     deployments: Arc<Deployments>,
-    priced: Priced,
+    priced: Arc<Priced>,
     version: Arc<Version>,
     generation: u64,
     loaded_at: SystemTime,
@@ -56,16 +58,15 @@ pub struct Snapshot {
 pub(crate) struct Parts {
     pub(crate) base: Arc<Catalog>,
     pub(crate) version: Arc<Version>,
-    pub(crate) own: Option<Overlay>,
+    pub(crate) own: Option<Arc<Overlay>>,
     pub(crate) deployments: Arc<Deployments>,
-    pub(crate) priced: Priced,
+    pub(crate) priced: Arc<Priced>,
     pub(crate) generation: u64,
 }
 
 /// A model that a name led to, and how: from [`Snapshot::resolve`].
 ///
-/// Calls to it are priced without another lookup. Names that only [`Snapshot::cost`] prices, by their parameter count or since they run at
-/// home, lead to no model.
+/// Calls to it are priced without another lookup.
 ///
 /// # Examples
 ///
@@ -90,22 +91,25 @@ pub struct Resolved<'a> {
     /// How it was found.
     pub found_by: FoundBy,
     snapshot: &'a Snapshot,
-    entry: Answer<'a>,
+    rates: Rates<'a>,
     /// Who was asked for it, as far as Azure AI's router asks: nobody, Azure AI, or nobody with a name.
     router: Option<&'static str>,
-    asked: Asked,
+    provider: RuleProvider,
 }
 
 /// What prices the calls to a model.
 #[derive(Clone)]
-enum Answer<'a> {
+enum Rates<'a> {
     Entry(EntryRef<'a>),
+    /// Nothing: calls to it are free.
+    SelfHosted,
     /// A catalogue of one entry.
     Described(Arc<Catalog>),
 }
 
 impl Resolved<'_> {
-    /// The entry's key in the map; of a model that fallback rules describe, the name that they matched.
+    /// The key of the entry that prices the model; of a model that fallback rules describe, the name that they matched; of one that is
+    /// self-hosted, its name.
     #[must_use]
     pub fn key(&self) -> &str {
         self.model_info.key()
@@ -119,12 +123,11 @@ impl Resolved<'_> {
     /// [`Error::Overflow`], as [`Snapshot::cost`].
     #[inline]
     pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        match self.entry() {
-            Some(entry) if request.requested_model.is_none() => {
-                self.snapshot.price(entry, Some(self.asked.as_str()), request)
-            }
-            Some(entry) => self.snapshot.price(entry, Some(self.asked.as_str()), &self.routed(request)),
-            None => Err(self.snapshot.unknown(Lookup::new(self.key()))),
+        let Some(entry) = self.entry() else { return Ok(self.snapshot.free(self.key())) };
+        if request.requested_model.is_none() {
+            self.snapshot.price(entry, Some(self.provider), request)
+        } else {
+            self.snapshot.price(entry, Some(self.provider), &self.routed(request))
         }
     }
 
@@ -137,7 +140,7 @@ impl Resolved<'_> {
     pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
         match self.entry() {
             Some(entry) if request.requested_model.is_none() => {
-                self.snapshot.total_by(entry, Some(self.asked.as_str()), request)
+                self.snapshot.total_by(entry, Some(self.provider), request)
             }
             _ => total_of(self.cost(request)),
         }
@@ -148,11 +151,13 @@ impl Resolved<'_> {
         CostRequest { lookup: Lookup { provider: self.router, ..request.lookup }, ..*request }
     }
 
+    /// The entry that prices it; none is needed where it is self-hosted.
     #[inline]
     fn entry(&self) -> Option<EntryRef<'_>> {
-        match &self.entry {
-            Answer::Entry(entry) => Some(*entry),
-            Answer::Described(catalog) => catalog.entry(0),
+        match &self.rates {
+            Rates::Entry(entry) => Some(*entry),
+            Rates::SelfHosted => None,
+            Rates::Described(catalog) => catalog.entry(0),
         }
     }
 }
@@ -183,7 +188,21 @@ impl Snapshot {
     }
 
     fn layers(&self) -> Layers<'_> {
-        Layers { own: self.own.as_ref().map(Overlay::catalog), base: &self.base }
+        Layers { own: self.own.as_deref().map(Overlay::layer), base: &self.base }
+    }
+
+    /// The operator's models.
+    pub(crate) fn overlay(&self) -> Option<&Arc<Overlay>> {
+        self.own.as_ref()
+    }
+
+    pub(crate) fn deployments_shared(&self) -> &Arc<Deployments> {
+        &self.deployments
+    }
+
+    /// The entries of deployments with prices of their own.
+    pub(crate) fn priced(&self) -> &Priced {
+        &self.priced
     }
 
     /// What a call costs.
@@ -209,27 +228,47 @@ impl Snapshot {
 
     #[inline(never)]
     fn cost_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Cost, Error> {
-        let hashed = Hashed::of(request.lookup, hash);
-        if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
-            return self.price(entry, Some(asked.as_str()), request);
-        }
-        match self.look_up(request.lookup, hashed)? {
-            Some((entry, asked)) => self.price(entry, Some(asked.as_str()), request),
-            None => self.cost_without_entry(request, hashed),
+        match self.remembered(request.lookup, hash) {
+            Some((entry, provider)) => self.price(entry, Some(provider), request),
+            None if self.memo.is_unknown(request.lookup, hash) => Err(self.unknown(request.lookup)),
+            None => self.cost_of_new_name(request, hash),
         }
     }
 
-    /// The entry of a name that is no key, or that a provider is asked for; `None` where it may be priced without one.
-    #[inline(never)]
-    fn look_up(&self, lookup: Lookup<'_>, hashed: Hashed) -> Result<Option<(EntryRef<'_>, Asked)>, Error> {
-        if self.memo.is_unknown(hashed) {
+    /// The entry that a name led to before, and the provider asked for.
+    #[inline]
+    fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, RuleProvider)> {
+        let found = self.memo.get(lookup, hash)?;
+        Some((found.entry(self.layers())?, found.provider))
+    }
+
+    /// What a call costs whose name is no key, or that a provider is asked for, and that is not remembered.
+    #[cold]
+    fn cost_of_new_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Cost, Error> {
+        let (layers, lookup) = (self.layers(), request.lookup);
+        let Some(found) = look_up(layers, lookup) else {
+            self.memo.put_unknown(lookup, hash);
             return Err(self.unknown(lookup));
+        };
+        let provider = RuleProvider::of(found.provider, lookup.name);
+        match &found.answer {
+            Answer::Entry(entry) => {
+                if let Some(found) = Remembered::new(layers, *entry, provider) {
+                    self.memo.put(lookup, hash, found);
+                }
+                self.price(*entry, Some(provider), request)
+            }
+            Answer::SelfHosted => Ok(self.free(lookup.name)),
+            Answer::Described(catalog) => {
+                let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
+                self.price(entry, Some(provider), request)
+            }
         }
-        let layers = self.layers();
-        let Some(found) = resolve_name(layers, lookup) else { return Ok(None) };
-        let asked = Asked::of(found.provider, lookup.name);
-        self.memo.put(hashed, layers, lookup, found.entry, asked);
-        Ok(Some((found.entry, asked)))
+    }
+
+    /// What a call costs to a model that runs on the caller's own machines.
+    fn free(&self, name: &str) -> Cost {
+        Cost::free(name, self.generation)
     }
 
     /// What a call costs in all, for those who need no lines: the same amount as that of [`cost`](Self::cost), in less time.
@@ -252,7 +291,7 @@ impl Snapshot {
     fn total_by(
         &self,
         entry: EntryRef<'_>,
-        provider: Option<&str>,
+        provider: Option<RuleProvider>,
         request: &CostRequest<'_>,
     ) -> Result<Usd, Error> {
         match cost::text_total(entry, provider, request) {
@@ -263,41 +302,17 @@ impl Snapshot {
 
     #[inline(never)]
     fn total_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Usd, Error> {
-        let hashed = Hashed::of(request.lookup, hash);
-        if let Some((entry, asked)) = self.memo.get(hashed, self.layers(), request.lookup) {
-            return self.total_by(entry, Some(asked.as_str()), request);
+        match self.remembered(request.lookup, hash) {
+            Some((entry, provider)) => self.total_by(entry, Some(provider), request),
+            None if self.memo.is_unknown(request.lookup, hash) => Err(self.unknown(request.lookup)),
+            None => total_of(self.cost_of_new_name(request, hash)),
         }
-        match self.look_up(request.lookup, hashed)? {
-            Some((entry, asked)) => self.total_by(entry, Some(asked.as_str()), request),
-            None => total_of(self.cost_without_entry(request, hashed)),
-        }
-    }
-
-    /// What a call costs to a model that has no entry of its own.
-    #[cold]
-    fn cost_without_entry(&self, request: &CostRequest<'_>, hashed: Hashed) -> Result<Cost, Error> {
-        let lookup = request.lookup;
-        if lookup.strict {
-            return Err(self.unknown(lookup));
-        }
-        if let Some(entry) = families::stand_in(self.layers(), lookup) {
-            return self.price(entry, lookup.provider, request);
-        }
-        if families::runs_at_home(lookup) {
-            return Ok(Cost::free(lookup.name, self.generation));
-        }
-        let Some(described) = describe(self.layers(), lookup) else {
-            self.memo.put_unknown(hashed);
-            return Err(self.unknown(lookup));
-        };
-        let entry = described.entry().ok_or_else(|| self.unknown(lookup))?;
-        self.price(entry, described.provider, request)
     }
 
     fn price(
         &self,
         entry: EntryRef<'_>,
-        provider: Option<&str>,
+        provider: Option<RuleProvider>,
         request: &CostRequest<'_>,
     ) -> Result<Cost, Error> {
         cost::price(entry, entry.key(), provider, self.generation, request, || {
@@ -308,19 +323,19 @@ impl Snapshot {
     fn subject<'a>(
         &'a self,
         entry: EntryRef<'a>,
-        provider: Option<&'a str>,
+        provider: Option<RuleProvider>,
         request: &CostRequest<'_>,
     ) -> Subject<'a> {
-        let router = request.requested_model.and_then(|requested| {
-            families::router_fee(self.layers(), Lookup { name: requested, ..request.lookup })
-        });
+        let router = request
+            .requested_model
+            .and_then(|requested| router_fee(self.layers(), Lookup { name: requested, ..request.lookup }));
         Subject {
             entry,
             key: entry.key(),
             provider,
             // A router's own entry is the fee already.
-            router: router.filter(|_| !families::is_router_entry(entry.key())),
-            operator_priced: self.own.as_ref().is_some_and(|own| own.is_priced(entry.key())),
+            router: router.filter(|_| !is_router_entry(entry.key())),
+            operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(entry.key())),
             generation: self.generation,
         }
     }
@@ -339,15 +354,19 @@ impl Snapshot {
         let found = self.deployments.find(request.lookup.name)?;
         let now = if found.is_wildcard() { found.priced_now(self.layers()) } else { None };
         let own = match &now {
-            Some(catalog) => catalog.entries().next(),
-            None => self.priced.entry(found.deployment),
+            Some(catalog) => catalog.entry(0),
+            None => self.priced.entry(found.position),
         };
         found.with_lookup(self.layers(), |lookup| {
             let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };
             let Some(entry) = own else { return self.cost(&request) };
-            let model = resolve(self.layers(), lookup);
-            let key = model.map_or(lookup.name, |model| model.entry.key());
-            let provider = model.map_or(lookup.provider, |model| model.provider);
+            let model = look_up(self.layers(), lookup);
+            let key = model.as_ref().map_or(lookup.name, |model| match &model.answer {
+                Answer::Entry(entry) => entry.key(),
+                Answer::SelfHosted | Answer::Described(_) => lookup.name,
+            });
+            let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
+            let provider = Some(RuleProvider::of(provider, lookup.name));
             cost::price(entry, key, provider, self.generation, &request, || Subject {
                 entry,
                 key,
@@ -390,7 +409,7 @@ impl Snapshot {
 
     /// What the map knows of a deployment's model.
     pub(crate) fn info_of(&self, deployment: &Deployment) -> Option<ModelInfo<'_>> {
-        let found = Found::of(deployment);
+        let found = FoundDeployment::of(deployment);
         let info = found.with_lookup(self.layers(), |lookup| self.find(lookup));
         info.map(|found| found.model_info)
     }
@@ -426,25 +445,22 @@ impl Snapshot {
     }
 
     fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
-        if let Some(found) = resolve(self.layers(), lookup) {
-            return Some(Resolved {
-                model_info: self.info(found.entry),
-                found_by: found.found_by,
-                snapshot: self,
-                entry: Answer::Entry(found.entry),
-                router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
-                asked: Asked::of(found.provider, lookup.name),
-            });
-        }
-        let described = describe(self.layers(), lookup)?;
-        Some(Resolved {
-            model_info: ModelInfo::of_described(described.entry()?),
-            found_by: described.found_by,
-            snapshot: self,
-            asked: Asked::of(described.provider, lookup.name),
-            entry: Answer::Described(Arc::new(described.catalog)),
-            router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
-        })
+        let found = look_up(self.layers(), lookup)?;
+        let provider = RuleProvider::of(found.provider, lookup.name);
+        let (model_info, rates) = match found.answer {
+            Answer::Entry(entry) => (self.info(entry), Rates::Entry(entry)),
+            Answer::SelfHosted => {
+                let info = self_hosted_info(self.layers(), lookup);
+                (ModelInfo::of_text(lookup.name.to_owned(), info), Rates::SelfHosted)
+            }
+            Answer::Described(catalog) => {
+                let entry = catalog.entry(0)?;
+                let info = ModelInfo::of_text(entry.key().to_owned(), entry.json().to_owned());
+                (info, Rates::Described(Arc::from(catalog)))
+            }
+        };
+        let router = lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" });
+        Some(Resolved { model_info, found_by: found.found_by, snapshot: self, rates, router, provider })
     }
 
     /// Every candidate that is tried for a name, in order, and why it is passed over. For people: it takes its time.
@@ -471,7 +487,7 @@ impl Snapshot {
     }
 
     fn info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
-        let said = self.own.as_ref().and_then(|own| own.said(entry.key()));
+        let said = self.own.as_deref().and_then(|own| own.said(entry.key()));
         ModelInfo::of(entry, self.base.rules(), said)
     }
 
@@ -543,8 +559,8 @@ impl Snapshot {
 
     /// What is odd about rows that were loaded all the same, the operator's included.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        let own = self.own.iter().flat_map(Overlay::warnings);
-        own.chain(&self.base.notes().warnings)
+        let own = self.own.iter().flat_map(|own| own.warnings());
+        own.chain(&self.base.notes().warnings).chain(self.priced.warnings())
     }
 
     /// Fields that name a cost which this version does not know, by name. They price nothing.

@@ -3,16 +3,18 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use hashbrown::hash_table::Entry;
-use hashbrown::{HashMap, HashTable, hash_map as map};
-use sha2::{Digest, Sha256};
+use hashbrown::{HashMap, HashTable};
 
-use super::{Deployment, Field, Params, Part, invalid};
-use crate::catalog::{Catalog, EntryId, EntryRef, Text, check_prices};
-use crate::error::{Error, clip};
-use crate::json::{Union, fields, object, quoted};
-use crate::resolve::{Layers, Lookup, resolve};
+use super::{Deployment, Params, Part, invalid};
+use crate::catalog::{Budget, Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
+use crate::error::Error;
+use crate::json::{Field, Union, object, quoted};
+use crate::resolve::{Answer, Layers, Lookup, look_up, resolve};
+use crate::text::clip;
+use crate::usd::Usd;
 
 /// The deployments of a snapshot, in their order.
 #[derive(Debug, Default)]
@@ -35,8 +37,10 @@ struct Group {
 
 /// A deployment that was found, and what the `*` of its name stands for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found<'a> {
-    pub(crate) deployment: &'a Deployment,
+pub(crate) struct FoundDeployment<'a> {
+    deployment: &'a Deployment,
+    /// Its position in the list.
+    pub(crate) position: usize,
     wildcard: Option<&'a str>,
 }
 
@@ -75,8 +79,8 @@ impl Deployments {
                     vacant.insert(Group { first: position, alike: true });
                 }
                 Entry::Occupied(mut known) => {
-                    let way = at(known.get().first).map(|known| known.way);
-                    known.get_mut().alike &= way == Some(deployment.way);
+                    let way = at(known.get().first).map(|known| known.part(Part::Way));
+                    known.get_mut().alike &= way == Some(deployment.part(Part::Way));
                 }
             }
         }
@@ -96,11 +100,11 @@ impl Deployments {
     /// # Errors
     ///
     /// [`Error::UnknownDeployment`], or [`Error::AmbiguousDeployment`] where those of a name differ in what they cost.
-    pub(crate) fn find<'a>(&'a self, name: &'a str) -> Result<Found<'a>, Error> {
+    pub(crate) fn find<'a>(&'a self, name: &'a str) -> Result<FoundDeployment<'a>, Error> {
         let hash = hash(name);
         let by_id = self.by_id.find(hash, |known| self.at(*known).is_some_and(|known| known.id() == name));
-        if let Some(deployment) = by_id.and_then(|position| self.at(*position)) {
-            return Ok(Found { deployment, wildcard: None });
+        if let Some((position, deployment)) = by_id.and_then(|known| Some((*known, self.at(*known)?))) {
+            return Ok(FoundDeployment { deployment, position, wildcard: None });
         }
         let named = |known: &Group| self.at(known.first).is_some_and(|known| known.model_name() == name);
         let exact = self.by_name.find(hash, named).map(|group| (group, None));
@@ -120,7 +124,7 @@ impl Deployments {
             let ids = same.map(|deployment| deployment.id().to_owned()).collect();
             return Err(Error::AmbiguousDeployment { model_name: clip(name).into(), ids });
         }
-        Ok(Found { deployment, wildcard })
+        Ok(FoundDeployment { deployment, position: group.first, wildcard })
     }
 
     fn at(&self, position: usize) -> Option<&Deployment> {
@@ -168,76 +172,143 @@ pub(super) fn checked_prices<'a>(
     Ok(prices(litellm_params, model_info))
 }
 
-/// All that decides what a deployment costs, in a word: its models, and its prices in whatever order they are said.
-pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> u128 {
-    let mut way = models.join("\n");
-    for (name, json) in prices.iter().map(|(name, json)| (name, json)).collect::<BTreeMap<_, _>>() {
-        way.extend(["\n", name, ":", json]);
-    }
-    let hash = Sha256::digest(way);
-    hash.iter().take(16).fold(0, |half, byte| half << 8 | u128::from(*byte))
+/// Returns all that decides what a deployment costs, as JSON: its models, and its prices in whatever order and digits they are said.
+/// Deployments are priced alike where these are equal.
+pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
+    let plain = |json: &str| {
+        let amount: Option<Usd> = serde_json::from_str(json).ok();
+        amount.map_or_else(|| json.to_owned(), |amount| amount.to_string())
+    };
+    let prices: BTreeMap<&str, String> = prices.iter().map(|(name, json)| (&**name, plain(json))).collect();
+    let models: Vec<String> = models.iter().map(|model| quoted(model)).collect();
+    format!("[{},{}]", models.join(","), object(prices))
 }
 
-/// The entries that deployments with prices of their own make of their models', by their ways of pricing.
-#[derive(Default)]
+/// The entries that deployments with prices of their own make of their models', by the positions of the deployments.
+#[derive(Debug, Default)]
 pub(crate) struct Priced {
-    catalog: Catalog,
-    by_way: HashMap<u128, EntryId>,
+    entries: Vec<Option<Arc<PricedEntry>>>,
+}
+
+/// A model's entry with the prices of its deployment over it.
+#[derive(Debug)]
+struct PricedEntry {
+    /// It has one entry.
+    row: Arc<Catalog>,
+    over: Over,
+    warning: Option<Warning>,
+}
+
+/// The entry that lies under a deployment's prices.
+#[derive(Debug)]
+enum Over {
+    Nothing,
+    Base(EntryId),
+    Own(Arc<Catalog>),
+}
+
+impl Over {
+    fn of(layers: Layers<'_>, entry: Option<EntryRef<'_>>) -> Self {
+        let own = |entry: EntryRef<'_>| layers.own?.row(layers.own?.position(entry.key())?).cloned();
+        match entry {
+            None => Self::Nothing,
+            Some(entry) if entry.is_of(layers.base) => Self::Base(entry.id()),
+            Some(entry) => own(entry).map_or(Self::Nothing, Self::Own),
+        }
+    }
+
+    /// Returns whether this is an entry of the same rows.
+    fn is(&self, entry: Option<EntryRef<'_>>, layers: Layers<'_>, is_same_base: bool) -> bool {
+        match (self, entry) {
+            (Self::Nothing, None) => true,
+            (Self::Base(id), Some(entry)) => is_same_base && entry.is_of(layers.base) && entry.id() == *id,
+            (Self::Own(row), Some(entry)) => entry.is_of(row),
+            _ => false,
+        }
+    }
 }
 
 impl Priced {
-    /// The entry of a deployment, where it has prices of its own.
-    pub(crate) fn entry(&self, deployment: &Deployment) -> Option<EntryRef<'_>> {
-        self.catalog.entry(*self.by_way.get(&deployment.way)?)
+    /// The entry of a deployment, by its position, where it has prices of its own.
+    pub(crate) fn entry(&self, position: usize) -> Option<EntryRef<'_>> {
+        self.entries.get(position)?.as_ref()?.row.entry(0)
+    }
+
+    /// Returns what is odd about the entries.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        self.entries.iter().flatten().filter_map(|entry| entry.warning.as_ref())
     }
 }
 
 impl Deployments {
-    /// The entries of those with prices of their own, over the models of a map.
-    pub(crate) fn compose(&self, layers: Layers<'_>) -> Result<Priced, Error> {
+    /// Composes the entries of those with prices of their own, over the models of a map.
+    ///
+    /// Deployments that were there before keep their entries where nothing under them changed, and where they cannot be laid over a
+    /// newer catalogue, which is a warning. A new one that cannot be composed is an error.
+    pub(crate) fn compose(
+        &self,
+        layers: Layers<'_>,
+        before: &Self,
+        priced_before: &Priced,
+        is_same_base: bool,
+    ) -> Result<Priced, Error> {
+        let mut entries = Vec::with_capacity(self.list.len());
         // Many deployments cost the same.
-        let mut by_way = HashMap::new();
-        let mut first = Vec::new();
-        for deployment in
-            self.list.iter().filter(|deployment| deployment.has_prices && !deployment.is_pattern)
-        {
-            if let map::Entry::Vacant(vacant) = by_way.entry(deployment.way) {
-                vacant.insert(EntryId::try_from(first.len()).unwrap_or(EntryId::MAX));
-                first.push(deployment);
+        let mut composed: HashMap<&str, Arc<PricedEntry>> = HashMap::new();
+        let mut budget = Budget::of_map();
+        let mut at = 0;
+        for deployment in &self.list {
+            // Both lists are mostly in one order: one may have been taken away, and one replaced.
+            let is_at = |position: usize| before.at(position).is_some_and(|known| known.is_same(deployment));
+            at = if is_at(at) || !is_at(at + 1) { at } else { at + 1 };
+            let known = if is_at(at) { priced_before.entries.get(at).and_then(Option::as_ref) } else { None };
+            at += 1;
+            if !deployment.has_prices || deployment.is_pattern {
+                entries.push(None);
+                continue;
             }
-        }
-        if first.is_empty() {
-            return Ok(Priced::default());
-        }
-        let entries = first.iter().map(|deployment| {
-            let base = Found::of(deployment).with_lookup(layers, |lookup| entry_of(layers, lookup));
-            (deployment.id(), priced(deployment, base))
-        });
-        let catalog = read(object(entries)).map_err(|reason| invalid("model_list", "", &reason))?;
-        let bad = catalog.notes().set_aside.first();
-        // A model by the name of what is none in a map.
-        let none = first.iter().find(|deployment| !catalog.has_key(deployment.id()));
-        match (bad, none) {
-            (Some(bad), _) => {
-                let named = first.iter().find(|deployment| deployment.id() == bad.model);
-                let name = named.map_or("model_list", |deployment| deployment.model_name());
-                Err(invalid(name, bad.field.as_deref().unwrap_or_default(), &bad.reason))
+            let entry = FoundDeployment::of(deployment).entry(layers);
+            if let Some(known) = known.filter(|known| known.over.is(entry, layers, is_same_base)) {
+                entries.push(Some(known.clone()));
+                continue;
             }
-            (None, Some(deployment)) => {
-                Err(invalid(deployment.model_name(), "model_info.id", "a map uses it for what is no model"))
+            let way = deployment.part(Part::Way);
+            if let Some(alike) = composed.get(way) {
+                entries.push(Some(alike.clone()));
+                continue;
             }
-            (None, None) => Ok(Priced { catalog, by_way }),
+            let priced = match (priced(deployment, entry, layers, &mut budget), known) {
+                (Ok(row), _) => {
+                    Arc::new(PricedEntry { row: Arc::new(row), over: Over::of(layers, entry), warning: None })
+                }
+                (Err(bad), Some(known)) => Arc::new(known.kept(deployment, &bad)),
+                (Err(bad), None) => {
+                    let field = bad.field.as_deref().unwrap_or_default();
+                    return Err(invalid(deployment.model_name(), field, &bad.reason));
+                }
+            };
+            composed.insert(way, priced.clone());
+            entries.push(Some(priced));
         }
+        Ok(Priced { entries })
     }
 }
 
-fn read(json: String) -> Result<Catalog, String> {
-    Catalog::parse(Text::Owned(json.into())).map_err(|error| error.to_string())
+impl PricedEntry {
+    /// The same, where it cannot be laid over a newer catalogue.
+    fn kept(&self, deployment: &Deployment, bad: &SetAside) -> Self {
+        let message = format!(
+            "its deployment stays as it was, since it cannot be laid over the new map: {}",
+            bad.said()
+        );
+        let warning = Warning { model: deployment.model_name().to_owned(), message };
+        Self { row: self.row.clone(), over: Over::Nothing, warning: Some(warning) }
+    }
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundDeployment<'a> {
     pub(crate) fn of(deployment: &'a Deployment) -> Self {
-        Self { deployment, wildcard: None }
+        Self { deployment, position: 0, wildcard: None }
     }
 
     /// Calls `f` with the lookup that finds the deployment's model, or with the last of those that do not.
@@ -257,16 +328,21 @@ impl<'a> Found<'a> {
         if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
     }
 
+    /// The entry of the deployment's model.
+    fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
+        self.with_lookup(layers, |lookup| match look_up(layers, lookup)?.answer {
+            Answer::Entry(entry) => Some(entry),
+            Answer::SelfHosted | Answer::Described(_) => None,
+        })
+    }
+
     /// The entry of the deployment's model with its own prices over it, as a catalogue of its own: where the model
     /// depends on what the deployment's name stands for.
     pub(crate) fn priced_now(&self, layers: Layers<'_>) -> Option<Catalog> {
         if !self.deployment.has_prices {
             return None;
         }
-        let base = self.with_lookup(layers, |lookup| entry_of(layers, lookup));
-        read(object([(self.deployment.id(), priced(self.deployment, base))]))
-            .ok()
-            .filter(|catalog| catalog.len() == 1)
+        priced(self.deployment, self.entry(layers), layers, &mut Budget::default()).ok()
     }
 
     pub(crate) fn is_wildcard(&self) -> bool {
@@ -274,12 +350,17 @@ impl<'a> Found<'a> {
     }
 }
 
-/// A model's entry with the prices of one of its deployments over it: what of it may have to do with prices.
-fn priced(deployment: &Deployment, base: Option<EntryRef<'_>>) -> String {
+/// Lays the prices of a deployment over its model's entry: what of that may have to do with prices.
+fn priced(
+    deployment: &Deployment,
+    base: Option<EntryRef<'_>>,
+    layers: Layers<'_>,
+    budget: &mut Budget,
+) -> Result<Catalog, SetAside> {
     let own = Some(deployment.part(Part::Provider)).filter(|own| !own.is_empty());
     let provider = own.or_else(|| deployment.model().split_once('/').map(|(first, _)| first)).map(quoted);
     let mut info = Union::default();
-    for (name, json) in base.map(|base| fields(base.json())).and_then(Result::ok).unwrap_or_default() {
+    for (name, json) in base.map(|base| layers.fields_of(base, budget)).unwrap_or_default() {
         if !name.starts_with("supports_") && !name.starts_with("max_") && name != "aliases" {
             info.set(name, json);
         }
@@ -290,14 +371,10 @@ fn priced(deployment: &Deployment, base: Option<EntryRef<'_>>) -> String {
     for (name, json) in deployment.prices() {
         info.set(name, json);
     }
-    object(info.fields)
+    Catalog::of_row(deployment.id(), &object(info.fields))
 }
 
 fn lookup_of<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {
     let lookup = Lookup::new(name);
     provider.map_or(lookup, |provider| lookup.provider(provider))
-}
-
-fn entry_of<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {
-    resolve(layers, lookup).map(|found| found.entry)
 }

@@ -16,10 +16,11 @@ use serde_json::Value;
 
 use crate::catalog::field;
 use crate::error::Error;
-use crate::json;
+use crate::json::{self, Field, InOrder, Shown, Union};
+use crate::model_info::ModelInfo;
 use crate::snapshot::Snapshot;
 
-pub(crate) use compose::{Deployments, Found, Priced};
+pub(crate) use compose::{Deployments, FoundDeployment, Priced};
 
 /// A deployment of a model, as in LiteLLM's `model_list`: a name that clients ask for, the parameters it is called
 /// with, and what the operator says of the model.
@@ -49,11 +50,9 @@ pub struct Deployment {
     text: Arc<str>,
     /// Where its own part of the text begins, and where each part of that ends.
     start: usize,
-    ends: [usize; Part::ModelInfo as usize + 1],
+    ends: [usize; Part::Way as usize + 1],
     /// Of its id and its name, so that a list is indexed without a look at the texts.
     hashes: [u64; 2],
-    /// Of all that decides what it costs, so well that two that are alike in this cost alike.
-    way: u128,
     has_prices: bool,
     is_pattern: bool,
 }
@@ -69,13 +68,13 @@ enum Part {
     Provider,
     LitellmParams,
     ModelInfo,
+    /// All that decides what it costs: two deployments cost alike where this is the same.
+    Way,
 }
 
 /// An object of fields, in its order.
 #[derive(Clone, Copy)]
 struct Params<'a>(&'a str);
-
-type Field<'a> = (Cow<'a, str>, &'a str);
 
 impl<'a> Params<'a> {
     fn read(json: &'a str) -> Result<Self, serde_json::Error> {
@@ -128,6 +127,11 @@ impl Deployment {
         let text = |field: &str, json: &str| {
             serde_json::from_str::<String>(json).map_err(|_| invalid(model_name, field, "not a text"))
         };
+        for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
+            if json::is_deep(params.0) {
+                return Err(invalid(model_name, part, &format!("nested more than {} deep", json::MAX_DEPTH)));
+            }
+        }
         let model = litellm_params.get("model").ok_or_else(|| {
             invalid(model_name, "litellm_params.model", "missing: it says which model to call")
         })?;
@@ -151,7 +155,7 @@ impl Deployment {
         };
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
         let way = compose::way_of_pricing(&[&model, &base_model, &provider], &prices);
-        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0];
+        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &way];
         let mut end = 0;
         let ends = parts.map(|part| {
             end += part.len();
@@ -160,7 +164,6 @@ impl Deployment {
         Ok(Self {
             ends,
             hashes: [compose::hash(&id), compose::hash(model_name)],
-            way,
             has_prices: !prices.is_empty(),
             is_pattern: model_name.contains('*'),
             text: parts.concat().into(),
@@ -172,6 +175,11 @@ impl Deployment {
         let end_of = |part: usize| self.ends.get(part).copied();
         let start = (part as usize).checked_sub(1).and_then(end_of).unwrap_or(self.start);
         end_of(part as usize).and_then(|end| self.text.get(start..end)).unwrap_or_default()
+    }
+
+    /// Returns whether this is the very same deployment, and not one that says the same.
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.text, &other.text) && self.start == other.start && self.ends == other.ends
     }
 
     /// All its parts.
@@ -282,28 +290,25 @@ impl Deployment {
     }
 
     /// Its parameters, as they are shown.
-    fn shown_params(&self) -> Vec<(Cow<'_, str>, Value)> {
+    fn shown_params(&self) -> Vec<(Cow<'_, str>, Shown<'_>)> {
         let mut fields = self.litellm_params().fields();
         fields.retain(|(name, _)| redact::is_shown(name));
         let shown = fields.into_iter().map(|(name, json)| {
-            let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
-            redact::parameter(&name, &mut value);
+            let value = redact::shown(&name, json);
             (name, value)
         });
         shown.collect()
     }
 
     /// What the operator says of the model, as it is shown: its id first.
-    fn shown_info(&self) -> Vec<(Cow<'_, str>, Value)> {
-        let id = (Cow::Borrowed("id"), Value::from(self.id()));
-        let mut shown = vec![id, (Cow::Borrowed("db_model"), Value::Bool(false))];
+    fn shown_info(&self) -> Union<'_, Shown<'_>> {
+        let mut shown = Union::default();
+        shown.set("id".into(), Shown::Value(Value::from(self.id())));
+        shown.set("db_model".into(), Shown::Value(Value::Bool(false)));
         for (name, json) in Params(self.part(Part::ModelInfo)).fields() {
-            let mut value = serde_json::from_str(json).unwrap_or(Value::Null);
-            redact::info(&name, &mut value);
-            match shown.iter_mut().find(|(known, _)| *known == name) {
-                Some((known, _)) if known == "id" => {}
-                Some((_, slot)) => *slot = value,
-                None => shown.push((name, value)),
+            if name != "id" {
+                let value = redact::shown(&name, json);
+                shown.set(name, value);
             }
         }
         shown
@@ -326,7 +331,7 @@ impl Serialize for Deployment {
         let mut shown = serializer.serialize_map(Some(3))?;
         shown.serialize_entry("model_name", self.model_name())?;
         shown.serialize_entry("litellm_params", &InOrder(&self.shown_params()))?;
-        shown.serialize_entry("model_info", &InOrder(&self.shown_info()))?;
+        shown.serialize_entry("model_info", &InOrder(&self.shown_info().fields))?;
         shown.end()
     }
 }
@@ -335,19 +340,6 @@ impl Serialize for Deployment {
 impl fmt::Debug for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deployment({})", serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
-/// Fields as an object, in their order.
-pub(crate) struct InOrder<'a, N>(pub(crate) &'a [(N, Value)]);
-
-impl<N: AsRef<str>> Serialize for InOrder<'_, N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in self.0 {
-            fields.serialize_entry(name.as_ref(), value)?;
-        }
-        fields.end()
     }
 }
 
@@ -362,10 +354,10 @@ pub struct ModelInfoList<'a> {
 impl Serialize for ModelInfoList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_map(Some(1))?;
-        let data: Vec<Shown<'_>> = self
+        let data: Vec<ShownDeployment<'_>> = self
             .snapshot
             .deployments()
-            .map(|deployment| Shown { deployment, snapshot: self.snapshot })
+            .map(|deployment| ShownDeployment { deployment, snapshot: self.snapshot })
             .collect();
         list.serialize_entry("data", &data)?;
         list.end()
@@ -373,38 +365,28 @@ impl Serialize for ModelInfoList<'_> {
 }
 
 /// A deployment with what the map knows of its model.
-struct Shown<'a> {
+struct ShownDeployment<'a> {
     deployment: &'a Deployment,
     snapshot: &'a Snapshot,
 }
 
-impl Serialize for Shown<'_> {
+impl Serialize for ShownDeployment<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let deployment = self.deployment;
-        let own = deployment.shown_info().into_iter().map(|(name, value)| (name.into_owned(), value));
-        let mut info: Vec<(String, Value)> = own.collect();
         let known = self.snapshot.info_of(deployment);
+        let mut info = deployment.shown_info();
+        let known = known.as_ref().map(ModelInfo::shown).transpose().map_err(S::Error::custom)?;
         // What the operator says counts, but for null, which says nothing.
-        for (name, value) in
-            known.map(|known| known.shown()).transpose().map_err(S::Error::custom)?.unwrap_or_default()
-        {
-            match info.iter_mut().find(|(said, _)| *said == name) {
-                Some((_, said)) if said.is_null() => *said = value,
-                Some(_) => {}
-                None => info.push((name, value)),
-            }
+        for (name, value) in known.unwrap_or_default() {
+            info.set_if(name, value, Shown::is_null);
         }
         for (name, json) in deployment.litellm_params().prices() {
-            let price: Value = serde_json::from_str(json).map_err(S::Error::custom)?;
-            match info.iter_mut().find(|(said, _)| *said == name) {
-                Some((_, said)) => *said = price,
-                None => info.push((name.into_owned(), price)),
-            }
+            info.set(name, Shown::of(json));
         }
         let mut shown = serializer.serialize_map(Some(3))?;
         shown.serialize_entry("model_name", deployment.model_name())?;
         shown.serialize_entry("litellm_params", &InOrder(&deployment.shown_params()))?;
-        shown.serialize_entry("model_info", &InOrder(&info))?;
+        shown.serialize_entry("model_info", &InOrder(&info.fields))?;
         shown.end()
     }
 }

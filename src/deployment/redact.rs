@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::json::{self, Shown};
 use crate::redact::{is_secret, without_credentials};
 
 /// Parameters that are not shown at all.
@@ -14,9 +15,6 @@ const DROPPED: [&str; 6] = [
     "aws_secret_access_key",
 ];
 
-/// How the name of a secret ends among the operator's own keys.
-const CREDENTIALS: [&str; 5] = ["password", "secret", "token", "authorization", "credentials"];
-
 /// Values shorter than this are masked whole: of a short secret four letters at both ends are most of it.
 const SHORT: usize = 16;
 
@@ -28,28 +26,20 @@ pub(super) fn is_shown(name: &str) -> bool {
     !DROPPED.contains(&name)
 }
 
-/// A parameter as it is shown.
-pub(super) fn parameter(name: &str, value: &mut Value) {
-    redact(value, is_secret(name));
-}
-
-/// A field of the operator's own model info as it is shown. Its names are the operator's: `my_custom_key` is no
-/// secret. What LiteLLM calls its secrets by is, and so is what a URL carries.
-pub(super) fn info(name: &str, value: &mut Value) {
-    let is_credential = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        let mut segments = name.rsplit(['_', '-']);
-        let ends = segments.next().is_some_and(|last| CREDENTIALS.contains(&last));
-        DROPPED.contains(&&*name) || (ends && segments.all(|segment| segment != "cost"))
+/// Returns a parameter, or a field of the operator's own model info, as it is shown: the text itself, where it has no secret.
+pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
+    let is_secret = is_secret(name);
+    let Ok(read) = serde_json::from_str::<Value>(json) else {
+        // Nobody can tell what of it is a secret; a number is none, unless its name says so.
+        let shows = json::is_number(json) && !is_secret;
+        return Shown::Value(if shows { Value::from(json) } else { Value::Null });
     };
-    redact_by(value, is_credential(name), &is_credential);
+    let mut value = read.clone();
+    redact(&mut value, is_secret);
+    if value == read { Shown::of(json) } else { Shown::Value(value) }
 }
 
 fn redact(value: &mut Value, secret: bool) {
-    redact_by(value, secret, &is_secret);
-}
-
-fn redact_by(value: &mut Value, secret: bool, is_secret: &impl Fn(&str) -> bool) {
     match value {
         Value::String(text) if secret => {
             if !is_reference(text) {
@@ -61,10 +51,10 @@ fn redact_by(value: &mut Value, secret: bool, is_secret: &impl Fn(&str) -> bool)
                 *text = shown;
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|element| redact_by(element, secret, is_secret)),
+        Value::Array(list) => list.iter_mut().for_each(|element| redact(element, secret)),
         Value::Object(map) => {
             for (name, value) in map.iter_mut() {
-                redact_by(value, secret || is_secret(name), is_secret);
+                redact(value, secret || is_secret(name));
             }
         }
         Value::Bool(_) | Value::Number(_) if secret => *value = Value::String(masked(&value.to_string())),
@@ -91,9 +81,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn shown(name: &str, mut value: Value) -> Value {
-        parameter(name, &mut value);
-        value
+    fn shown(name: &str, value: impl Into<Value>) -> Value {
+        serde_json::to_value(super::shown(name, &value.into().to_string())).unwrap()
     }
 
     #[test]
@@ -142,17 +131,24 @@ mod tests {
 
     #[test]
     fn shows_the_operator_s_own_keys() {
-        let of = |name: &str, mut value: Value| {
-            info(name, &mut value);
-            value
-        };
-        assert_eq!(of("my_custom_key", json!("my_custom_value")), json!("my_custom_value"));
-        assert_eq!(of("access_groups", json!(["a"])), json!(["a"]));
-        assert_eq!(of("output_cost_per_token", json!(1)), json!(1));
-        assert_eq!(of("api_key", json!("sk-1")), json!("****"));
+        assert_eq!(shown("my_custom_key", json!("my_custom_value")), json!("my_custom_value"));
+        assert_eq!(shown("access_groups", json!(["a"])), json!(["a"]));
+        assert_eq!(shown("output_cost_per_token", json!(1)), json!(1));
+        assert_eq!(shown("api_key", json!("sk-1")), json!("****"));
         assert_eq!(
-            of("more", json!({"db_password": "x", "url": "http://u:p@h"})),
+            shown("more", json!({"db_password": "x", "url": "http://u:p@h"})),
             json!({"db_password": "*", "url": "http://****@h"})
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_shown_only_where_it_is_no_secret() {
+        let shown = |name: &str, json: &str| serde_json::to_value(super::shown(name, json)).unwrap();
+        assert_eq!(shown("temperature", "1e999"), json!("1e999"));
+        assert_eq!(shown("api_key", "1e999"), json!(null));
+        assert_eq!(shown("more", r#"{"password": "SECRET", "odd": 1e999}"#), json!(null));
+        assert_eq!(shown("odd", r#""\ud800""#), json!(null));
+        // Digits stay as they were written.
+        assert_eq!(serde_json::to_string(&super::shown("x", "0.10")).unwrap(), "0.10");
     }
 }

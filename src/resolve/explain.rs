@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use super::lookup::{Candidate, FoundBy, Lookup, Match};
 use super::query::{Origin, Query};
-use super::{Layers, fits, resolve};
-use crate::catalog::Budget;
-use crate::error::clip;
+use super::{Answer, Layers, fits, look_up_without_entry, resolve};
+use crate::catalog::{Budget, EntryRef};
+use crate::text::clip;
 
 /// How a name was looked up, step by step: from [`Snapshot::explain`](crate::Snapshot::explain).
 ///
@@ -46,7 +46,7 @@ pub struct Explanation {
     pub provider_from: Option<String>,
     /// The candidates, in the order in which they were tried.
     pub steps: Vec<Step>,
-    /// The key and how it was found; `None` where the model is unknown.
+    /// The key, or the name where no entry is needed, and how it was found; `None` where the model is unknown.
     pub found: Option<(String, FoundBy)>,
 }
 
@@ -82,6 +82,13 @@ pub enum Outcome {
         /// How the name matched.
         matched: Match,
     },
+    /// No candidate is an entry's name, and another entry stands in: the answer.
+    StandsIn {
+        /// That entry's key.
+        key: String,
+    },
+    /// No candidate is an entry's name, and the model runs on machines of the caller's own: the answer.
+    SelfHosted,
     /// No candidate is any entry's name, and fallback rules of the map describe this one: the answer.
     Described {
         /// The names of the rules, in their order.
@@ -109,7 +116,7 @@ impl Explanation {
             steps: Vec::new(),
             found: None,
         };
-        let _ = query.candidates(|candidate, name| {
+        let is_found = query.candidates(|candidate, name| {
             let (outcome, found) = tried(layers, &query, name);
             explanation.add(candidate, name, outcome);
             if let Some((key, matched)) = found {
@@ -118,7 +125,9 @@ impl Explanation {
             }
             ControlFlow::Continue(())
         });
-        explanation.describe(layers, &query);
+        if is_found.is_continue() {
+            explanation.add_without_entry(layers, lookup, &query);
+        }
         explanation
     }
 
@@ -148,28 +157,26 @@ impl Explanation {
         self.steps.push(Step { candidate, name: clip(name).into(), outcome });
     }
 
-    /// What fallback rules say, where no candidate is any entry's name.
-    fn describe(&mut self, layers: Layers<'_>, query: &Query<'_>) {
-        if self.steps.iter().any(|step| step.outcome != Outcome::NoEntry) {
-            return;
-        }
-        let mut budget = Budget::default();
-        let described = query.candidates(|candidate, name| {
-            let rules = layers.rules().describing(name, &mut budget);
-            if rules.is_empty() {
-                return ControlFlow::Continue(());
+    /// Adds what is found for a name that is no entry's.
+    fn add_without_entry(&mut self, layers: Layers<'_>, lookup: Lookup<'_>, query: &Query<'_>) {
+        let Some(found) = look_up_without_entry(layers, lookup) else { return };
+        let (key, outcome) = match found.answer {
+            Answer::Entry(entry) => {
+                let key = entry.key().to_owned();
+                (key.clone(), Outcome::StandsIn { key })
             }
-            ControlFlow::Break((
-                candidate,
-                name.to_owned(),
-                rules.into_iter().map(|rule| rule.name.to_string()).collect(),
-            ))
-        });
-        if let Some((candidate, key, rules)) = described.break_value() {
-            self.add(candidate, &key, Outcome::Described { rules });
-            let found_by = FoundBy { candidate, matched: Match::Described, rewritten: query.rewritten };
-            self.found = Some((key, found_by));
-        }
+            Answer::SelfHosted => (lookup.name.to_owned(), Outcome::SelfHosted),
+            Answer::Described(catalog) => {
+                let key = catalog.entry(0).map_or("", EntryRef::key).to_owned();
+                let rules = layers.rules().describing(&key, &mut Budget::default());
+                let rules = rules.into_iter().map(|rule| rule.name.to_string()).collect();
+                (key, Outcome::Described { rules })
+            }
+        };
+        // Rules describe a form of the name; the others are about the name as given.
+        let name = if found.found_by.matched == Match::Described { &key } else { &*query.name };
+        self.add(found.found_by.candidate, name, outcome);
+        self.found = Some((clip(&key).to_owned(), found.found_by));
     }
 }
 
@@ -211,6 +218,8 @@ impl fmt::Display for Outcome {
             Self::NoEntry => f.write_str("no entry"),
             Self::OtherProvider { key, provider } => write!(f, "{key} is of {provider}"),
             Self::Found { matched, .. } => write!(f, "{matched}"),
+            Self::StandsIn { key } => write!(f, "{key} stands in"),
+            Self::SelfHosted => f.write_str("self-hosted"),
             Self::Described { rules } => write!(f, "described by {}", rules.join(", ")),
         }
     }

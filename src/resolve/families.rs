@@ -5,7 +5,7 @@ use super::{Layers, Lookup, resolve};
 use crate::catalog::EntryRef;
 
 /// Providers whose models run on the caller's own machines.
-const AT_HOME: [&str; 2] = ["ollama", "lemonade"];
+const SELF_HOSTED: [&str; 2] = ["ollama", "lemonade"];
 
 /// Longer names are no model's.
 const MAX_NAME: usize = 256;
@@ -43,12 +43,12 @@ const FIREWORKS_EXPERTS: [(u64, &str); 2] =
 const ROUTER: &str = "azure_ai/model_router";
 
 /// The provider asked for, or else what the name begins with.
-fn provider_of(lookup: Lookup<'_>) -> Option<&str> {
+pub(super) fn provider_of(lookup: Lookup<'_>) -> Option<&str> {
     lookup.provider.or_else(|| lookup.name.split_once('/').map(|(first, _)| first))
 }
 
 /// The entry that prices a name which no entry answers to.
-pub(crate) fn stand_in<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {
+pub(super) fn stand_in<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {
     let (name, provider) = (lookup.name, provider_of(lookup)?);
     if name.len() > MAX_NAME {
         return None;
@@ -81,9 +81,9 @@ pub(crate) fn is_router_entry(key: &str) -> bool {
     matches!(key, ROUTER | "azure_ai/model-router")
 }
 
-/// Whether a model runs on the caller's own machines.
-pub(crate) fn runs_at_home(lookup: Lookup<'_>) -> bool {
-    provider_of(lookup).is_some_and(|provider| AT_HOME.contains(&provider))
+/// Returns whether a model runs on the caller's own machines.
+pub(super) fn is_self_hosted(lookup: Lookup<'_>) -> bool {
+    provider_of(lookup).is_some_and(|provider| SELF_HOSTED.contains(&provider))
 }
 
 fn is_router(name: &str) -> bool {

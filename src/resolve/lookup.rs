@@ -130,18 +130,25 @@ pub enum Match {
     Alias,
     /// It is a key or an alias, if upper and lower case count as the same.
     IgnoringCase,
+    /// It is no entry's name, and another entry stands in: one for models of its size, for an older name of its endpoint, or for a
+    /// router.
+    StandIn,
+    /// It is no entry's name, and its provider runs on machines of the caller's own, which cost nothing by the call.
+    SelfHosted,
     /// It is no entry's name, but fallback rules of the map describe it.
     Described,
 }
 
 impl Match {
-    /// A stable word for it: `key`, `alias`, `ignoring_case`, `described`.
+    /// A stable word for it: `key`, `alias`, `ignoring_case`, `stand_in`, `self_hosted`, `described`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Alias => "alias",
             Self::IgnoringCase => "ignoring_case",
+            Self::StandIn => "stand_in",
+            Self::SelfHosted => "self_hosted",
             Self::Described => "described",
         }
     }
@@ -154,6 +161,8 @@ impl fmt::Display for Match {
             Self::Key => "a key",
             Self::Alias => "an alias",
             Self::IgnoringCase => "a key, ignoring case",
+            Self::StandIn => "no entry, another stands in",
+            Self::SelfHosted => "no entry, self-hosted",
             Self::Described => "described by fallback rules",
         })
     }

@@ -1,219 +1,238 @@
 //! What names led to before: most calls of a gateway name few models, and many of them not by their keys.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
 
 use super::{Layers, Lookup};
-use crate::catalog::{EntryId, EntryRef, NameHash};
-use crate::cost::Asked;
+use crate::catalog::{EntryRef, NameHash, Target};
+use crate::rates::RuleProvider;
 
 /// How many buckets of names are remembered of each kind.
-const BUCKETS: usize = 256;
+const BUCKETS: usize = 512;
 
-/// A name has its place in any slot of its bucket.
-const WAYS: usize = 8;
+/// How many names a bucket has room for.
+const WAYS: usize = 4;
 
-/// A cache line.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Bucket([AtomicU64; WAYS]);
+/// Longer names, the provider included, are looked up each time.
+const MAX_NAME: usize = 256;
 
-const NOTHING: u64 = 0;
-
-/// Names that led to an entry, and names that led nowhere: one word each, so that any thread reads and writes them without a lock.
+/// Names that led to an entry, and names that led nowhere. Any thread reads and remembers them without a lock.
 ///
-/// A name that is taken for another is a wrong price. What tells names apart are 48 bits of a hash with random seeds; and what is remembered
-/// is believed, and put down at all, only where the key is what the name begins or ends with, or the other way round. Of names that lead
-/// nowhere the whole hash is kept.
-#[derive(Debug)]
+/// A name is known again by its text, never by its hash alone: a name that is taken for another is a wrong price.
+#[derive(Debug, Default)]
 pub(crate) struct Memo {
-    known: Box<[Bucket]>,
-    /// The hashes alone.
-    unknown: Box<[Bucket]>,
-}
-
-/// A lookup's hash.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hashed(u64);
-
-impl Hashed {
-    #[inline]
-    pub(crate) fn of(lookup: Lookup<'_>, name: NameHash) -> Self {
-        let provider = lookup.provider.map_or(0, |provider| NameHash::of(provider).as_u64());
-        let both = name.as_u64() ^ provider.rotate_left(32) ^ u64::from(lookup.strict);
-        // Nothing that was remembered is zero.
-        Self(both.max(1 << PAYLOAD))
-    }
+    known: Table<Remembered>,
+    unknown: Table<()>,
 }
 
 /// What a name led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Remembered {
-    entry: EntryId,
-    /// Whether the entry is the operator's own.
-    is_own: bool,
-    /// See [`Asked::number`].
-    asked: u8,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remembered {
+    place: Place,
+    pub(crate) provider: RuleProvider,
 }
 
-/// Bits of a word that say what a name led to. The others are of its hash.
-const PAYLOAD: u32 = 24;
+/// An entry of a snapshot.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Of the catalogue.
+    Base(Target),
+    /// Of the operator's own, by its position.
+    Own(u32),
+}
 
 impl Remembered {
-    fn pack(self) -> Option<u64> {
-        let entry = u64::from(self.entry);
-        let packed = entry << 3 | u64::from(self.is_own) << 2 | u64::from(self.asked & 3);
-        (packed >> PAYLOAD == 0).then_some(packed)
+    pub(crate) fn new(layers: Layers<'_>, entry: EntryRef<'_>, provider: RuleProvider) -> Option<Self> {
+        let place = if entry.is_of(layers.base) {
+            Place::Base(entry.target())
+        } else {
+            Place::Own(layers.own?.position(entry.key())?)
+        };
+        Some(Self { place, provider })
     }
 
-    fn unpack(word: u64) -> Option<Self> {
-        let packed = u32::try_from(word & ((1 << PAYLOAD) - 1)).ok()?;
-        let asked = u8::try_from(packed & 3).ok()?;
-        Some(Self { entry: packed >> 3, is_own: packed & 4 != 0, asked })
-    }
-}
-
-impl Default for Memo {
-    fn default() -> Self {
-        let slots = || (0..BUCKETS).map(|_| Bucket::default()).collect();
-        Self { known: slots(), unknown: slots() }
+    #[inline]
+    pub(crate) fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
+        match self.place {
+            Place::Base(target) => Some(layers.base.at(target)),
+            Place::Own(position) => layers.own?.entry(position),
+        }
     }
 }
 
 impl Memo {
     /// What a name led to, as far as it is remembered.
     #[inline]
-    pub(crate) fn get<'m>(
-        &self,
-        hashed: Hashed,
-        layers: Layers<'m>,
-        lookup: Lookup<'_>,
-    ) -> Option<(EntryRef<'m>, Asked)> {
-        let tag = hashed.0 >> PAYLOAD;
-        let words = ways(&self.known, hashed).iter().map(|slot| slot.load(Ordering::Relaxed));
-        let found = Remembered::unpack(words.into_iter().find(|word| word >> PAYLOAD == tag)?)?;
-        let catalog = if found.is_own { layers.own? } else { layers.base };
-        let entry = catalog.entry(found.entry)?;
-        is_likely(entry.key(), lookup).then_some((entry, Asked::from_number(found.asked)))
+    pub(crate) fn get(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<Remembered> {
+        self.known.get(lookup, hash)
     }
 
     /// Remembers what a name led to.
-    pub(crate) fn put(
-        &self,
-        hashed: Hashed,
-        layers: Layers<'_>,
-        lookup: Lookup<'_>,
-        entry: EntryRef<'_>,
-        asked: Asked,
-    ) {
-        if !is_likely(entry.key(), lookup) {
-            return;
-        }
-        let is_own = layers.own.is_some_and(|own| entry.is_of(own));
-        let found = Remembered { entry: entry.id(), is_own, asked: asked.number() };
-        if let Some(payload) = found.pack() {
-            put(&self.known, hashed, (hashed.0 >> PAYLOAD) << PAYLOAD | payload);
-        }
+    pub(crate) fn put(&self, lookup: Lookup<'_>, hash: NameHash, found: Remembered) {
+        self.known.put(lookup, hash, found);
     }
 
     /// Whether a name is remembered to lead nowhere.
     #[inline]
-    pub(crate) fn is_unknown(&self, hashed: Hashed) -> bool {
-        ways(&self.unknown, hashed).iter().any(|slot| slot.load(Ordering::Relaxed) == hashed.0)
+    pub(crate) fn is_unknown(&self, lookup: Lookup<'_>, hash: NameHash) -> bool {
+        self.unknown.get(lookup, hash).is_some()
     }
 
     /// Remembers that a name leads nowhere.
-    pub(crate) fn put_unknown(&self, hashed: Hashed) {
-        put(&self.unknown, hashed, hashed.0);
+    pub(crate) fn put_unknown(&self, lookup: Lookup<'_>, hash: NameHash) {
+        self.unknown.put(lookup, hash, ());
     }
 }
 
-/// Where a hash has its place.
-#[inline]
-fn ways(buckets: &[Bucket], hashed: Hashed) -> &[AtomicU64] {
-    let bucket = usize::try_from(hashed.0 % BUCKETS as u64).unwrap_or(0);
-    buckets.get(bucket).map_or(&[], |bucket| &bucket.0)
+/// Names with what is known of each. A name has its place in any slot of its bucket, and takes that of another where all are taken.
+#[derive(Debug)]
+struct Table<T> {
+    /// Allocated when there is something to remember: most snapshots of a map that is being filled never price a call.
+    buckets: OnceLock<Box<[Bucket<T>]>>,
 }
 
-/// Into the slot that the name has, or else an empty one, or else in the place of another name.
-fn put(buckets: &[Bucket], hashed: Hashed, word: u64) {
-    let ways = ways(buckets, hashed);
-    let held = |slot: &&AtomicU64| {
-        let word = slot.load(Ordering::Relaxed);
-        word == NOTHING || word >> PAYLOAD == hashed.0 >> PAYLOAD
-    };
-    let victim = || ways.get(usize::try_from(hashed.0 >> 61).unwrap_or(0));
-    if let Some(slot) = ways.iter().find(held).or_else(victim) {
-        slot.store(word, Ordering::Relaxed);
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { buckets: OnceLock::new() }
     }
 }
 
-/// Whether a key is what a name begins or ends with, or the other way round: in any case, and without the provider asked for.
-#[inline]
-fn is_likely(key: &str, lookup: Lookup<'_>) -> bool {
-    let behind = |key| {
-        let provider = lookup.provider?;
-        str::strip_prefix(key, provider)?.strip_prefix('/')
-    };
-    let (model, name) = (behind(key).unwrap_or(key).as_bytes(), lookup.name.as_bytes());
-    let (short, long) = if model.len() < name.len() { (model, name) } else { (name, model) };
-    let is = |part: Option<&[u8]>| part.is_some_and(|part| part == short || part.eq_ignore_ascii_case(short));
-    !short.is_empty() && (is(long.get(long.len() - short.len()..)) || is(long.get(..short.len())))
+/// A cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Bucket<T> {
+    /// A part of each name's hash, so that most slots need not be looked into; 0 where there is none.
+    tags: [AtomicU32; WAYS],
+    slots: [ArcSwapOption<Seen<T>>; WAYS],
+}
+
+impl<T> Default for Bucket<T> {
+    fn default() -> Self {
+        Self { tags: Default::default(), slots: Default::default() }
+    }
+}
+
+/// A name that was looked up.
+#[derive(Debug)]
+struct Seen<T> {
+    name: Box<str>,
+    provider: Option<Box<str>>,
+    value: T,
+}
+
+impl<T> Seen<T> {
+    #[inline]
+    fn is_of(&self, lookup: Lookup<'_>) -> bool {
+        *self.name == *lookup.name && self.provider.as_deref() == lookup.provider
+    }
+}
+
+/// Where a lookup has its place: its bucket, and the tag that it has there.
+#[derive(Clone, Copy)]
+struct Spot {
+    bucket: usize,
+    tag: u32,
+}
+
+impl Spot {
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a part of a hash is what is asked for")]
+    fn of(lookup: Lookup<'_>, hash: NameHash) -> Self {
+        let provider = lookup.provider.map_or(0, |provider| NameHash::of(provider).as_u64());
+        let both = hash.as_u64() ^ provider.rotate_left(32);
+        Self { bucket: both as usize % BUCKETS, tag: (both >> 32) as u32 | 1 }
+    }
+}
+
+impl<T: Copy> Table<T> {
+    #[inline]
+    fn get(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<T> {
+        if lookup.strict {
+            return None;
+        }
+        let Spot { bucket, tag } = Spot::of(lookup, hash);
+        let Bucket { tags, slots } = self.buckets.get()?.get(bucket)?;
+        let ways = tags.iter().zip(slots).filter(|(known, _)| known.load(Ordering::Relaxed) == tag);
+        ways.into_iter().find_map(|(_, slot)| {
+            let seen = slot.load();
+            seen.as_deref().filter(|seen| seen.is_of(lookup)).map(|seen| seen.value)
+        })
+    }
+
+    #[cold]
+    fn put(&self, lookup: Lookup<'_>, hash: NameHash, value: T) {
+        if lookup.strict || lookup.name.len() + lookup.provider.map_or(0, str::len) > MAX_NAME {
+            return;
+        }
+        let Spot { bucket, tag } = Spot::of(lookup, hash);
+        let buckets = self.buckets.get_or_init(|| (0..BUCKETS).map(|_| Bucket::default()).collect());
+        let Some(Bucket { tags, slots }) = buckets.get(bucket) else { return };
+        let empty = tags.iter().position(|known| known.load(Ordering::Relaxed) == 0);
+        let taken = || usize::try_from(tag >> 30).unwrap_or(0);
+        let way = empty.unwrap_or_else(taken);
+        if let (Some(known), Some(slot)) = (tags.get(way), slots.get(way)) {
+            let (name, provider) = (lookup.name.into(), lookup.provider.map(Into::into));
+            slot.store(Some(Arc::new(Seen { name, provider, value })));
+            known.store(tag, Ordering::Relaxed);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn words_hold_what_they_are_given() {
-        for entry in [0, 1, (1 << 21) - 1] {
-            for is_own in [false, true] {
-                for asked in 0..4 {
-                    let found = Remembered { entry, is_own, asked };
-                    assert_eq!(found.pack().and_then(Remembered::unpack), Some(found));
-                }
-            }
-        }
-        assert_eq!(Remembered { entry: 1 << 21, is_own: false, asked: 0 }.pack(), None);
+    fn hash(lookup: Lookup<'_>) -> NameHash {
+        NameHash::of(lookup.name)
     }
 
     #[test]
-    fn names_that_lead_nowhere_are_remembered_and_forgotten() {
+    fn names_are_remembered_and_forgotten() {
         let memo = Memo::default();
         let names: Vec<String> = (0..100_000).map(|n| format!("name-{n}")).collect();
-        let hashed: Vec<Hashed> =
-            names.iter().map(|name| Hashed::of(Lookup::new(name), NameHash::of(name))).collect();
-        for (seen, hash) in hashed.iter().enumerate() {
-            assert!(!memo.is_unknown(*hash), "{}", names[seen]);
-            memo.put_unknown(*hash);
-            assert!(memo.is_unknown(*hash), "{}", names[seen]);
+        for name in &names {
+            let lookup = Lookup::new(name);
+            assert!(!memo.is_unknown(lookup, hash(lookup)), "{name}");
+            memo.put_unknown(lookup, hash(lookup));
+            assert!(memo.is_unknown(lookup, hash(lookup)), "{name}");
         }
-        let left = hashed.iter().filter(|hash| memo.is_unknown(**hash)).count();
-        assert!((BUCKETS * WAYS - 8..=BUCKETS * WAYS).contains(&left), "{left}");
+        let left =
+            names.iter().map(|name| Lookup::new(name)).filter(|name| memo.is_unknown(*name, hash(*name)));
+        assert_eq!(left.count(), BUCKETS * WAYS);
+    }
+
+    /// Were hashes believed, the second lookup would be answered with what was remembered of the first.
+    #[test]
+    fn lookups_with_one_hash_are_told_apart() {
+        let table = Table::default();
+        let first = Lookup::new("o1-6040-65-57");
+        let same = hash(first);
+        table.put(first, same, 1);
+        for other in [Lookup::new("o1-pro-4075-08-40"), Lookup::new("o1-6040-65-5"), Lookup::new("")] {
+            assert_eq!(table.get(other, same), None, "{other:?}");
+        }
+        table.put(Lookup::new("o1-pro-4075-08-40"), same, 2);
+        assert_eq!(
+            (table.get(first, same), table.get(Lookup::new("o1-pro-4075-08-40"), same)),
+            (Some(1), Some(2))
+        );
+        // A provider is part of the lookup, and no provider is none: "a" of "b" is not "b" of "a", whose hashes may be alike.
+        let asked = first.provider("openai");
+        table.put(asked, same, 3);
+        assert_eq!((table.get(asked, same), table.get(first, same)), (Some(3), Some(1)));
+        assert_eq!(table.get(first.provider("azure"), same), None);
     }
 
     #[test]
-    fn only_what_is_likely_is_believed() {
-        let likely = |key: &str, name: &str, provider: Option<&str>| {
-            is_likely(key, Lookup { name, provider, strict: false })
-        };
-        for (key, name, provider) in [
-            ("gpt-4o", "GPT-4o", None),
-            ("gpt-4o", "openai/gpt-4o", None),
-            ("gpt-4o", "gpt-4o-2031-01-31", Some("openai")),
-            ("azure/gpt-4o", "gpt-4o", Some("azure")),
-            ("azure/gpt-4o", "gpt-4o-2031-01-31", Some("azure")),
-            ("azure/gpt-4o", "azure/azure/gpt-4o", Some("azure")),
-        ] {
-            assert!(likely(key, name, provider), "{key} {name}");
-        }
-        for (key, name, provider) in [
-            ("gpt-4o", "gpt-5", None),
-            ("gpt-4o", "claude", Some("openai")),
-            ("azure/gpt-4o", "gpt-5-2031-01-31", Some("azure")),
-            ("gpt-4o", "", None),
-        ] {
-            assert!(!likely(key, name, provider), "{key} {name}");
+    fn long_names_and_strict_lookups_are_not_remembered() {
+        let memo = Memo::default();
+        memo.put_unknown(Lookup::new("x"), hash(Lookup::new("x")));
+        let long = "x".repeat(MAX_NAME + 1);
+        for lookup in [Lookup::new(&long), Lookup::new("x").provider(&long), Lookup::new("x").strict()] {
+            memo.put_unknown(lookup, hash(lookup));
+            assert!(!memo.is_unknown(lookup, hash(lookup)), "{lookup:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A name to an entry, and how.
 
 mod explain;
-pub(crate) mod families;
+mod families;
 mod lookup;
 mod memo;
 mod names;
@@ -11,22 +11,29 @@ mod strip;
 
 use std::ops::ControlFlow;
 
-use crate::catalog::{Budget, Catalog, EntryRef, NameHash, Rules};
+use crate::catalog::{Budget, Catalog, EntryRef, Layer, NameHash, Rules};
+use crate::json;
 
 pub use explain::{Explanation, Outcome, Step};
+pub(crate) use families::{is_router_entry, router_fee};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
-pub(crate) use memo::{Hashed, Memo};
+pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::near_keys;
 use query::Query;
 
 /// The maps that a name is looked up in: the operator's own models lie over the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layers<'a> {
-    pub(crate) own: Option<&'a Catalog>,
+    pub(crate) own: Option<&'a Layer>,
     pub(crate) base: &'a Catalog,
 }
 
 impl<'a> Layers<'a> {
+    /// A catalogue with nothing over it.
+    pub(crate) fn only(base: &'a Catalog) -> Self {
+        Self { own: None, base }
+    }
+
     /// The entry whose key or alias is exactly `name`.
     #[inline]
     pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
@@ -44,9 +51,24 @@ impl<'a> Layers<'a> {
     }
 
     #[inline(never)]
-    fn exact_over(self, own: &'a Catalog, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
-        let upstream = || self.base.find_hashed(name, hash).map(|entry| self.overridden(entry));
-        own.find_hashed(name, hash).or_else(upstream)
+    fn exact_over(self, own: &'a Layer, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
+        self.first_claim(name, own.find_hashed(name, hash), self.base.find_hashed(name, hash))
+    }
+
+    /// Of the operator's entry and the catalogue's, the one that a name means: an alias of the operator's displaces aliases, and no key.
+    fn first_claim(
+        self,
+        name: &str,
+        own: Option<EntryRef<'a>>,
+        upstream: Option<EntryRef<'a>>,
+    ) -> Option<EntryRef<'a>> {
+        match (own, upstream) {
+            (Some(own), Some(upstream)) if own.key() != name && upstream.key() == name => {
+                Some(self.overridden(upstream))
+            }
+            (Some(own), _) => Some(own),
+            (None, upstream) => upstream.map(|entry| self.overridden(entry)),
+        }
     }
 
     /// The entry of a key; aliases are none.
@@ -62,10 +84,7 @@ impl<'a> Layers<'a> {
                 let exact = self.exact(name).map(|entry| (entry, true));
                 let folded = || {
                     let upstream = || self.base.find_either(name).map(|(entry, _)| self.overridden(entry));
-                    own.find_either(name)
-                        .map(|(entry, _)| entry)
-                        .or_else(upstream)
-                        .map(|entry| (entry, false))
+                    own.find_ignoring_case(name).or_else(upstream).map(|entry| (entry, false))
                 };
                 exact.or_else(folded)?
             }
@@ -80,7 +99,14 @@ impl<'a> Layers<'a> {
 
     /// The operator's entry of the same key, where there is one: it answers to the aliases too.
     pub(crate) fn overridden(self, entry: EntryRef<'a>) -> EntryRef<'a> {
-        self.own.and_then(|own| own.find(entry.key())).unwrap_or(entry)
+        self.own.and_then(|own| own.key(entry.key())).unwrap_or(entry)
+    }
+
+    /// The fields of an entry, with those that fallback rules fill in.
+    pub(crate) fn fields_of(self, entry: EntryRef<'a>, budget: &mut Budget) -> Vec<json::Field<'a>> {
+        let mut fields = json::fields(entry.json()).unwrap_or_default();
+        self.rules().fill_in(entry.key(), &mut fields, budget);
+        fields
     }
 
     /// The rules of the catalogue, for names and fields that it has not.
@@ -96,7 +122,7 @@ impl<'a> Layers<'a> {
 
     /// The operator's entries that override none of the catalogue.
     pub(crate) fn only_own(self) -> impl Iterator<Item = EntryRef<'a>> {
-        let own = self.own.into_iter().flat_map(Catalog::entries);
+        let own = self.own.into_iter().flat_map(Layer::entries);
         own.filter(move |entry| !self.base.has_key(entry.key()))
     }
 
@@ -105,7 +131,7 @@ impl<'a> Layers<'a> {
     }
 
     fn longest(self) -> usize {
-        self.base.longest_name().max(self.own.map_or(0, Catalog::longest_name))
+        self.base.longest_name().max(self.own.map_or(0, Layer::longest_name))
     }
 }
 
@@ -160,25 +186,89 @@ fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
     Some(Resolved { entry, provider, found_by })
 }
 
-/// A model that no entry answers for, and that fallback rules describe: a catalogue of its own.
+/// What prices and describes the model that a name leads to.
 #[derive(Debug)]
-pub(crate) struct Described<'n> {
-    /// It has one entry.
-    pub(crate) catalog: Catalog,
+pub(crate) enum Answer<'m> {
+    /// An entry: the model's own, or one that stands in for it.
+    Entry(EntryRef<'m>),
+    /// Nothing, since the model runs on the caller's own machines.
+    SelfHosted,
+    /// A catalogue of one entry, which fallback rules describe.
+    Described(Box<Catalog>),
+}
+
+/// What a name led to, and how.
+#[derive(Debug)]
+pub(crate) struct Found<'m, 'n> {
+    pub(crate) answer: Answer<'m>,
+    /// The provider asked for or inferred. Not inferred where the name is a key.
     pub(crate) provider: Option<&'n str>,
     pub(crate) found_by: FoundBy,
 }
 
-impl Described<'_> {
-    pub(crate) fn entry(&self) -> Option<EntryRef<'_>> {
-        self.catalog.entry(0)
+impl<'m, 'n> From<Resolved<'m, 'n>> for Found<'m, 'n> {
+    fn from(Resolved { entry, provider, found_by }: Resolved<'m, 'n>) -> Self {
+        Self { answer: Answer::Entry(entry), provider, found_by }
     }
 }
 
-/// What the rules say of a name that leads to no entry. Nothing, where a candidate is some entry's name, if of
+/// Looks a name up, in this order: entries, entries that stand in for models without one, models that run on the caller's own machines,
+/// and what fallback rules describe. Whatever is priced, shown or explained is what this finds.
+pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
+    match resolve(layers, lookup) {
+        Some(found) => Some(found.into()),
+        None => look_up_without_entry(layers, lookup),
+    }
+}
+
+/// Looks up a name that is no entry's.
+pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
+    layers: Layers<'m>,
+    lookup: Lookup<'n>,
+) -> Option<Found<'m, 'n>> {
+    if lookup.strict {
+        return None;
+    }
+    let by = |matched| FoundBy { candidate: Candidate::AsGiven, matched, rewritten: false };
+    if let Some(entry) = families::stand_in(layers, lookup) {
+        let answer = Answer::Entry(entry);
+        return Some(Found { answer, provider: lookup.provider, found_by: by(Match::StandIn) });
+    }
+    if families::is_self_hosted(lookup) {
+        let answer = Answer::SelfHosted;
+        return Some(Found { answer, provider: lookup.provider, found_by: by(Match::SelfHosted) });
+    }
+    let (catalog, provider, found_by) = describe(layers, lookup)?;
+    Some(Found { answer: Answer::Described(Box::new(catalog)), provider, found_by })
+}
+
+/// What is known of a self-hosted model, as JSON: what fallback rules describe, and its provider.
+pub(crate) fn self_hosted_info(layers: Layers<'_>, lookup: Lookup<'_>) -> String {
+    let provider = families::provider_of(lookup).map(json::quoted);
+    let described = described(layers, lookup);
+    let described = described.as_ref().and_then(|catalog| catalog.entry(0)).map(EntryRef::json);
+    let mut info = json::Union::default();
+    for (name, json) in json::fields(described.unwrap_or("{}")).unwrap_or_default() {
+        info.set(name, json);
+    }
+    if let Some(provider) = &provider {
+        info.set("litellm_provider".into(), provider);
+    }
+    json::object(info.fields)
+}
+
+/// What the rules say of a name that leads to no entry: a catalogue of one entry.
+pub(crate) fn described(layers: Layers<'_>, lookup: Lookup<'_>) -> Option<Catalog> {
+    describe(layers, lookup).map(|(catalog, ..)| catalog)
+}
+
+/// What the rules say of a name that leads to no entry: a catalogue of one entry. Nothing, where a candidate is some entry's name, if of
 /// another provider: the model is known then, and not to be guessed at.
-pub(crate) fn describe<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Described<'n>> {
-    if lookup.strict || !layers.rules().describe_any() {
+fn describe<'m: 'n, 'n>(
+    layers: Layers<'m>,
+    lookup: Lookup<'n>,
+) -> Option<(Catalog, Option<&'n str>, FoundBy)> {
+    if !layers.rules().describe_any() {
         return None;
     }
     let query = Query::new(layers, lookup);
@@ -198,7 +288,7 @@ pub(crate) fn describe<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Op
     });
     let (candidate, catalog) = described.break_value()?;
     let found_by = FoundBy { candidate, matched: Match::Described, rewritten: query.rewritten };
-    Some(Described { catalog, provider: query.provider, found_by })
+    Some((catalog, query.provider, found_by))
 }
 
 /// Whether an entry may answer for a provider.
