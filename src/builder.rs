@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::live::Base;
 use crate::map::CostMap;
 use crate::reload::cache::Cache;
-use crate::reload::guard::Guards;
+use crate::reload::guard::{Guards, KEPT};
 use crate::reload::status::ReloadReport;
 use crate::reload::{Guarded, HANDED_IN, History, Listener, Settings};
 #[cfg(feature = "http")]
@@ -116,8 +116,12 @@ impl CostMapBuilder {
         Self { or_bundled: true, ..self }
     }
 
-    /// Keeps the last good map of the source in a folder, and starts with it. Processes may share the folder: sources are told apart by their
-    /// names, a URL by itself and not by its headers. By default nothing is kept.
+    /// Keeps the last good map of the source in a folder, and starts with it, if the guards let it pass; the first reload fetches the
+    /// whole map all the same. By default nothing is kept.
+    ///
+    /// Processes of one user may share the folder: sources are told apart by their names and URLs. Headers and credentials in URLs do not
+    /// tell them apart, since nothing of a secret is written: give such sources folders of their own. On Unix a file that another user
+    /// (but for root) owns, or that others may write to, is passed over.
     pub fn cache_dir(self, folder: impl Into<PathBuf>) -> Self {
         Self { cache_dir: Some(folder.into()), ..self }
     }
@@ -243,7 +247,7 @@ impl CostMapBuilder {
             (Some(origin), Some(folder)) => Some(Cache::new(folder, &origin.identity())),
             _ => None,
         };
-        let start = start(origin.as_deref(), cache.as_ref(), self.json, self.or_bundled);
+        let start = start(origin.as_deref(), cache.as_ref(), &self.guards, self.json, self.or_bundled);
         let settings = Settings { origin, guards: self.guards, cache, is_env_forced };
         Ok(Prepared { start, rest: Rest { settings, listeners: self.listeners } })
     }
@@ -298,6 +302,7 @@ impl Start {
 fn start(
     origin: Option<&dyn Origin>,
     cache: Option<&Cache>,
+    guards: &Guards,
     json: Option<Vec<u8>>,
     or_bundled: bool,
 ) -> Result<Start, Error> {
@@ -311,7 +316,7 @@ fn start(
     }
     let mut cache_error = None;
     if let (Some(cache), Some(origin)) = (cache, origin) {
-        match from_cache(cache, &origin.name()) {
+        match from_cache(cache, &origin.name(), guards) {
             Ok(None) => {}
             Ok(Some((base, validators))) => {
                 let reason = failed.map(|error| error.to_string());
@@ -346,13 +351,18 @@ fn read(bytes: Vec<u8>, origin: &str, channel: Channel) -> Result<Base, Error> {
     Ok(Base::new(Arc::new(catalog::read(bytes, origin)?), version))
 }
 
-fn from_cache(cache: &Cache, origin: &str) -> Result<Option<(Base, Validators)>, String> {
+/// The map in the cache, as far as it may be believed: the guards look at it as at one that is fetched.
+fn from_cache(cache: &Cache, origin: &str, guards: &Guards) -> Result<Option<(Base, Validators)>, String> {
     let Some(cached) = cache.read()? else { return Ok(None) };
-    let base = read(cached.bytes, origin, Channel::Cache);
-    let base = base.map_err(|error| format!("the cache is passed over: {error}"))?;
+    let passed_over = |reason: String| format!("the cache is passed over: {reason}");
+    let base = read(cached.bytes, origin, Channel::Cache).map_err(|error| passed_over(error.to_string()))?;
     if base.catalog.len() == 0 {
-        return Err("the cache is passed over: it has no models".to_owned());
+        return Err(passed_over("it has no models".to_owned()));
     }
+    guards.check_alone(origin, &base.catalog).map_err(|refusal| {
+        let said = refusal.to_string();
+        passed_over(said.strip_suffix(KEPT).unwrap_or(&said).to_owned())
+    })?;
     Ok(Some((base, cached.validators)))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::resolve::Lookup;
 use crate::snapshot::Snapshot;
+use crate::text::clip;
 
 /// What can go wrong. Every message says what, where, and what to do about it.
 ///
@@ -147,6 +148,9 @@ pub enum Error {
         "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
     )]
     NoSource,
+    /// A reload that a source asks for while it is asked for the map, or a listener while it is told of a reload.
+    #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
+    NestedReload,
     /// A registered model that cannot be priced, or is no JSON object.
     #[error("cannot register {model}: {}{reason}", FieldPrefix(.field.as_deref()))]
     InvalidModel {
@@ -203,7 +207,7 @@ impl fmt::Display for FieldPrefix<'_> {
 impl Error {
     /// A stable word for the kind of error: `unknown_model`, `incomplete`, `overflow`, `invalid_map`,
     /// `empty_map`, `io`, `too_few_models`, `map_shrank`, `missing_model`, `unpriced_model`, `prices_jumped`, `fetch`,
-    /// `invalid_setting`, `nothing_to_start_with`, `thread`, `no_source`, `invalid_model`, `invalid_deployment`,
+    /// `invalid_setting`, `nothing_to_start_with`, `thread`, `no_source`, `nested_reload`, `invalid_model`, `invalid_deployment`,
     /// `unknown_deployment`, `ambiguous_deployment`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -224,6 +228,7 @@ impl Error {
             Self::NothingToStartWith { .. } => "nothing_to_start_with",
             Self::Thread { .. } => "thread",
             Self::NoSource => "no_source",
+            Self::NestedReload => "nested_reload",
             Self::InvalidModel { .. } => "invalid_model",
             Self::InvalidDeployment { .. } => "invalid_deployment",
             Self::UnknownDeployment { .. } => "unknown_deployment",
@@ -243,12 +248,13 @@ pub struct UnknownModel {
     snapshot: Option<Arc<Snapshot>>,
 }
 
-/// Names are kept up to this length: what a client sends may be of any size.
-const KEPT: usize = 256;
-
 impl UnknownModel {
     pub(crate) fn new(lookup: Lookup<'_>, snapshot: Option<Arc<Snapshot>>) -> Self {
-        Self { model: clip(lookup.name), provider: lookup.provider.map(clip), snapshot }
+        Self {
+            model: clip(lookup.name).into(),
+            provider: lookup.provider.map(|provider| clip(provider).into()),
+            snapshot,
+        }
     }
 
     /// The name that was asked for, or its beginning where it is very long.
@@ -269,12 +275,6 @@ impl UnknownModel {
         let lookup = Lookup { name: &self.model, provider: self.provider(), strict: false };
         self.snapshot.as_ref().map(|snapshot| snapshot.near_names(lookup)).unwrap_or_default()
     }
-}
-
-/// The beginning of a text, whole characters only.
-pub(crate) fn clip(text: &str) -> Box<str> {
-    let end = (0..=KEPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or("").into()
 }
 
 impl fmt::Display for UnknownModel {

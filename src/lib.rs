@@ -73,8 +73,8 @@
 //!
 //! No price waits for anything, and none allocates; some ways do less all the same. [`CostMap::total`] leaves out the lines, for budgets and limits. A pinned
 //! [`Snapshot`] saves loading the live one for each call. [`Snapshot::resolve`] looks a model up once, and [`Resolved::total`] and
-//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest; others
-//! are remembered once they were priced by, some two thousand of them, as far as they begin or end with the key.
+//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest. Other names are remembered once they were
+//! priced by, some two thousand of them in a snapshot, and so are names that are unknown.
 //!
 //! # Reloads
 //!
@@ -100,12 +100,14 @@ mod decimal;
 mod deployment;
 mod diff;
 mod error;
+mod files;
 mod jitter;
 mod json;
 mod live;
 mod map;
 mod model_info;
 mod overlay;
+mod panics;
 mod rates;
 mod redact;
 mod reload;
@@ -113,6 +115,7 @@ mod resolve;
 mod snapshot;
 mod source;
 mod sync;
+mod text;
 mod time;
 mod usage;
 mod usd;

@@ -850,7 +850,7 @@ fn a_source_that_reloads_its_own_map_is_told_off() {
     });
     let map = builder().source(source).build().unwrap();
     handle.set(map.clone()).unwrap();
-    let said = "cannot fetch {url}: cannot fetch the map's source: it asks for a reload in the midst of one";
+    let said = "cannot fetch {url}: this thread is in a reload of the map already: a source or a listener cannot reload it";
     let error = map.reload().unwrap_err();
     assert_eq!(error.to_string(), said.replace("{url}", "store://****@host/key"));
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::files;
 use crate::source::Validators;
 use crate::version::git_blob_id;
 
@@ -52,7 +53,7 @@ pub(crate) struct Cached {
 }
 
 impl Cache {
-    /// The cache of a source, told from others by `identity`, which may be a secret.
+    /// The cache of a source, told from others by `identity`, which must hold no secret: its hash is no secret either.
     pub(crate) fn new(folder: PathBuf, identity: &str) -> Self {
         let source_id = format!("{:x}", Sha256::digest(identity));
         let short = source_id.get(..16).unwrap_or(&source_id);
@@ -68,12 +69,16 @@ impl Cache {
     pub(crate) fn read(&self) -> Result<Option<Cached>, String> {
         let path = self.path();
         let bad = |reason: &str| format!("the cache {} is passed over: {reason}", path.display());
-        let mut text = Vec::new();
-        match File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text)) {
-            Ok(_) => {}
+        let (file, metadata) = match files::open(&path) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(bad(&error.to_string())),
+        };
+        if let Some(reason) = files::distrusted(&metadata) {
+            return Err(bad(reason));
         }
+        let mut text = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut text).map_err(|error| bad(&error.to_string()))?;
         let end = text.iter().take(MAX_HEADER).position(|byte| *byte == b'\n');
         let end = end.ok_or_else(|| bad("not a cache of this crate"))?;
         let header: Header = serde_json::from_slice(text.get(..end).unwrap_or_default())
@@ -130,7 +135,12 @@ impl Cache {
     }
 
     fn put(&self, temporary: &Path, header: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // A map may be private, and nobody else may write what is believed at the next start.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(temporary)?;
         file.write_all(header.as_bytes())?;
         file.write_all(b"\n")?;
         file.write_all(bytes)?;

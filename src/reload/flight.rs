@@ -53,7 +53,7 @@ impl Flights {
             };
             drop(current);
             if flight.leader == thread::current().id() {
-                return (true, Err(broken("it asks for a reload in the midst of one")));
+                return (false, Err(Error::NestedReload));
             }
             let landing = flight.wait();
             // A reload that guards may refuse is no answer for who goes past them.

@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::json;
 use crate::resolve::{Layers, Lookup, resolve};
 
+/// How the message of a refusal ends.
+pub(crate) const KEPT: &str = ": the map in use is kept";
+
 /// The bounds within which a map may change.
 #[derive(Debug, Clone)]
 pub(crate) struct Guards {
@@ -46,6 +49,11 @@ impl Guards {
         Ok(())
     }
 
+    /// Why a map may not be live, whatever it replaces, if so.
+    pub(crate) fn check_alone(&self, origin: &str, catalog: &Catalog) -> Result<(), Error> {
+        self.check(origin, catalog, catalog, &Diff::default())
+    }
+
     /// Why a map may not take the place of the live one, if so.
     pub(crate) fn check(
         &self,
@@ -66,7 +74,7 @@ impl Guards {
             return Err(Error::MapShrank { origin: origin(), models: new.len(), live: live.len() });
         }
         for model in &self.required {
-            let layers = Layers { own: None, base: new };
+            let layers = Layers::only(new);
             let Some(found) = resolve(layers, Lookup::new(model)) else {
                 return Err(Error::MissingModel { origin: origin(), model: model.clone() });
             };

@@ -6,7 +6,7 @@ pub(crate) mod guard;
 mod schedule;
 pub(crate) mod status;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,9 +14,10 @@ use crate::catalog;
 use crate::diff::Diff;
 use crate::error::Error;
 use crate::live::{Base, Live};
+use crate::panics;
 use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
-use crate::source::{Origin, Stop, Validators, panic_message};
+use crate::source::{Origin, Stop, Validators};
 use crate::sync::lock;
 use crate::version::{Channel, Version, git_blob_id};
 use cache::Cache;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
 pub(crate) struct History {
     /// Of the map that is live, where it is the source's.
     validators: Validators,
+    /// Whether that map was fetched, and not taken from the cache.
+    is_fetched: bool,
     /// Why the map did not start with what its source has.
     start: Option<String>,
     cache_error: Option<String>,
@@ -73,6 +76,30 @@ pub(crate) struct History {
     failures: u32,
     listener_error: Option<String>,
 }
+
+thread_local! {
+    /// The maps whose listeners this thread is telling.
+    static TELLING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A time in which this thread tells the listeners of a map.
+struct Telling;
+
+impl Telling {
+    fn begin(map: usize) -> Self {
+        TELLING.with_borrow_mut(|telling| telling.push(map));
+        Self
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// The shortest interval: sources are not asked more often.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Whether guards may refuse a map.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,11 +130,23 @@ impl Reloader {
     /// Fetches from the source and swaps in what comes; or takes the answer of the reload in flight.
     pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
         let origin = self.settings.origin.as_deref().ok_or(Error::NoSource)?;
+        self.check_nesting()?;
         let (ran_here, result) = self.flights.share(guarded == Guarded::Forced, || self.fly(origin, guarded));
         if ran_here {
             self.tell(&result);
         }
         result
+    }
+
+    /// Refuses a reload by a listener of this map: listeners would hear of it, and reload, without an end.
+    fn check_nesting(&self) -> Result<(), Error> {
+        let is_telling = TELLING.with_borrow(|telling| telling.contains(&self.address()));
+        if is_telling { Err(Error::NestedReload) } else { Ok(()) }
+    }
+
+    /// What tells this map from others while it lives.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Reloads where the source is a file that is not as it was when it was last read.
@@ -121,6 +160,7 @@ impl Reloader {
 
     /// Swaps in a map that was fetched by other means.
     pub(crate) fn reload_from_bytes(&self, bytes: Vec<u8>, guarded: Guarded) -> Result<ReloadReport, Error> {
+        self.check_nesting()?;
         let start = Instant::now();
         let arrived = Arrived {
             bytes,
@@ -136,8 +176,8 @@ impl Reloader {
     fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
         let start = Instant::now();
         // Sources are code of others: whatever one does, it is a failed reload, and no more.
-        let result = catch_unwind(AssertUnwindSafe(|| self.fetch(origin, guarded))).unwrap_or_else(|panic| {
-            let reason = format!("the source panicked: {}", panic_message(&*panic));
+        let result = panics::catch(|| self.fetch(origin, guarded)).unwrap_or_else(|said| {
+            let reason = format!("the source panicked: {said}");
             Err(Error::Fetch { origin: origin.name(), reason })
         });
         let result = result.map(|report| report.since(start));
@@ -148,7 +188,7 @@ impl Reloader {
     fn fetch(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
         let source = origin.name();
         let mut previous = match guarded {
-            Guarded::Yes => self.history().validators.clone(),
+            Guarded::Yes => self.history().fetched_validators(),
             Guarded::Forced => Validators::default(),
         };
         loop {
@@ -217,8 +257,7 @@ impl Reloader {
             return Ok(Applied { report, good });
         }
         let catalog = catalog::read(bytes, &source)?;
-        let layers = |base| Layers { own: None, base };
-        let diff = Diff::between(layers(&before.catalog), layers(&catalog));
+        let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&catalog));
         let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
         let forced_past = match checked {
             Err(refusal) if guarded == Guarded::Yes => return Err(refusal),
@@ -263,8 +302,7 @@ impl Reloader {
 
     /// Whether what is live, and what the source has, may be kept: it was not forced past a guard.
     fn is_good(&self, base: &Base) -> bool {
-        let catalog = &base.catalog;
-        let checked = self.settings.guards.check(&base.version.source, catalog, catalog, &Diff::default());
+        let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
         checked.is_ok() && self.history().forced != base.version.revision
     }
 
@@ -280,7 +318,7 @@ impl Reloader {
             bytes,
             diff: Diff::default(),
             set_aside: base.catalog.set_aside().cloned().collect(),
-            warnings: base.catalog.notes().warnings.clone(),
+            warnings: snapshot.warnings().cloned().collect(),
             forced_past: None,
             cache_error: None,
             took: Duration::ZERO,
@@ -334,9 +372,10 @@ impl Reloader {
             Err(error) => log::warn!("not reloaded: {error}"),
         }
         let listeners = lock(&self.listeners).clone();
+        let _telling = Telling::begin(self.address());
         for listener in listeners {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(result))) {
-                let error = format!("a listener panicked: {}", panic_message(&*panic));
+            if let Err(said) = panics::catch(|| listener(result)) {
+                let error = format!("a listener panicked: {said}");
                 log::error!("{error}");
                 self.history().listener_error = Some(error);
             }
@@ -348,10 +387,10 @@ impl Reloader {
         if self.settings.origin.is_none() {
             return Err(Error::NoSource);
         }
-        if every.is_zero() {
+        if every < SHORTEST {
             return Err(Error::InvalidSetting {
                 setting: "schedule_reload",
-                reason: "no time at all".to_owned(),
+                reason: format!("{every:?} is less than a second"),
             });
         }
         self.schedule.start(self, every)
@@ -469,9 +508,16 @@ impl History {
         Self { validators, start, cache_error, cached, ..Self::default() }
     }
 
+    /// What tells the version of the map that was fetched last. Nothing does before the first fetch: what a cache says of itself is not
+    /// believed, so that the first reload after a start fetches the whole map.
+    fn fetched_validators(&self) -> Validators {
+        if self.is_fetched { self.validators.clone() } else { Validators::default() }
+    }
+
     /// What is live: what tells its version, and its revision, where the source has it.
     fn is_live(&mut self, validators: Validators, confirmed: Option<String>) {
         self.validators = validators;
+        self.is_fetched = true;
         self.start = None;
         self.confirmed = confirmed;
     }

@@ -1,7 +1,6 @@
 //! The thread that reloads: one a map, parked but for its runs and, where the source is a file, a look every second.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Guarded, Reloader};
 use crate::error::Error;
 use crate::jitter;
+use crate::panics;
 use crate::sync::lock;
 
 /// How often a file is looked at.
@@ -147,11 +147,11 @@ fn run(reloader: &Reloader) {
             Next::End => return,
             Next::Reload { edition } => {
                 // Whatever happens in a run, there is a next one.
-                let _ = catch_unwind(AssertUnwindSafe(|| reloader.reload(Guarded::Yes)));
+                let _ = panics::catch(|| reloader.reload(Guarded::Yes));
                 (edition, true)
             }
             Next::Look { edition } => {
-                let looked = catch_unwind(AssertUnwindSafe(|| reloader.reload_if_changed()));
+                let looked = panics::catch(|| reloader.reload_if_changed());
                 (edition, !matches!(looked, Ok(Ok(None))))
             }
         };

@@ -34,7 +34,8 @@ pub struct ReloadReport {
     pub diff: Diff,
     /// The rows that were not loaded, since their prices cannot be trusted.
     pub set_aside: Vec<SetAside>,
-    /// What is odd about rows that were loaded all the same.
+    /// What is odd about rows that were loaded all the same, and which of the operator's models and deployments could not be laid over
+    /// the new map and stay as they were.
     pub warnings: Vec<Warning>,
     /// What a guard said that a forced reload went past.
     pub forced_past: Option<String>,

@@ -1,6 +1,6 @@
 //! Maps in files, and whether a file has changed.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
 use crate::error::Error;
+use crate::files;
 use crate::sync::lock;
 use crate::version::git_blob_id;
 
@@ -141,11 +142,8 @@ impl FileSource {
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |source: io::Error| Error::Io { path: path.to_owned(), source: Arc::new(source) };
     let mut bytes = Vec::new();
-    // A pipe may have no beginning, and a device no end.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("not a file")));
-    }
-    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    let (file, _) = files::open(path).map_err(failed)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(failed(io::Error::other("larger than 64 MiB, which no map is")));
     }
@@ -197,7 +195,7 @@ mod tests {
         let path = home.path().join("map.json");
         let write = |text: &str, modified: SystemTime| {
             std::fs::write(&path, text).unwrap();
-            File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         };
         let source = FileSource::new(path.clone());
         // As if the file system could not tell one change from the next.

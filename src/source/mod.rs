@@ -10,10 +10,10 @@ mod http;
 #[cfg(feature = "http")]
 mod proxy;
 mod stop;
+#[cfg(feature = "http")]
+mod veil;
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub use http::HttpSource;
 pub(crate) use stop::Stop;
 
 use crate::error::Error;
+use crate::panics;
 use crate::redact;
 
 /// The most bytes of a map, decoded, unless a source is told otherwise.
@@ -42,6 +43,9 @@ pub(crate) const PUBLIC_MAP: &str =
 ///
 /// A fetch may block, and may be called from any thread, but never twice at a time by one map. It runs outside of every lock. What it
 /// returns is parsed and checked like any other map, so that it need not look at the bytes. A fetch that panics is a failed reload.
+///
+/// A fetch must not wait for a reload of the same map, on whatever thread: that reload waits for this fetch. On its own thread it is
+/// given [`Error::NestedReload`]; a thread of its own that it joins would wait for ever.
 ///
 /// # Examples
 ///
@@ -181,7 +185,7 @@ pub(crate) trait Origin: Send + Sync {
     /// What it is called, without credentials.
     fn name(&self) -> String;
 
-    /// What tells it from all others. It is never shown.
+    /// What tells it from others, without credentials.
     fn identity(&self) -> String;
 
     /// The URL, without credentials, where it is one.
@@ -202,18 +206,16 @@ pub(crate) trait Origin: Send + Sync {
 /// A source of an embedder's own. Its name is asked for once, since that is not ours to trust either.
 struct Custom {
     source: Arc<dyn Source>,
-    identity: String,
     name: String,
 }
 
 impl Custom {
     fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
-        let identity = catch_unwind(AssertUnwindSafe(|| source.name()));
-        let identity = identity.map_err(|panic| Error::InvalidSetting {
+        let name = panics::catch(|| source.name()).map_err(|said| Error::InvalidSetting {
             setting: "source",
-            reason: format!("its name panicked: {}", panic_message(&*panic)),
+            reason: format!("its name panicked: {said}"),
         })?;
-        Ok(Self { source, name: redact::shown(&identity), identity })
+        Ok(Self { source, name: redact::shown(&name) })
     }
 }
 
@@ -223,7 +225,7 @@ impl Origin for Custom {
     }
 
     fn identity(&self) -> String {
-        self.identity.clone()
+        self.name.clone()
     }
 
     fn url(&self) -> Option<String> {
@@ -236,13 +238,6 @@ impl Origin for Custom {
             Error::Fetch { origin: self.name.clone(), reason }
         })
     }
-}
-
-/// What a panic says, without credentials.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    redact::shown(text.unwrap_or("it says not why"))
 }
 
 /// A source as a builder is given it.
