@@ -62,13 +62,18 @@ pub(super) fn credentials(url: Uri<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// A URL without its name, password and fragment, and with a scheme in lower case.
 pub(super) fn without_user(url: Uri<&str>) -> Option<Uri<String>> {
+    let (server, target) = server_and_target(url)?;
+    Uri::parse(format!("{server}{target}")).ok()
+}
+
+/// The scheme, the host and the port of a URL, and what they are asked for: the path and the query.
+pub(super) fn server_and_target(url: Uri<&str>) -> Option<(String, String)> {
     let authority = url.authority()?;
     let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let path = if url.path().is_empty() { "/" } else { url.path().as_str() };
     let scheme = url.scheme().as_str().to_ascii_lowercase();
-    let text = format!("{scheme}://{}{port}{path}{query}", authority.host());
-    Uri::parse(text).ok()
+    Some((format!("{scheme}://{}{port}", authority.host()), format!("{path}{query}")))
 }
 
 #[cfg(test)]

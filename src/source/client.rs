@@ -5,14 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fluent_uri::Uri;
 use ureq::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
 };
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Timeout};
 
-use super::address::{credentials, has_port, origin, redirected, shown, without_user};
+use super::address::{credentials, has_port, origin, redirected, server_and_target, shown, without_user};
 use super::proxy::Proxies;
+use super::veil::Veil;
 use super::{Fetched, HttpSource, Origin, Stop, Validators};
 use crate::error::Error;
 use crate::jitter;
@@ -37,6 +40,7 @@ pub(super) struct Client {
     headers: HeaderMap,
     proxies: Proxies,
     agent: Agent,
+    veil: Veil,
 }
 
 /// Why an attempt failed, and whether another may do better.
@@ -122,7 +126,7 @@ impl Client {
         }
         let proxies = Proxies::from_env()?;
         let tls = TlsConfig::builder().root_certs(roots(source.roots.as_deref())?).build();
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .tls_config(tls)
             .proxy(None)
             .http_status_as_error(false)
@@ -133,9 +137,11 @@ impl Client {
             .timeout_per_read(Some(source.read_timeout.min(LONGEST)))
             .timeout_per_write(Some(source.read_timeout.min(LONGEST)))
             .max_idle_connections(0)
-            .build()
-            .new_agent();
-        Ok(Self { source, url, name, headers, proxies, agent })
+            .build();
+        let veil = Veil::default();
+        let connector = DefaultConnector::new().chain(veil.clone());
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        Ok(Self { source, url, name, headers, proxies, agent, veil })
     }
 
     /// How long to wait before another attempt, if there is to be one.
@@ -175,10 +181,10 @@ impl Client {
                 | StatusCode::SEE_OTHER
                 | StatusCode::TEMPORARY_REDIRECT
                 | StatusCode::PERMANENT_REDIRECT => {
-                    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+                    let location = self.veil.location();
                     let location =
                         location.ok_or_else(|| Failure::last("a redirect that says not where to"))?;
-                    url = redirected(&url, location).map_err(Failure::last)?;
+                    url = redirected(&url, &location).map_err(Failure::last)?;
                 }
                 status => {
                     let retry = match status.as_u16() {
@@ -203,18 +209,16 @@ impl Client {
         let scheme = url.scheme().as_str();
         // A timeout of nothing would be none.
         let left = left.clamp(Duration::from_millis(1), LONGEST);
+        let headers = if origin(url) == origin(&self.url) { self.headers.clone() } else { HeaderMap::new() };
+        let (server, target) = server_and_target(url.borrow()).unwrap_or_default();
+        let placeholder = self.veil.begin(target, headers);
         let mut request = self
             .agent
-            .get(url.as_str())
+            .get(format!("{server}{placeholder}"))
             .config()
             .timeout_global(Some(left))
             .proxy(self.proxies.of(scheme))
             .build();
-        if origin(url) == origin(&self.url) {
-            for (name, value) in &self.headers {
-                request = request.header(name, value);
-            }
-        }
         if let Some(etag) = previous.etag() {
             request = request.header(IF_NONE_MATCH, etag);
         }
@@ -280,7 +284,7 @@ impl Origin for Client {
     }
 
     fn identity(&self) -> String {
-        self.source.url.clone()
+        self.name.clone()
     }
 
     fn url(&self) -> Option<String> {
