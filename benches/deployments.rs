@@ -43,6 +43,36 @@ fn main() {
         .beside("replace 100 by 100", NoGoal);
     suite.run("lists of deployments", ROUNDS);
 
+    // One change beside thousands of others that stay as they are.
+    let crowded = CostMap::bundled();
+    crowded.set_deployments(list(4_000, 0)).unwrap();
+    for n in 0..4_000 {
+        crowded.register_model(&format!("mine-{n}"), r#"{"input_cost_per_token": 1e-6}"#).unwrap();
+    }
+    let number = Cell::new(0_u32);
+    let next = || {
+        number.set(number.get() + 1);
+        number.get()
+    };
+    let alone = CostMap::bundled();
+    let register = |map: &CostMap| {
+        let info = format!(r#"{{"input_cost_per_token": {}}}"#, next());
+        once(|| map.register_model("mine-7", info).unwrap())
+    };
+    let add = |map: &CostMap| {
+        let mut one = list(1, next());
+        once(|| drop(map.add_deployment(one.remove(0)).unwrap()))
+    };
+    let mut suite = Suite::default();
+    suite
+        .add("register a model alone", || register(&alone))
+        .add("register a model beside 4,000, and 4,000 deployments", || register(&crowded))
+        .beside("register a model alone", NoGoal)
+        .add("add a deployment alone", || add(&alone))
+        .add("add a deployment beside 4,000, and 4,000 models", || add(&crowded))
+        .beside("add a deployment alone", NoGoal);
+    suite.run("one change", ROUNDS);
+
     let snapshot = many.snapshot();
     let usage = Usage::new(1_000, 100).cached_tokens(300);
     let by_key = vec![CostRequest::new("azure/gpt-4o", &usage); CALLS];

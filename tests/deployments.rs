@@ -270,17 +270,64 @@ fn a_documented_config_is_read() {
         "cannot use deployment 1 (m): litellm_params.model: missing: it says which model to call"
     );
     assert_eq!(error("a: 1"), "cannot use model_list: missing");
-    for secret in [
-        "- [sk-1234567890abcdef: :\n",
-        "a: 'sk-1234567890abcdef\n",
-        "--- a\n--- sk-1234567890abcdef",
-        "a: !!int sk-1234567890abcdef",
-        "a: *sk-1234567890abcdef",
-        "a: sk-1234567890abcdef\n b: c: d\n",
-        "sk-1234567890abcdef",
+    // What is wrong is said in words of our own: the parser's would quote the text.
+    for (yaml, said) in [
+        ("- [sk-1234567890abcdef: :\n", "line 1, column 3: a bracket that is not closed"),
+        ("a: 'sk-1234567890abcdef\n", "line 2, column 1: wrong indentation"),
+        ("--- a\n--- sk-1234567890abcdef", "line 2, column 5: more than one document"),
+        ("a: !!int sk-1234567890abcdef", "line 1, column 10: a value that is not of its tag"),
+        ("a: *sk-1234567890abcdef", "line 1, column 4: an alias of no anchor"),
+        (
+            "a: sk-1234567890abcdef\n b: c: d\n",
+            "line 2, column 3: a colon where none can be: is the value to be quoted?",
+        ),
+        ("sk-1234567890abcdef: 1\nsk-1234567890abcdef: 2\n", "line 2, column 1: a key that is there already"),
+        ("? [sk-1234567890abcdef]\n: 1\n", "line 1, column 3: a key that is neither text nor a number"),
+        ("a: .inf\nsk-1234567890abcdef: 1", "line 1, column 4: a number that is not finite"),
+        ("<<: sk-1234567890abcdef", "line 1, column 5: a merge of something that is no mapping"),
+        ("a:\n\tsk-1234567890abcdef: 1", "line 2, column 2: a tab where only spaces can be"),
+        (
+            "a: @sk-1234567890abcdef",
+            "line 1, column 4: a character that cannot begin a value: is it to be quoted?",
+        ),
+        ("a: {sk-1234567890abcdef: 1]", "line 1, column 4: a bracket that closes nothing"),
     ] {
-        assert!(!error(secret).contains("sk-1234567890abcdef"), "{}", error(secret));
+        assert_eq!(error(yaml), format!("cannot use config.yaml: no YAML: {said}"), "{yaml:?}");
     }
+    assert_eq!(error("sk-1234567890abcdef"), "cannot use model_list: not JSON: line 1, column 21");
+}
+
+/// Deployments of a `config.yaml` share what they have in common by an anchor; a few lines that unfold to billions are an error.
+#[test]
+#[cfg(feature = "yaml")]
+fn deployments_may_share_an_anchor_and_no_text_unfolds_without_end() {
+    let rows = |count: usize| {
+        let row = |n| format!("  - {{model_name: m{n}, litellm_params: {{<<: *d, model: gpt-x}}}}\n");
+        (0..count).map(row).collect::<String>()
+    };
+    let fields: Vec<String> = (0..20).map(|n| format!("p{n}: {n}, ")).collect();
+    let fields = fields.concat();
+    let yaml = format!(
+        "d: &d {{api_key: os.environ/K, {fields}input_cost_per_token: 2e-6}}\nmodel_list:\n{}",
+        rows(1_000)
+    );
+    let list = Deployment::list_from_yaml(&yaml).unwrap();
+    assert_eq!(list.len(), 1_000);
+    let map = map();
+    map.set_deployments(list).unwrap();
+    let usage = Usage::new(1_000_000, 0);
+    assert_eq!(map.deployment_cost(&CostRequest::new("m999", &usage)).unwrap().total().to_string(), "2");
+
+    let mut laughs = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned()];
+    for n in 1..12 {
+        let alias = format!("*a{}", n - 1);
+        laughs.push(format!("a{n}: &a{n} [{}]\n", [alias.as_str(); 9].join(", ")));
+    }
+    let error = Deployment::list_from_yaml(&laughs.concat()).unwrap_err().to_string();
+    assert!(error.ends_with("aliases that unfold to too much"), "{error}");
+    let deep = format!("a: {}{}", "[".repeat(100), "]".repeat(100));
+    let error = Deployment::list_from_yaml(&deep).unwrap_err().to_string();
+    assert!(error.ends_with("nested too deeply"), "{error}");
 }
 
 #[test]

@@ -103,3 +103,20 @@ fn tiers_thresholds_batches_and_multipliers_agree() {
         ])
     );
 }
+
+/// Every entry asked for any combination of tiers, batches, regions and lifetimes, also of what it does not mention.
+#[test]
+fn any_combination_agrees_on_every_entry() {
+    let (agree, differ) = compare("mixed");
+    assert_eq!(agree, 8_791);
+    assert_eq!(
+        differ,
+        BTreeMap::from([
+            ("a key is itself", 1),
+            ("batches: geo, speed, long writes", 167),
+            ("cache and threshold rates on perplexity", 24),
+            ("the reference errs, we answer", 92),
+            ("tiers wherever the entry has them", 27),
+        ])
+    );
+}

@@ -1,0 +1,833 @@
+//! Bills that were wrong, texts that hung or crashed, and secrets that were shown, until an attack on the crate found them.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{edition, lookup};
+use llm_costmap::{CostMap, CostRequest, Deployment, Error, Lookup, Usage};
+use serde_json::json;
+
+fn map(json: &str) -> CostMap {
+    CostMap::from_json(json).unwrap()
+}
+
+fn real() -> CostMap {
+    CostMap::from_json(common::catalog("1.109.1")).unwrap()
+}
+
+/// The total, or the code of the error.
+fn total(map: &CostMap, request: &CostRequest<'_>) -> String {
+    map.total(request).map_or_else(|error| error.code().to_owned(), |total| total.to_string())
+}
+
+fn total_of(map: &CostMap, name: &str, usage: &Usage) -> String {
+    total(map, &CostRequest::new(name, usage))
+}
+
+/// What a call comes to, if it ends: the minute is for what never does.
+fn ends<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || done.send(call()));
+    result.recv_timeout(Duration::from_secs(60)).expect("it ends")
+}
+
+// Bills.
+
+/// A write for an hour moves with the thresholds of its own tier alone: 28 models of the map billed a third too much.
+#[test]
+fn a_long_write_above_a_threshold_costs_what_its_tier_says() {
+    let map = real();
+    let usage = Usage::new(300_000, 0).cache_creation_tokens(100_000).cache_creation_1h_tokens(100_000);
+    for (tier, expected) in [("standard", "2.4"), ("priority", "1.8"), ("flex", "1.8"), ("ultrafast", "1.8")]
+    {
+        let request = CostRequest::new("vertex_ai/claude-sonnet-4-5", &usage).service_tier(tier);
+        assert_eq!(total(&map, &request), expected, "{tier}");
+    }
+}
+
+#[test]
+fn a_field_of_one_rate_changes_no_other_rate() {
+    let usage = Usage::new(300_000, 0).cache_creation_tokens(100_000).cache_creation_1h_tokens(100_000);
+    for (extra, tier, expected) in [
+        ("", "priority", "1.8"),
+        (r#", "output_cost_per_token_priority": 1e-5"#, "priority", "1.8"),
+        (r#", "output_cost_per_token_priority": 1e-5"#, "flex", "1.8"),
+        (r#", "cache_creation_input_token_cost_above_1hr_above_200k_tokens_flex": 7e-6"#, "flex", "1.9"),
+        (r#", "cache_creation_input_token_cost_above_1hr_above_200k_tokens_flex": 7e-6"#, "priority", "1.8"),
+    ] {
+        let map = map(&format!(
+            r#"{{"m": {{"input_cost_per_token": 3e-6, "cache_creation_input_token_cost_above_1hr": 6e-6,
+                "input_cost_per_token_above_200k_tokens": 6e-6,
+                "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 1.2e-5{extra}}}}}"#
+        ));
+        assert_eq!(
+            total(&map, &CostRequest::new("m", &usage).service_tier(tier)),
+            expected,
+            "{extra} {tier}"
+        );
+    }
+}
+
+#[test]
+fn what_is_registered_over_a_model_answers_to_no_other_name() {
+    let usage = Usage::new(1_000_000, 0);
+    let map = map(
+        r#"{"a": {"aliases": ["b", "a-latest"], "input_cost_per_token": 1e-6}, "b": {"input_cost_per_token": 2e-6}}"#,
+    );
+    map.register_model("a", r#"{"max_input_tokens": 4096}"#).unwrap();
+    assert_eq!(total_of(&map, "b", &usage), "2");
+    // Its own aliases still lead to it, operator's fields and all.
+    map.register_model("a", r#"{"input_cost_per_token": 3e-6}"#).unwrap();
+    assert_eq!([total_of(&map, "a-latest", &usage), total_of(&map, "A-Latest", &usage)], ["3", "3"]);
+    // An alias that is registered by itself is a model of its own, and its siblings stay what they were.
+    for name in ["a-latest", "a-2026-01-01", "A"] {
+        let map = self::map(r#"{"a": {"input_cost_per_token": 1e-6, "aliases": ["a-latest", "a-eu"]}}"#);
+        map.register_model(name, r#"{"input_cost_per_token": 5e-6}"#).unwrap();
+        assert_eq!(total_of(&map, name, &usage), "5", "{name}");
+        assert_eq!([total_of(&map, "a-eu", &usage), total_of(&map, "a", &usage)], ["1", "1"], "{name}");
+    }
+}
+
+/// An alias that the operator gives displaces upstream's aliases, and no key.
+#[test]
+fn an_alias_of_the_operators_displaces_no_key() {
+    let usage = Usage::new(1_000_000, 0);
+    let map = map(
+        r#"{"a": {"aliases": ["c"], "input_cost_per_token": 1e-6}, "b": {"input_cost_per_token": 2e-6}}"#,
+    );
+    map.register_model("mine", r#"{"aliases": ["b", "c", "d"], "input_cost_per_token": 7e-6}"#).unwrap();
+    assert_eq!(
+        ["a", "b", "c", "d", "mine"].map(|name| total_of(&map, name, &usage)),
+        ["1", "2", "7", "7", "7"]
+    );
+}
+
+/// `x1` of `y` has no price of cache reads; a rule fills one in.
+const FILLED: &str = r#"{"fallback_generalizations": {"rules": [{"name": "r", "pattern": "^x", "fill_missing_for_providers": ["y"],
+    "model_info": {"cache_read_input_token_cost": 1e-7, "supports_vision": true}}]},
+    "x1": {"litellm_provider": "y", "mode": "chat", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}"#;
+
+#[test]
+fn a_price_that_a_rule_fills_in_outlives_what_is_laid_over_it() {
+    let usage = Usage::new(1_000_000, 0).cached_tokens(1_000_000);
+    let map = map(FILLED);
+    assert_eq!(total_of(&map, "x1", &usage), "0.1");
+    map.register_model("x1", r#"{"max_input_tokens": 5}"#).unwrap();
+    map.register_model("x2", r#"{"litellm_provider": "y", "input_cost_per_token": 1e-6}"#).unwrap();
+    map.register_model("x1-2026-01-01", r#"{"max_input_tokens": 5}"#).unwrap();
+    map.replace_model("x3", r#"{"litellm_provider": "y", "input_cost_per_token": 1e-6}"#).unwrap();
+    for name in ["x1", "x2", "x1-2026-01-01", "x3"] {
+        assert_eq!(total_of(&map, name, &usage), "0.1", "{name}");
+        // It is told as it is charged.
+        let told = map.get(name).unwrap();
+        assert_eq!(told.cache_read_input_token_cost().unwrap().to_string(), "0.0000001", "{name}");
+        assert!(told.supports("vision"), "{name}");
+    }
+    map.set_deployments(
+        Deployment::list_from_json(
+            r#"[{"model_name": "d", "litellm_params": {"model": "x1", "output_cost_per_token": 3e-6}}]"#,
+        )
+        .unwrap(),
+    )
+    .unwrap();
+    let deployed = map.deployment_cost(&CostRequest::new("d", &usage)).unwrap();
+    assert_eq!(deployed.total().to_string(), "0.1");
+    // The operator's own price goes before it.
+    map.register_model("x1", r#"{"cache_read_input_token_cost": 5e-7}"#).unwrap();
+    assert_eq!(total_of(&map, "x1", &usage), "0.5");
+}
+
+/// Names that were taken for each other where their hashes are alike: many of them, with and without providers, again and again.
+#[test]
+fn a_name_is_never_taken_for_another() {
+    let map = real();
+    let usage = Usage::new(1_000_000, 0);
+    let names: Vec<String> = (0..3_000)
+        .flat_map(|n| [format!("o1-{n:04}-65-57"), format!("o1-20{:02}-0{}-1{}", n % 90, n % 9 + 1, n % 10)])
+        .chain((0..500).map(|n| format!("o1-pro-2{n:03}-08-10")))
+        .collect();
+    let expected = |name: &str| if name.starts_with("o1-pro-") { "150" } else { "15" };
+    let mut compared = 0;
+    for _ in 0..3 {
+        for name in &names {
+            for provider in [None, Some("openai")] {
+                let mut request = CostRequest::new(name, &usage);
+                if let Some(provider) = provider {
+                    request = request.provider(provider);
+                }
+                assert_eq!(total(&map, &request), expected(name), "{name} {provider:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 3 * 2 * 6_500);
+}
+
+#[test]
+fn digits_are_read_from_the_text_wherever_they_stand() {
+    let exact = "0.00000000691175564267812";
+    for (entry, usage) in [
+        (
+            r#"{"tiered_pricing": [{"range": [0, 100], "input_cost_per_token": 6.91175564267812e-9}]}"#,
+            Usage::new(1, 0),
+        ),
+        (
+            r#"{"input_cost_per_token": 1, "off_peak_pricing": {"hours_utc": "00:00-00:00", "input_cost_per_token": 6.91175564267812e-9}}"#,
+            Usage::new(1, 0),
+        ),
+        (r#"{"input_cost_per_token": 6.91175564267812e-9}"#, Usage::new(1, 0)),
+        (
+            r#"{"input_cost_per_token": 1}"#,
+            serde_json::from_str(r#"{"prompt_tokens": 1, "cost": 6.91175564267812e-9}"#).unwrap(),
+        ),
+    ] {
+        assert_eq!(total_of(&map(&format!(r#"{{"m": {entry}}}"#)), "m", &usage), exact, "{entry}");
+    }
+    let map = map(r#"{"m": {"input_cost_per_token": 6.91175564267812e-9}}"#);
+    let told = map.get("m").unwrap();
+    assert_eq!(told.input_cost_per_token().unwrap().to_string(), exact);
+    assert_eq!(told.field::<llm_costmap::Usd>("input_cost_per_token").unwrap().to_string(), exact);
+    assert!(serde_json::to_string(&told).unwrap().contains("\"input_cost_per_token\":6.91175564267812e-9"));
+}
+
+/// What is too small to be kept is refused where it is a price, and states nothing where it is a cost: it is no zero.
+#[test]
+fn an_amount_that_is_too_small_is_not_free() {
+    let odd = CostMap::from_json(
+        r#"{"t": {"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1e-400}]}}"#,
+    )
+    .unwrap();
+    let set_aside: Vec<String> = odd.snapshot().set_aside().map(ToString::to_string).collect();
+    assert_eq!(
+        set_aside,
+        ["t: tiered_pricing.input_cost_per_token: more than 28 decimals, which cannot be kept exactly"]
+    );
+    let usage: Usage = serde_json::from_str(r#"{"prompt_tokens": 1000000, "cost": 1e-400}"#).unwrap();
+    assert_eq!(total_of(&map(r#"{"m": {"input_cost_per_token": 1e-6}}"#), "m", &usage), "1");
+}
+
+/// Every price of the real map is told as it is charged: a token of each kind costs what the accessor says.
+#[test]
+fn every_price_is_told_as_it_is_charged() {
+    let map = real();
+    let snapshot = map.snapshot();
+    let input = Usage::new(1, 0);
+    let output = Usage::new(0, 1);
+    let read = Usage::new(1, 0).cached_tokens(1);
+    let mut compared = 0;
+    for model in snapshot.models() {
+        if model.field::<serde_json::Value>("tiered_pricing").is_some()
+            || model.field::<serde_json::Value>("off_peak_pricing").is_some()
+        {
+            continue;
+        }
+        for (told, usage) in [
+            (model.input_cost_per_token(), &input),
+            (model.output_cost_per_token(), &output),
+            (model.cache_read_input_token_cost(), &read),
+        ] {
+            // An output of nothing gives way to the rate of image tokens; seconds are another matter.
+            let Some(told) = told.filter(|told| !told.is_zero()) else { continue };
+            assert_eq!(map.total(&CostRequest::new(model.key(), usage)).ok(), Some(told), "{}", model.key());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 8_586);
+}
+
+/// Whatever is priced is found, under the same key, and whatever is found is priced as its name is.
+#[test]
+fn what_is_found_is_what_is_priced() {
+    let map = real();
+    let snapshot = map.snapshot();
+    let usage = Usage::new(1_000_000, 1_000_000);
+    for (name, provider, key, expected) in [
+        ("gpt-6-70b", Some("together_ai"), "together-ai-41.1b-80b", "1.8"),
+        ("together_ai/org/new-70b", None, "together-ai-41.1b-80b", "1.8"),
+        ("gpt-5-mini-custom", Some("ollama"), "gpt-5-mini-custom", "0"),
+        ("ollama/anything", None, "ollama/anything", "0"),
+        ("fireworks_ai/new-8x7b", None, "fireworks-ai-moe-up-to-56b", "1"),
+    ] {
+        let mut call = CostRequest::new(name, &usage);
+        if let Some(provider) = provider {
+            call = call.provider(provider);
+        }
+        let resolved = snapshot.resolve(lookup(name, provider)).unwrap();
+        let cost = snapshot.cost(&call).unwrap();
+        assert_eq!((cost.key(), cost.total().to_string().as_str()), (key, expected), "{name}");
+        assert_eq!((resolved.key(), resolved.total(&call).unwrap()), (key, cost.total()), "{name}");
+        assert_eq!(resolved.cost(&call).unwrap().to_string(), cost.to_string(), "{name}");
+        let explained = snapshot.explain(lookup(name, provider));
+        assert_eq!(explained.found, Some((key.to_owned(), resolved.found_by)), "{name}");
+        assert!(explained.to_string().lines().count() > 2, "{explained}");
+        assert!(snapshot.get(lookup(name, provider)).is_some(), "{name}");
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Spelling {
+    model: String,
+    provider: Option<String>,
+}
+
+#[test]
+fn under_every_spelling_what_is_priced_is_found_and_the_reverse() {
+    let snapshot = real().snapshot();
+    let usage = Usage::new(1_000, 500);
+    let mut compared = [0; 2];
+    for Spelling { model, provider } in common::vectors("resolve") {
+        let mut request = CostRequest::new(&model, &usage);
+        if let Some(provider) = &provider {
+            request = request.provider(provider);
+        }
+        let cost = snapshot.cost(&request);
+        let found = snapshot.resolve(lookup(&model, provider.as_deref()));
+        let explained = snapshot.explain(lookup(&model, provider.as_deref())).found;
+        match (cost, found) {
+            (Ok(cost), Ok(found)) => {
+                assert_eq!(cost.key(), found.key(), "{model} {provider:?}");
+                assert_eq!(explained, Some((cost.key().to_owned(), found.found_by)), "{model} {provider:?}");
+                compared[0] += 1;
+            }
+            (Err(Error::UnknownModel(_)), Err(Error::UnknownModel(_))) => {
+                assert_eq!(explained, None, "{model} {provider:?}");
+                compared[1] += 1;
+            }
+            (cost, found) => panic!("{model} {provider:?}: {cost:?} {found:?}"),
+        }
+    }
+    assert_eq!(compared, [7_372, 5_489]);
+}
+
+#[test]
+fn a_long_call_by_the_second_does_not_overflow() {
+    let map = map(r#"{"m": {"mode": "chat", "input_cost_per_second": 0.01}}"#);
+    let usage = Usage::default();
+    for (seconds, expected) in
+        [(3_600, "36"), (3_403, "34.03"), (3_404, "34.04"), (100 * 365 * 86_400, "31536000")]
+    {
+        let request = CostRequest::new("m", &usage).duration(Duration::from_secs(seconds));
+        assert_eq!(total(&map, &request), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn long_multipliers_do_not_overflow() {
+    let map =
+        map(r#"{"m": {"input_cost_per_token": 1e-6, "regional_processing_uplift_multiplier_eu": 1.100000001,
+            "regional_endpoint_uplift_multiplier": 1.100000001,
+            "provider_specific_entry": {"us": 1.100000001, "fast": 1.100000001}}}"#);
+    let mut usage = Usage::new(1_000_000, 0);
+    usage.inference_geo = Some("us".to_owned());
+    usage.speed = Some("fast".to_owned());
+    let request = CostRequest::new("m", &usage).data_residency("eu").vertex_location("us-east5");
+    // 1.100000001 to the power of four, to 28 decimals.
+    assert_eq!(total(&map, &request), "1.4641000053240000072600000044");
+}
+
+#[test]
+fn the_batch_discount_of_a_long_write_is_exact() {
+    let map = map(r#"{"m": {"input_cost_per_token": 3e-6, "input_cost_per_token_batches": 1.5e-6,
+            "cache_creation_input_token_cost": 3.7512345678901234e-6, "cache_creation_input_token_cost_batches": 1.8751234567890123e-6,
+            "cache_creation_input_token_cost_above_1hr": 6.0000000000000007e-6}}"#);
+    let usage = Usage::new(1, 0).cache_creation_tokens(1).cache_creation_1h_tokens(1);
+    assert_eq!(total(&map, &CostRequest::new("m", &usage).batch(true)), "0.000002999210136587656366756");
+}
+
+#[test]
+fn an_entry_keeps_its_provider_however_many_there_are() {
+    let row = |n| format!(r#""m{n}": {{"input_cost_per_token": 1e-9, "litellm_provider": "p{n}"}}"#);
+    let map = map(&format!("{{{}}}", (0..70_000).map(row).collect::<Vec<_>>().join(",")));
+    let usage = Usage::new(1, 0);
+    assert_eq!(total(&map, &CostRequest::new("m69999", &usage).provider("p5")), "unknown_model");
+    assert_eq!(total(&map, &CostRequest::new("m69999", &usage).provider("p69999")), "0.000000001");
+}
+
+/// What decides a price was joined with line breaks, so that one deployment could be written as if it were another.
+#[test]
+fn deployments_are_priced_alike_only_where_they_are() {
+    let map = map(r#"{"gpt-x": {"input_cost_per_token": 1e-6}, "gpt-y": {"input_cost_per_token": 9e-6}}"#);
+    let set = |first: serde_json::Value, second: serde_json::Value| {
+        let list = json!([{"model_name": "d", "litellm_params": first}, {"model_name": "d", "litellm_params": second}]);
+        map.set_deployments(Deployment::list_from_json(&list.to_string()).unwrap()).unwrap();
+        let usage = Usage::new(1_000_000, 0);
+        map.deployment_cost(&CostRequest::new("d", &usage))
+            .map_or_else(|error| error.code().to_owned(), |cost| cost.total().to_string())
+    };
+    assert_eq!(
+        set(
+            json!({"model": "gpt-x", "custom_llm_provider": "openai\ninput_cost_per_token:2e-6"}),
+            json!({"model": "gpt-x", "custom_llm_provider": "openai", "input_cost_per_token": 2e-6})
+        ),
+        "ambiguous_deployment"
+    );
+    assert_eq!(
+        set(json!({"model": "gpt-x\n\ngpt-y"}), json!({"model": "gpt-x", "base_model": "gpt-y"})),
+        "ambiguous_deployment"
+    );
+    // The same prices, in another order and in other digits.
+    assert_eq!(
+        set(
+            json!({"model": "gpt-x", "input_cost_per_token": 2e-6, "output_cost_per_token": "0.000001"}),
+            json!({"output_cost_per_token": 1e-6, "input_cost_per_token": "2e-06", "model": "gpt-x"})
+        ),
+        "2"
+    );
+}
+
+// Hangs and crashes.
+
+const HANGS: &str = "((((a*+){999}){999}){999}){999}";
+
+#[test]
+fn no_pattern_hangs_a_lookup_or_a_reload() {
+    let evil = |rule: &str| {
+        format!(
+            r#"{{"fallback_generalizations": {{"rules": [{{"name": "evil", "pattern": "{HANGS}", {rule}}}]}},
+                "m": {{"litellm_provider": "q", "input_cost_per_token": 1e-6}}}}"#
+        )
+    };
+    let describes = map(&evil(r#""model_info": {"mode": "chat"}"#));
+    let asked = describes.clone();
+    assert_eq!(ends(move || total_of(&asked, "no-such-model", &Usage::new(1, 1))), "unknown_model");
+    let set_aside: Vec<String> = describes.snapshot().set_aside().map(ToString::to_string).collect();
+    assert_eq!(
+        set_aside,
+        [
+            "fallback_generalizations: evil: its pattern has a construct that is not matched here, such as a possessive or \
+          atomic group, a reference back, or a condition"
+        ]
+    );
+    let fills =
+        evil(r#""model_info": {"input_cost_per_audio_token": 1}, "fill_missing_for_providers": ["q"]"#);
+    let reloaded = map(r#"{"m": {"input_cost_per_token": 1e-6}}"#);
+    let handle = reloaded.clone();
+    assert!(ends(move || handle.reload_from_bytes(fills).is_ok()));
+    // And the next goes as well.
+    assert!(reloaded.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#).is_ok());
+}
+
+#[test]
+fn a_deep_deployment_is_an_error() {
+    for deep in [
+        format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)),
+        format!("{}1{}", r#"{"a":"#.repeat(33), "}".repeat(33)),
+    ] {
+        for (part, json) in [
+            (
+                "litellm_params",
+                format!(r#"{{"model_name": "a", "litellm_params": {{"model": "m", "x": {deep}}}}}"#),
+            ),
+            (
+                "model_info",
+                format!(
+                    r#"{{"model_name": "a", "litellm_params": {{"model": "m"}}, "model_info": {{"x": {deep}}}}}"#
+                ),
+            ),
+        ] {
+            let error = Deployment::from_json(&json).unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot use a: {part}: nested more than 32 deep"));
+        }
+    }
+    let wide = format!("{}1{}", r#"{"a":"#.repeat(30), "}".repeat(30));
+    Deployment::from_json(&format!(
+        r#"{{"model_name": "a", "litellm_params": {{"model": "m", "x": {wide}}}}}"#
+    ))
+    .unwrap();
+}
+
+#[test]
+fn a_listener_that_reloads_is_told_off() {
+    let map = map(&edition(60, "1"));
+    let (told, heard) = mpsc::channel();
+    let handle = map.clone();
+    map.on_reload(move |_| {
+        let error = handle.reload_from_bytes(edition(60, "9")).unwrap_err();
+        told.send(error.to_string()).unwrap();
+    });
+    // Another map's listeners may reload this one.
+    let other = CostMap::from_json(edition(60, "1")).unwrap();
+    let handle = map.clone();
+    other.on_reload(move |_| assert!(handle.reload_from_bytes(edition(60, "2")).is_ok()));
+    other.reload_from_bytes(edition(60, "2")).unwrap();
+    assert_eq!(other.status().listener_error, None);
+    assert_eq!(
+        heard.try_iter().collect::<Vec<_>>(),
+        ["this thread is in a reload of the map already: a source or a listener cannot reload it"]
+    );
+    assert_eq!(common::price(&map, "m-0"), "2");
+}
+
+#[test]
+fn a_serialisation_may_ask_the_map_that_it_is_registered_with() {
+    struct Info(CostMap);
+    impl serde::Serialize for Info {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            // Each of these takes the writers' lock.
+            self.0.register_model("other", "{}").unwrap();
+            let models = self.0.status().failures + u32::try_from(self.0.generations().len()).unwrap();
+            json!({"max_input_tokens": models}).serialize(serializer)
+        }
+    }
+    let map = CostMap::empty();
+    let handle = map.clone();
+    ends(move || {
+        handle.register_model("x", Info(handle.clone())).unwrap();
+        handle.register_models(json!({"y": Info(handle.clone())})).unwrap_or_default();
+        handle.replace_model("z", Info(handle.clone())).unwrap();
+    });
+    assert_eq!(map.get("x").unwrap().max_input_tokens(), Some(2));
+}
+
+#[cfg(unix)]
+mod files {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use llm_costmap::{CostMapBuilder, Fetched, Source, Validators};
+
+    use super::*;
+
+    /// A store whose map never changes its version.
+    struct Store(String);
+
+    impl Source for Store {
+        fn name(&self) -> String {
+            "store://prices".to_owned()
+        }
+
+        fn fetch(&self, previous: &Validators) -> Result<Fetched, Box<dyn std::error::Error + Send + Sync>> {
+            if previous.etag() == Some("1") {
+                return Ok(Fetched::unchanged());
+            }
+            Ok(Fetched::new(self.0.clone()).validators(Validators::default().with_etag("1")))
+        }
+    }
+
+    fn builder(folder: &Path) -> CostMapBuilder {
+        CostMap::builder().source(Store(edition(60, "2"))).json(edition(60, "1")).cache_dir(folder)
+    }
+
+    /// The file that the cache of the store is.
+    fn cache(folder: &Path) -> PathBuf {
+        builder(folder).build().unwrap().reload().unwrap();
+        let mut files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files.next().unwrap()
+    }
+
+    fn mkfifo(path: &Path) {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+
+    /// What stands in the place of a cache is not waited for, and not read without end.
+    #[test]
+    fn a_cache_that_is_no_file_is_passed_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = cache(home.path());
+        fs::remove_file(&path).unwrap();
+        for odd in ["fifo", "/dev/zero", "/dev/tty"] {
+            match odd {
+                "fifo" => mkfifo(&path),
+                device => std::os::unix::fs::symlink(device, &path).unwrap(),
+            }
+            let building = builder(home.path());
+            let map = ends(move || building.build().unwrap());
+            let error = map.status().cache_error.unwrap();
+            assert!(
+                error.starts_with(&format!("the cache {} is passed over: ", path.display())),
+                "{odd}: {error}"
+            );
+            assert_eq!(common::price(&map, "m-0"), "1");
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_watched_file_that_is_no_file_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("map.json");
+        fs::write(&path, edition(60, "1")).unwrap();
+        let map = CostMap::from_file(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        mkfifo(&path);
+        let handle = map.clone();
+        let error = ends(move || handle.reload_if_changed().unwrap_err().to_string());
+        assert_eq!(error, format!("cannot read {}: not a file", path.display()));
+        let asked = path.clone();
+        assert_eq!(ends(move || CostMap::from_file(asked).unwrap_err().code()), "io");
+    }
+
+    /// A cache that somebody else may have written is not believed.
+    #[test]
+    fn a_cache_that_others_may_write_is_passed_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = cache(home.path());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(common::price(&builder(home.path()).build().unwrap(), "m-0"), "2");
+        for (mode, is_believed) in [(0o644, true), (0o664, false), (0o646, false), (0o400, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let map = builder(home.path()).build().unwrap();
+            let said = (!is_believed).then(|| {
+                format!("the cache {} is passed over: others than its owner may write to it", path.display())
+            });
+            assert_eq!(map.status().cache_error, said, "{mode:o}");
+            assert_eq!(common::price(&map, "m-0"), if is_believed { "2" } else { "1" }, "{mode:o}");
+        }
+        // Only root may give a file away.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if Command::new("chown").arg("12345").arg(&path).status().is_ok_and(|status| status.success()) {
+            let error = builder(home.path()).build().unwrap().status().cache_error.unwrap();
+            assert!(error.ends_with("is passed over: it belongs to another user"), "{error}");
+        }
+    }
+
+    /// A cache that has the version of the live map, and other prices: the first reload fetches the whole map, and the guards look at it
+    /// before.
+    #[test]
+    fn a_planted_cache_does_not_outlive_a_reload() {
+        let home = tempfile::tempdir().unwrap();
+        let path = cache(home.path());
+        let planted = fs::read_to_string(&path)
+            .unwrap()
+            .replace("\"input_cost_per_token\": 2", "\"input_cost_per_token\": 7");
+        // Its header is made to fit.
+        let body = planted.split_once('\n').unwrap().1;
+        let revision = CostMap::from_json(body).unwrap().generation(1).unwrap().source_revision.unwrap();
+        let before = planted
+            .split("\"source_revision\":\"")
+            .nth(1)
+            .and_then(|rest| rest.get(..40))
+            .unwrap()
+            .to_owned();
+        fs::write(&path, planted.replace(&before, &revision)).unwrap();
+
+        let map = builder(home.path()).build().unwrap();
+        assert_eq!(
+            (common::price(&map, "m-0").as_str(), map.source_info().etag.as_deref()),
+            ("7", Some("1"))
+        );
+        assert!(!map.reload().unwrap().is_unchanged());
+        assert_eq!(common::price(&map, "m-0"), "2");
+        // From then on the version is believed.
+        assert_eq!(map.reload().unwrap().bytes, 0);
+
+        let map = builder(home.path()).min_models(61).build().unwrap();
+        assert_eq!(
+            map.status().cache_error.as_deref(),
+            Some("the cache is passed over: store://prices has 60 models, fewer than 61")
+        );
+        assert_eq!(common::price(&map, "m-0"), "1");
+    }
+}
+
+/// A panic may carry something that panics again when it is thrown away.
+#[test]
+fn a_panic_within_a_panic_ends_as_an_error() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "thrown away");
+        }
+    }
+    struct Exploding;
+    impl llm_costmap::Source for Exploding {
+        fn name(&self) -> String {
+            "exploding".to_owned()
+        }
+        fn fetch(
+            &self,
+            _: &llm_costmap::Validators,
+        ) -> Result<llm_costmap::Fetched, Box<dyn std::error::Error + Send + Sync>> {
+            std::panic::panic_any(Grenade)
+        }
+    }
+    let map = CostMap::builder().source(Exploding).json(edition(60, "1")).build().unwrap();
+    map.on_reload(|_| std::panic::panic_any(Grenade));
+    let error = map.reload().unwrap_err();
+    assert_eq!(error.to_string(), "cannot fetch exploding: the source panicked: it says not why");
+    assert_eq!(map.status().listener_error.as_deref(), Some("a listener panicked: it says not why"));
+}
+
+#[test]
+fn any_number_of_zeros_is_counted() {
+    let digits = format!("0.{}1e1500001", "0".repeat(1_500_000));
+    let map = map(&format!(r#"{{"m": {{"input_cost_per_token": {digits}}}}}"#));
+    assert_eq!(total_of(&map, "m", &Usage::new(1, 0)), "1");
+    let digits = format!("0.{}1e1000000", "0".repeat(1_500_000));
+    let map = CostMap::from_json(format!(r#"{{"m": {{"input_cost_per_token": {digits}}}}}"#)).unwrap();
+    assert_eq!((map.len(), map.snapshot().set_aside().count()), (0, 1));
+}
+
+/// The operator's fields and a newer map may be too much together: that model and that deployment stay as they were, and the rest is new.
+#[test]
+fn what_cannot_be_laid_over_a_newer_map_does_not_keep_it_out() {
+    let thresholds = |from: u32, count: u32| {
+        let field = |n: u32| format!(r#""input_cost_per_token_above_{n}k_tokens": 1e-6"#);
+        (from..from + count).map(field).collect::<Vec<_>>().join(",")
+    };
+    let map = map(r#"{"m": {"input_cost_per_token": 1e-6}, "n": {"input_cost_per_token": 1e-6}}"#);
+    map.register_model("m", format!("{{{}}}", thresholds(1, 10))).unwrap();
+    let deployment =
+        format!(r#"{{"model_name": "d", "litellm_params": {{"model": "n", {}}}}}"#, thresholds(1, 10));
+    map.add_deployment(Deployment::from_json(&deployment).unwrap()).unwrap();
+    let newer = format!(
+        r#"{{"m": {{"input_cost_per_token": 2e-6, {0}}}, "n": {{"input_cost_per_token": 2e-6, {0}}}, "b": {{"input_cost_per_token": 3e-6}}}}"#,
+        thresholds(100, 7)
+    );
+    let report = map.reload_from_bytes(newer).unwrap();
+    let warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "m: it stays as it was, since it cannot be laid over the new map: more than 16 thresholds",
+            "d: its deployment stays as it was, since it cannot be laid over the new map: more than 16 thresholds",
+        ]
+    );
+    let usage = Usage::new(1_000, 0);
+    assert_eq!(["m", "n", "b"].map(|name| total_of(&map, name, &usage)), ["0.001", "0.002", "0.003"]);
+    let deployed = || map.deployment_cost(&CostRequest::new("d", &usage)).unwrap().total().to_string();
+    assert_eq!(deployed(), "0.001");
+    // Other changes leave it as it is; the next map that it goes with takes it along.
+    map.register_model("other", "{}").unwrap();
+    assert_eq!((total_of(&map, "m", &usage), deployed()), ("0.001".to_owned(), "0.001".to_owned()));
+    let report = map
+        .reload_from_bytes(r#"{"m": {"input_cost_per_token": 4e-6}, "n": {"input_cost_per_token": 4e-6}}"#)
+        .unwrap();
+    assert_eq!(report.warnings, []);
+    assert_eq!((total_of(&map, "m", &usage), deployed()), ("0.004".to_owned(), "0.004".to_owned()));
+    // What is new and does not go together is an error, as ever.
+    let error = map.register_model("m", format!("{{{}}}", thresholds(200, 7))).unwrap_err();
+    assert_eq!(error.to_string(), "cannot register m: more than 16 thresholds");
+}
+
+#[test]
+fn one_odd_field_hides_nothing_else() {
+    for (odd, shown) in [
+        ("1e999", "\"1e999\""),
+        (r#""\ud800""#, r#""\"\\ud800\"""#),
+        (r#"[1, "\ud800"]"#, r#""[1, \"\\ud800\"]""#),
+    ] {
+        let map =
+            map(&format!(r#"{{"gpt-x": {{"input_cost_per_token": 1e-6, "odd": {odd}}}, "gpt-y": {{}}}}"#));
+        map.set_deployments(
+            Deployment::list_from_json(
+                r#"[{"model_name": "a", "litellm_params": {"model": "gpt-x"}}, {"model_name": "b", "litellm_params": {"model": "gpt-y"}}]"#,
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        let text = serde_json::to_string(&map.snapshot().model_info()).unwrap();
+        assert!(text.contains(&format!("\"odd\":{shown}")), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["data"].as_array().map(Vec::len), Some(2));
+    }
+}
+
+// Secrets.
+
+const MARK: &str = "aaaaSECRETSECRETbbbb";
+
+fn shown(params: &serde_json::Value, info: &serde_json::Value) -> String {
+    let json = json!({"model_name": "a", "litellm_params": params, "model_info": info}).to_string();
+    format!("{:?}", Deployment::from_json(&json).unwrap())
+}
+
+#[test]
+fn secrets_are_known_however_their_names_are_written() {
+    for name in [
+        "apikey",
+        "apiKey",
+        "API-Key",
+        "accessToken",
+        "clientSecret",
+        "privateKey",
+        "passwd",
+        "bearer",
+        "jwt",
+        "passphrase",
+        "connection_string",
+        "connectionString",
+        "openai_api_key",
+        "private_key",
+        "secret_access_key",
+        "cookie",
+        "Set-Cookie",
+    ] {
+        for (params, info) in [
+            (json!({"model": "m", name: MARK}), json!({})),
+            (json!({"model": "m", "extra_headers": {name: MARK}}), json!({})),
+            (json!({"model": "m"}), json!({name: MARK})),
+            (json!({"model": "m"}), json!({"more": [{name: [MARK]}]})),
+            (json!({"model": "m", "api_base": format!("http://h/?{name}={MARK}&v=1")}), json!({})),
+        ] {
+            let shown = shown(&params, &info);
+            assert!(!shown.contains("SECRET"), "{name}: {shown}");
+        }
+    }
+    let shown = shown(
+        &json!({"model": "m", "api_base": format!("http://h/a,http://u:{MARK}@h")}),
+        &json!({"headers": {"x-api-key": MARK}, "my_custom_key": "mine", "url": format!("http://u:12345/{MARK}@h/")}),
+    );
+    assert!(!shown.contains("SECRET") && shown.contains("\"my_custom_key\":\"mine\""), "{shown}");
+}
+
+/// A cache on disk tells nothing of a password, not even its hash.
+#[test]
+#[cfg(feature = "http")]
+fn a_cache_does_not_hang_on_a_password() {
+    use common::server::{Server, answer};
+    let server = Server::new(|_, connection| answer(connection, "200 OK", &[], edition(60, "2").as_bytes()));
+    let home = tempfile::tempdir().unwrap();
+    for password in ["one", "two"] {
+        let url = server.url().replace("://", &format!("://user:{password}@"));
+        let map = CostMap::builder()
+            .url(format!("{url}?token={password}"))
+            .json("{}")
+            .cache_dir(home.path())
+            .build()
+            .unwrap();
+        map.reload().unwrap();
+    }
+    let files: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    let header = text.lines().next().unwrap();
+    assert!(header.contains("****@") && !header.contains("one") && !header.contains("two"), "{header}");
+}
+
+// Slowness.
+
+/// Each change composes what changed, and nothing else: four hundred of them, and all of them count.
+#[test]
+fn many_changes_one_by_one_all_count() {
+    let map = real();
+    for n in 0..400 {
+        map.register_model(&format!("mine-{n}"), json!({"input_cost_per_token": n})).unwrap();
+        let deployment = json!({"model_name": format!("d-{n}"), "litellm_params": {"model": "gpt-4o", "input_cost_per_token": n}});
+        map.add_deployment(Deployment::from_json(&deployment.to_string()).unwrap()).unwrap();
+    }
+    assert!(map.unregister_model("mine-7").unwrap());
+    let deployed = |n: usize| {
+        map.deployment_cost(&CostRequest::new(&format!("d-{n}"), &Usage::new(1, 0))).unwrap().total()
+    };
+    let id = map.snapshot().deployments().nth(9).unwrap().id().to_owned();
+    assert!(map.remove_deployment(&id).unwrap());
+    for n in (0..400).filter(|n| ![7, 9].contains(n)) {
+        assert_eq!(total_of(&map, &format!("mine-{n}"), &Usage::new(1, 0)), n.to_string());
+        assert_eq!(deployed(n).to_string(), n.to_string());
+    }
+    assert_eq!(total_of(&map, "mine-7", &Usage::new(1, 0)), "unknown_model");
+    // Later ones go over earlier ones, and what lies under a deployment moves with it.
+    map.register_model("mine-399", json!({"output_cost_per_token": 5})).unwrap();
+    assert_eq!(total_of(&map, "mine-399", &Usage::new(1, 1)), "404");
+    map.register_model("gpt-4o", json!({"output_cost_per_token": 11})).unwrap();
+    let both = Usage::new(1, 1);
+    let cost = map.deployment_cost(&CostRequest::new("d-399", &both)).unwrap();
+    assert_eq!(cost.total().to_string(), "410");
+    assert!(map.get(Lookup::new("mine-8")).is_some());
+}
