@@ -108,10 +108,12 @@ pub(crate) enum Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// JSON as it was read. What few readers can read, such as `1e999` or half a surrogate pair, is shown as a string of its text.
+    /// JSON as it was read. What few readers can read is shown as a string of its text.
     pub(crate) fn of(json: &'a str) -> Self {
-        let readable = serde_json::from_str::<Value>(json).and_then(|_| serde_json::from_str(json));
-        readable.map_or_else(|_| Self::Value(Value::from(json)), Self::Json)
+        match serde_json::from_str(json) {
+            Ok(raw) if is_readable(json) => Self::Json(raw),
+            _ => Self::Value(Value::from(json)),
+        }
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -256,6 +258,17 @@ pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
 /// Returns whether the JSON is a number.
 pub(crate) fn is_number(json: &str) -> bool {
     json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// Returns whether every reader can read the JSON: not `1e999`, which is no number of most, nor half a surrogate pair. The JSON must not be
+/// [deep](is_deep).
+pub(crate) fn is_readable(json: &str) -> bool {
+    match json.as_bytes().first() {
+        Some(b'{') => fields(json).is_ok_and(|fields| fields.iter().all(|(_, json)| is_readable(json))),
+        Some(b'[') => list(json).is_ok_and(|list| list.into_iter().all(is_readable)),
+        Some(b'"') => text(json).is_some(),
+        _ => !is_number(json) || json.parse().is_ok_and(f64::is_finite),
+    }
 }
 
 /// How deep what is kept may be nested. Tables of the map are three deep; whoever reads or is shown an entry may stop at some

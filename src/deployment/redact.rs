@@ -29,7 +29,8 @@ pub(super) fn is_shown(name: &str) -> bool {
 /// Returns a parameter, or a field of the operator's own model info, as it is shown: the text itself, where it has no secret.
 pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
     let is_secret = is_secret(name);
-    let Ok(read) = serde_json::from_str::<Value>(json) else {
+    let read = if json::is_readable(json) { serde_json::from_str::<Value>(json).ok() } else { None };
+    let Some(read) = read else {
         // Nobody can tell what of it is a secret; a number is none, unless its name says so.
         let shows = json::is_number(json) && !is_secret;
         return Shown::Value(if shows { Value::from(json) } else { Value::Null });
