@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::resolve::Lookup;
-use crate::snapshot::Snapshot;
 use crate::text::clip;
 
 /// What can go wrong. Every message says what, where, and what to do about it.
@@ -237,24 +235,25 @@ impl Error {
     }
 }
 
+/// Knows the names that are near to a name which it does not know.
+pub(crate) trait Suggest: Send + Sync {
+    fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String>;
+}
+
 /// No entry of the map answers to a name.
 ///
-/// Its `Display` suggests names that are near. They are looked for when it is displayed, so that an error which nobody
-/// reads costs next to nothing; until then it keeps the snapshot that it is about.
+/// Its `Display` suggests names that are near. They are looked for when it is displayed, in the generation of the map that was asked, as long
+/// as that is in use: the error costs next to nothing, and keeps no generation alive.
 #[derive(Clone)]
 pub struct UnknownModel {
     model: Box<str>,
     provider: Option<Box<str>>,
-    snapshot: Option<Arc<Snapshot>>,
+    asked: Weak<dyn Suggest>,
 }
 
 impl UnknownModel {
-    pub(crate) fn new(lookup: Lookup<'_>, snapshot: Option<Arc<Snapshot>>) -> Self {
-        Self {
-            model: clip(lookup.name).into(),
-            provider: lookup.provider.map(|provider| clip(provider).into()),
-            snapshot,
-        }
+    pub(crate) fn new(model: &str, provider: Option<&str>, asked: Weak<dyn Suggest>) -> Self {
+        Self { model: clip(model).into(), provider: provider.map(|provider| clip(provider).into()), asked }
     }
 
     /// The name that was asked for, or its beginning where it is very long.
@@ -269,11 +268,11 @@ impl UnknownModel {
         self.provider.as_deref()
     }
 
-    /// Keys of the map that are written almost like the name, nearest first; at most three.
+    /// Keys of the map that are written almost like the name, nearest first; at most three. None where the map has moved on, and the
+    /// generation that was asked is no longer in use.
     #[must_use]
-    pub fn near_names(&self) -> Vec<&str> {
-        let lookup = Lookup { name: &self.model, provider: self.provider(), strict: false };
-        self.snapshot.as_ref().map(|snapshot| snapshot.near_names(lookup)).unwrap_or_default()
+    pub fn near_names(&self) -> Vec<String> {
+        self.asked.upgrade().map(|asked| asked.suggest(&self.model, self.provider())).unwrap_or_default()
     }
 }
 

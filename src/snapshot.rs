@@ -1,19 +1,19 @@
 //! [`Snapshot`]: one immutable generation of the map.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, NameHash, SetAside, UnpricedField, Warning};
 use crate::cost::{self, Cost, CostRequest, Subject};
 use crate::deployment::{Deployment, Deployments, FoundDeployment, ModelInfoList, Priced};
 use crate::diff::Diff;
-use crate::error::{Error, UnknownModel};
+use crate::error::{Error, Suggest, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
 use crate::rates::RuleProvider;
 use crate::resolve::{
-    Answer, Explanation, FoundBy, Layers, Lookup, Memo, Remembered, is_router_entry, look_up, near_keys,
+    Answer, Explanation, FoundBy, Layers, Lookup, Memo, Remembered, Spellings, is_router_entry, look_up,
     router_fee, self_hosted_info,
 };
 use crate::usd::Usd;
@@ -49,6 +49,8 @@ pub struct Snapshot {
     loaded_at: SystemTime,
     /// Names that are no keys, and were priced by before.
     memo: Memo,
+    /// Prepared when somebody asks for near names.
+    spellings: OnceLock<Spellings>,
     /// For errors, which look for near names when they are read.
     this: Weak<Self>,
 }
@@ -183,6 +185,7 @@ impl Snapshot {
             generation,
             loaded_at,
             memo: Memo::default(),
+            spellings: OnceLock::new(),
             this: this.clone(),
         })
     }
@@ -469,16 +472,19 @@ impl Snapshot {
         Explanation::of(self.layers(), lookup.into())
     }
 
-    /// The keys that are written almost like a name, nearest first; at most three. For people: it compares the
-    /// name with every key.
+    /// Returns the keys that are written almost like a name, nearest first; at most three.
+    ///
+    /// Intended for diagnostics. The first call on a snapshot prepares its keys, which takes a few milliseconds; a further one takes some
+    /// tens of microseconds.
     #[must_use]
     pub fn near_names<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Vec<&str> {
         let lookup = lookup.into();
-        near_keys(self.layers(), lookup.name, lookup.provider)
+        let spellings = self.spellings.get_or_init(|| Spellings::of(self.layers()));
+        spellings.near(lookup.name, lookup.provider)
     }
 
     fn unknown(&self, lookup: Lookup<'_>) -> Error {
-        Error::UnknownModel(Box::new(UnknownModel::new(lookup, self.this.upgrade())))
+        Error::UnknownModel(Box::new(UnknownModel::new(lookup.name, lookup.provider, self.this.clone())))
     }
 
     /// All models, in the order of the map, then those that only the operator knows.
@@ -567,6 +573,12 @@ impl Snapshot {
     #[must_use]
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields
+    }
+}
+
+impl Suggest for Snapshot {
+    fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String> {
+        self.near_names(Lookup { name, provider, strict: false }).into_iter().map(str::to_owned).collect()
     }
 }
 

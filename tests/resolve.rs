@@ -83,7 +83,7 @@ fn agrees_with_the_reference_on_every_spelling() {
             left_over.push((model.as_str(), ours.map(|ours| ours.key().to_owned())));
         }
     }
-    assert_eq!(without_entry, 0);
+    assert_eq!(without_entry, 244);
     // The reference infers another provider for these, and so finds no entry that fits.
     let found = |key: &str| Some(key.to_owned());
     assert_eq!(
@@ -356,12 +356,16 @@ fn unknown_names_suggest_near_ones() {
         r#"UnknownModel { model: "gpt-4o-mni", provider: Some("openai"), .. }"#
     );
 
-    // The suggestions are those of the map that did not know the name, even when that is gone.
+    // The suggestions are those of the generation that did not know the name, as long as somebody has it: an error keeps none alive.
     let map = CostMap::from_json(r#"{"gpt-x": {}}"#).unwrap();
-    let error = map.snapshot().resolve("gpt-y").unwrap_err();
+    let asked = map.snapshot();
+    let error = asked.resolve("gpt-y").unwrap_err();
     map.reload_from_bytes(r#"{"gpt-yy": {}}"#).unwrap();
-    drop(map);
     assert_eq!(error.to_string(), "unknown model \"gpt-y\": did you mean gpt-x? If not, register it");
+    let weak = Arc::downgrade(&asked);
+    drop((map, asked));
+    assert!(weak.upgrade().is_none());
+    assert_eq!(error.to_string(), "unknown model \"gpt-y\": register it, or check the name");
 }
 
 #[test]
@@ -508,7 +512,7 @@ fn what_is_no_rule_is_set_aside_and_said() {
     let said: Vec<String> = map.snapshot().set_aside().map(ToString::to_string).collect();
     let rule = |rest: &str| format!("fallback_generalizations: {rest}");
     assert_eq!(
-        said[..9],
+        said,
         [
             rule("mixed: litellm_provider beside other fields: neither a route nor a description"),
             rule("old: rules that extend others are of an older format"),
@@ -518,20 +522,14 @@ fn what_is_no_rule_is_set_aside_and_said() {
             rule("fills: fill_missing_for_providers: not a list of providers"),
             rule("negative: input_cost_per_token: -1 is negative"),
             rule("rule 11: it has no pattern, which is a text"),
+            rule(
+                "open: its pattern does not compile: Parsing error at position 1: Opening parenthesis without closing \
+                 parenthesis"
+            ),
+            rule("huge: its pattern may take too long: fewer or smaller repetitions would do"),
             rule("long: its pattern is longer than 512 bytes"),
         ]
     );
-    assert!(
-        said[9].starts_with("fallback_generalizations: open: its pattern does not compile: "),
-        "{}",
-        said[8]
-    );
-    assert!(
-        said[10].starts_with("fallback_generalizations: huge: its pattern does not compile: "),
-        "{}",
-        said[9]
-    );
-    assert_eq!(said.len(), 11);
     assert!(map.get("good-1").is_some() && map.get("x").is_none());
 
     for (rules, reason) in [

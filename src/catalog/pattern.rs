@@ -52,6 +52,8 @@ impl Pattern {
             return Err(format!("its pattern is longer than {MAX_PATTERN} bytes"));
         }
         let bad = |error: fancy_regex::Error| format!("its pattern does not compile: {error}");
+        // What is wrong is said of the pattern as it was written; what it costs hangs on what ignores case.
+        Expr::parse_tree(pattern).map_err(bad)?;
         let tree = Expr::parse_tree(&format!("(?i){pattern}")).map_err(bad)?;
         let cost = Cost::of_pattern(&tree.expr).ok_or(
             "its pattern has a construct that is not matched here, such as a possessive or atomic group, a reference back, \

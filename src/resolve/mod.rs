@@ -18,7 +18,7 @@ pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
 pub(crate) use memo::{Memo, Remembered};
-pub(crate) use near::near_keys;
+pub(crate) use near::Spellings;
 use query::Query;
 
 /// The maps that a name is looked up in: the operator's own models lie over the catalogue.
