@@ -62,30 +62,61 @@ impl Spellings {
         }
         let name = Spelling::of(name);
         let provider = provider.or_else(|| name.whole.split_once('/').map(|(first, _)| first));
-        let mut near: Vec<(Distance, &str)> = Vec::new();
-        let ranked = |key: &Known, (letters, whole): (usize, usize)| -> Distance {
-            (letters, provider.is_some() && key.provider.as_deref() != provider, whole)
-        };
         let limit = name.limit();
-        for key in self.of_letters(name.letters.saturating_sub(limit)..name.letters + limit + 1) {
-            if let Some(distance) = name.distance(&key.spelling, limit) {
-                near.push((ranked(key, distance), &key.key));
+        // A change of one letter changes two counts by one at the most: keys are compared in the order of how near they can be, and no further
+        // once there are enough that are nearer.
+        let mut possible: Vec<(usize, &Known)> = self
+            .of_letters(name.letters.saturating_sub(limit)..name.letters + limit + 1)
+            .iter()
+            .map(|key| (name.counts_apart(&key.spelling).div_ceil(2), key))
+            .filter(|(least, _)| *least <= limit)
+            .collect();
+        possible.sort_by_key(|(least, _)| *least);
+        let mut near: Vec<(usize, &Known)> = Vec::new();
+        let mut worst = limit;
+        for (least, key) in possible {
+            if least > worst {
+                break;
+            }
+            let letters = strsim::osa_distance(name.bare(), key.spelling.bare());
+            if letters <= worst {
+                let position = near.partition_point(|(known, _)| *known <= letters);
+                near.insert(position, (letters, key));
+                worst = near.get(SUGGESTIONS - 1).map_or(limit, |(letters, _)| *letters);
+                near.truncate(near.partition_point(|(letters, _)| *letters <= worst));
             }
         }
-        // A name cut short is near to what it begins.
-        if name.letters >= 4 {
-            let beginning = format!("{}-", name.bare());
-            let start = self.by_bare.partition_point(|at| bare(&self.keys, *at) < beginning.as_str());
-            let cut =
-                self.by_bare.iter().skip(start).map_while(|at| {
-                    self.keys.get(*at).filter(|key| key.spelling.bare().starts_with(&beginning))
-                });
-            for key in cut.filter(|key| key.spelling.letters > name.letters + limit) {
-                near.push((ranked(key, (limit + 1, key.spelling.letters)), &key.key));
-            }
+        if near.len() < SUGGESTIONS && name.letters >= 4 {
+            near.extend(self.cut_short(&name, limit).map(|key| (limit + 1, key)));
         }
+        let is_other = |key: &Known| provider.is_some() && key.provider.as_deref() != provider;
+        let mut near: Vec<(usize, bool, &Known)> =
+            near.into_iter().map(|(letters, key)| (letters, is_other(key), key)).collect();
+        near.sort_by_key(|(letters, other, _)| (*letters, *other));
+        if let Some((letters, other, _)) = near.get(SUGGESTIONS - 1) {
+            let last = (*letters, *other);
+            near.truncate(near.partition_point(|(letters, other, _)| (*letters, *other) <= last));
+        }
+        let mut near: Vec<(Distance, &str)> = near
+            .into_iter()
+            .map(|(letters, other, key)| {
+                let is_cut = letters > limit;
+                let whole = || strsim::osa_distance(&name.whole, &key.spelling.whole);
+                let whole = if is_cut { key.spelling.letters } else { whole() };
+                ((letters, other, whole), &*key.key)
+            })
+            .collect();
         near.sort_unstable();
         near.into_iter().take(SUGGESTIONS).map(|(_, key)| key).collect()
+    }
+
+    /// The keys that a name is the beginning of, cut at a dash, and that are too long to be near otherwise.
+    fn cut_short(&self, name: &Spelling, limit: usize) -> impl Iterator<Item = &Known> {
+        let (beginning, least) = (format!("{}-", name.bare()), name.letters + limit);
+        let start = self.by_bare.partition_point(|at| bare(&self.keys, *at) < beginning.as_str());
+        let behind = self.by_bare.iter().skip(start).filter_map(|at| self.keys.get(*at));
+        let cut = behind.take_while(move |key| key.spelling.bare().starts_with(&beginning));
+        cut.filter(move |key| key.spelling.letters > least)
     }
 
     /// The keys of so many letters.
@@ -141,15 +172,9 @@ impl Spelling {
         (self.letters / 4).max(2).min(self.letters / 2)
     }
 
-    /// How many letters of the last segments differ, and of the whole names. `None` where the former are more than `limit`.
-    fn distance(&self, key: &Self, limit: usize) -> Option<(usize, usize)> {
-        // A change of one letter changes two counts by one at the most.
-        let apart: usize = self.counts.iter().zip(key.counts).map(|(a, b)| usize::from(a.abs_diff(b))).sum();
-        if self.letters == 0 || apart > 2 * limit {
-            return None;
-        }
-        let letters = strsim::osa_distance(self.bare(), key.bare());
-        (letters <= limit).then(|| (letters, strsim::osa_distance(&self.whole, &key.whole)))
+    /// By how much the counts of letters differ in all.
+    fn counts_apart(&self, key: &Self) -> usize {
+        self.counts.iter().zip(key.counts).map(|(a, b)| usize::from(a.abs_diff(b))).sum()
     }
 }
 
