@@ -264,6 +264,62 @@ impl std::fmt::Debug for CostMapBuilder {
     }
 }
 
+/// The ways to make a map.
+impl CostMap {
+    /// The public map that is part of this crate: see [`BUNDLED`](crate::BUNDLED) for which one. It has no source to be reloaded
+    /// from; [`builder`](Self::builder) makes one that has.
+    ///
+    /// It is parsed once a process, when it is first asked for, and shared by all maps made so.
+    #[cfg(feature = "bundled")]
+    #[must_use]
+    pub fn bundled() -> Self {
+        let base = Base::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
+        Self::with(base, Settings::default(), History::default(), Vec::new())
+    }
+
+    /// A map of no models, to be filled with [`register_model`](Self::register_model) or
+    /// [`reload_from_bytes`](Self::reload_from_bytes).
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::with(Base::empty(), Settings::default(), History::default(), Vec::new())
+    }
+
+    /// A map out of JSON in LiteLLM's format: an object of entries by model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidMap`] where the text is not JSON, or not an object. A row whose price cannot be
+    /// trusted is no error: it is set aside, and listed by [`Snapshot::set_aside`](crate::Snapshot::set_aside).
+    pub fn from_json(json: impl Into<Vec<u8>>) -> Result<Self, Error> {
+        Self::builder().json(json).build()
+    }
+
+    /// A map out of a file in LiteLLM's format, which [`reload`](Self::reload) reads again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the file cannot be read, and as [`from_json`](Self::from_json).
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::builder().file(path).build()
+    }
+
+    /// A map with the source that the environment names, as LiteLLM reads it: `LITELLM_LOCAL_MODEL_COST_MAP` (`true` for the bundled map
+    /// and no other), or else `LITELLM_MODEL_COST_MAP_URL`, or else the public map. It starts with the bundled map; nothing is
+    /// fetched before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload).
+    ///
+    /// # Errors
+    ///
+    /// As [`CostMapBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().env().build()
+    }
+
+    /// A map with settings.
+    pub fn builder() -> CostMapBuilder {
+        CostMapBuilder::default()
+    }
+}
+
 struct Prepared {
     start: Result<Start, Error>,
     rest: Rest,

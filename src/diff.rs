@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::catalog::field;
 use crate::json;
+use crate::rates::field;
 use crate::resolve::Layers;
 use crate::usd::Usd;
 

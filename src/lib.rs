@@ -127,7 +127,7 @@ pub use builder::CostMapBuilder;
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 pub use catalog::{SetAside, UnpricedField, Warning};
 pub use cost::{Cost, CostRequest, Line, Note, Quantity, RateSource};
-pub use deployment::{Deployment, ModelInfoList};
+pub use deployment::Deployment;
 pub use diff::{Diff, Repriced};
 pub use error::{Error, UnknownModel};
 pub use map::CostMap;
@@ -135,7 +135,7 @@ pub use model_info::{FieldOrigin, ModelInfo};
 pub use rates::{Component, Unit};
 pub use reload::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
 pub use resolve::{Candidate, Explanation, FoundBy, Lookup, Match, Outcome, Step};
-pub use snapshot::{Resolved, Snapshot};
+pub use snapshot::{ModelInfoList, Resolved, Snapshot};
 #[cfg(feature = "http")]
 pub use source::HttpSource;
 pub use source::{Fetched, Source, Validators};

@@ -1,12 +1,10 @@
 //! [`CostMap`]: the handle that programs keep.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::builder::CostMapBuilder;
 use crate::cost::{Cost, CostRequest};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
@@ -75,59 +73,6 @@ impl Drop for Handle {
 }
 
 impl CostMap {
-    /// The public map that is part of this crate: see [`BUNDLED`](crate::BUNDLED) for which one. It has no source to be reloaded
-    /// from; [`builder`](Self::builder) makes one that has.
-    ///
-    /// It is parsed once a process, when it is first asked for, and shared by all maps made so.
-    #[cfg(feature = "bundled")]
-    #[must_use]
-    pub fn bundled() -> Self {
-        let base = Base::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
-        Self::with(base, Settings::default(), History::default(), Vec::new())
-    }
-
-    /// A map of no models, to be filled with [`register_model`](Self::register_model) or
-    /// [`reload_from_bytes`](Self::reload_from_bytes).
-    #[must_use]
-    pub fn empty() -> Self {
-        Self::with(Base::empty(), Settings::default(), History::default(), Vec::new())
-    }
-
-    /// A map out of JSON in LiteLLM's format: an object of entries by model.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidMap`] where the text is not JSON, or not an object. A row whose price cannot be
-    /// trusted is no error: it is set aside, and listed by [`Snapshot::set_aside`].
-    pub fn from_json(json: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        Self::builder().json(json).build()
-    }
-
-    /// A map out of a file in LiteLLM's format, which [`reload`](Self::reload) reads again.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] where the file cannot be read, and as [`from_json`](Self::from_json).
-    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::builder().file(path).build()
-    }
-
-    /// A map with the source that the environment names, as LiteLLM reads it: `LITELLM_LOCAL_MODEL_COST_MAP` (`true` for the bundled map
-    /// and no other), or else `LITELLM_MODEL_COST_MAP_URL`, or else the public map. It starts with the bundled map; nothing is
-    /// fetched before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload).
-    ///
-    /// # Errors
-    ///
-    /// As [`CostMapBuilder::build`].
-    pub fn from_env() -> Result<Self, Error> {
-        Self::builder().env().build()
-    }
-
-    /// A map with settings.
-    pub fn builder() -> CostMapBuilder {
-        CostMapBuilder::default()
-    }
-
     pub(crate) fn with(
         base: Base,
         settings: Settings,
@@ -353,8 +298,8 @@ impl CostMap {
     /// Fetches the map from its source and swaps it in, with the operator's models over it. Readers price by the map in use meanwhile. A
     /// call while another fetches shares its fetch and its answer.
     ///
-    /// The map is checked first: see [`CostMapBuilder::min_models`], [`max_shrink_ratio`](CostMapBuilder::max_shrink_ratio),
-    /// [`required_models`](CostMapBuilder::required_models), [`max_price_jump_ratio`](CostMapBuilder::max_price_jump_ratio).
+    /// The map is checked first: see [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models), [`max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio),
+    /// [`required_models`](crate::CostMapBuilder::required_models), [`max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio).
     ///
     /// # Errors
     ///
@@ -391,7 +336,7 @@ impl CostMap {
     /// # Errors
     ///
     /// [`Error::InvalidMap`] where the bytes are not JSON, or not an object; [`Error::EmptyMap`] where there
-    /// is no model in them (unless [`CostMapBuilder::min_models`] is 0); [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
+    /// is no model in them (unless [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models) is 0); [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
     /// [`Error::PricesJumped`] where a guard refuses them. The map is then as it was.
     pub fn reload_from_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::catalog::field::{self, Field, Kind};
 use crate::catalog::{Budget, Catalog, Layer, SetAside, Warning};
 use crate::error::Error;
 use crate::json;
+use crate::rates::field::{self, Field, Kind};
 use crate::resolve::{Layers, Lookup, described, resolve};
 
 /// What operators registered, in the order of first registration. It outlives every catalogue.

@@ -2,7 +2,6 @@
 
 #[cfg(feature = "bundled")]
 pub(crate) mod bundled;
-pub(crate) mod field;
 mod index;
 mod layer;
 mod parse;

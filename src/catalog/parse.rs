@@ -12,11 +12,11 @@ use serde_json::value::RawValue;
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
 use super::rules::{Budget, Filled, Rules, TooManyRules};
-use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, field, stream};
+use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, stream};
 use crate::json::{self, Name};
-use crate::rates::RateSet;
 use crate::rates::compile::{BadField, Inputs, compile};
 use crate::rates::text::TextRates;
+use crate::rates::{RateSet, field};
 
 /// Keys of the map that are no models.
 const NO_MODELS: [&str; 2] = [SAMPLE, RULES];

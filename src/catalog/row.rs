@@ -7,9 +7,9 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::field::{self, Field, Kind, SEARCH_CONTEXT};
 use crate::json::{self, MAX_DEPTH, Name, is_deep};
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
+use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
 use crate::rates::{BadRate, Rate};
 
 /// The entry with the most has about fifty. What is done with them is not made for any number.

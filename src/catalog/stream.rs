@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use super::parse::{Builder, Parts};
 use super::row::{Row, RowVisitor};
 use super::rules::Rules;
-use super::{Notes, RULES, SAMPLE, field};
+use super::{Notes, RULES, SAMPLE};
 use crate::json::Name;
+use crate::rates::field;
 
 /// About how many bytes of text a row of upstream's map has, at least.
 const BYTES_OF_ROW: usize = 450;

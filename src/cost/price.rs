@@ -7,9 +7,9 @@ use super::text::TextCall;
 use super::tokens;
 use super::{Cost, CostRequest, Note, Notes};
 use crate::catalog::EntryRef;
-use crate::catalog::field::Tier;
 use crate::decimal::multiply_divide;
 use crate::error::Error;
+use crate::rates::field::Tier;
 use crate::rates::{self, Cell, Component, Factor, Factors, Price, RateSet, Row, RuleProvider, Selection};
 use crate::usd::Usd;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::catalog::field::Tier;
+use crate::rates::field::Tier;
 use crate::resolve::Lookup;
 use crate::usage::Usage;
 

@@ -10,15 +10,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::ser::{Error as _, SerializeMap};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::catalog::field;
 use crate::error::Error;
 use crate::json::{self, Field, InOrder, Shown, Union};
-use crate::model_info::ModelInfo;
-use crate::snapshot::Snapshot;
+use crate::rates::field;
 
 pub(crate) use compose::{Deployments, FoundDeployment, Priced};
 
@@ -202,6 +200,11 @@ impl Deployment {
         }
     }
 
+    /// The prices among its parameters.
+    pub(crate) fn prices_of_params(&self) -> Vec<Field<'_>> {
+        self.litellm_params().prices()
+    }
+
     fn litellm_params(&self) -> Params<'_> {
         Params(self.part(Part::LitellmParams))
     }
@@ -290,7 +293,7 @@ impl Deployment {
     }
 
     /// Its parameters, as they are shown.
-    fn shown_params(&self) -> Vec<(Cow<'_, str>, Shown<'_>)> {
+    pub(crate) fn shown_params(&self) -> Vec<(Cow<'_, str>, Shown<'_>)> {
         let mut fields = self.litellm_params().fields();
         fields.retain(|(name, _)| redact::is_shown(name));
         let shown = fields.into_iter().map(|(name, json)| {
@@ -301,7 +304,7 @@ impl Deployment {
     }
 
     /// What the operator says of the model, as it is shown: its id first.
-    fn shown_info(&self) -> Union<'_, Shown<'_>> {
+    pub(crate) fn shown_info(&self) -> Union<'_, Shown<'_>> {
         let mut shown = Union::default();
         shown.set("id".into(), Shown::Value(Value::from(self.id())));
         shown.set("db_model".into(), Shown::Value(Value::Bool(false)));
@@ -340,54 +343,6 @@ impl Serialize for Deployment {
 impl fmt::Debug for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deployment({})", serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
-/// What `GET /model/info` shows: from [`Snapshot::model_info`].
-///
-/// It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`, a deployment each, without secrets.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelInfoList<'a> {
-    pub(crate) snapshot: &'a Snapshot,
-}
-
-impl Serialize for ModelInfoList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_map(Some(1))?;
-        let data: Vec<ShownDeployment<'_>> = self
-            .snapshot
-            .deployments()
-            .map(|deployment| ShownDeployment { deployment, snapshot: self.snapshot })
-            .collect();
-        list.serialize_entry("data", &data)?;
-        list.end()
-    }
-}
-
-/// A deployment with what the map knows of its model.
-struct ShownDeployment<'a> {
-    deployment: &'a Deployment,
-    snapshot: &'a Snapshot,
-}
-
-impl Serialize for ShownDeployment<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let deployment = self.deployment;
-        let known = self.snapshot.info_of(deployment);
-        let mut info = deployment.shown_info();
-        let known = known.as_ref().map(ModelInfo::shown).transpose().map_err(S::Error::custom)?;
-        // What the operator says counts, but for null, which says nothing.
-        for (name, value) in known.unwrap_or_default() {
-            info.set_if(name, value, Shown::is_null);
-        }
-        for (name, json) in deployment.litellm_params().prices() {
-            info.set(name, Shown::of(json));
-        }
-        let mut shown = serializer.serialize_map(Some(3))?;
-        shown.serialize_entry("model_name", deployment.model_name())?;
-        shown.serialize_entry("litellm_params", &InOrder(&deployment.shown_params()))?;
-        shown.serialize_entry("model_info", &InOrder(&info.fields))?;
-        shown.end()
     }
 }
 

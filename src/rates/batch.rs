@@ -1,8 +1,8 @@
 //! The rates of batches: a calculation of their own, with neither tiers nor off-peak hours.
 
 use super::compile::{BadField, Compiler, Moving};
+use super::field::{Base, Field, Tier};
 use super::{Band, Cell, Component, Place, Price, Row};
-use crate::catalog::field::{Base, Field, Tier};
 
 impl Compiler<'_> {
     /// Batches are a calculation of their own. In their rows "no price" means that such tokens are

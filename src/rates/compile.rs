@@ -2,12 +2,12 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::field::{Base, Field, Tier};
 use super::off_peak::OffPeakHours;
 use super::{
     Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price, RangeTier,
     Rate, RateSet, Row,
 };
-use crate::catalog::field::{Base, Field, Tier};
 use crate::decimal::{Decimal, pow10};
 use crate::json;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::catalog::field::Base;
+use super::field::Base;
 
 /// One kind of thing that a call is billed for: what a line of a [`Cost`](crate::Cost) is about.
 ///

@@ -4,6 +4,7 @@
 mod batch;
 pub(crate) mod compile;
 mod component;
+pub(crate) mod field;
 mod off_peak;
 mod provider;
 mod rate;
@@ -14,7 +15,7 @@ pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factor, Factors, Quantity, Rate, units};
 
-use crate::catalog::field::{Base, Field, Tier};
+use field::{Base, Field, Tier};
 
 /// Where in an entry a price stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 
 use std::num::NonZeroU64;
 
+use super::field::Tier;
 use super::{Component, Origin, Price, RateSet, rate};
-use crate::catalog::field::Tier;
 
 /// The service tiers, each a column.
 const COLUMNS: usize = Tier::Ultrafast as usize + 1;

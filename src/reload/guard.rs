@@ -1,9 +1,10 @@
 //! What a fetched map must have before it takes the place of the live one.
 
-use crate::catalog::{Catalog, field};
+use crate::catalog::Catalog;
 use crate::diff::Diff;
 use crate::error::Error;
 use crate::json;
+use crate::rates::field;
 use crate::resolve::{Layers, Lookup, resolve};
 
 /// How the message of a refusal ends.
