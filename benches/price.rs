@@ -112,6 +112,49 @@ fn main() {
         .add("map.cost, all names", each(&order, |key| _ = black_box(map.cost(&full(key)).unwrap().total())))
         .beside("foldhash get, all names", AtMost(5.0));
     suite.run(&format!("all {} names with a price, in random order", priced.len()), ROUNDS);
+    features();
+}
+
+/// What a call costs that has something few calls have, beside a plain one to the same model, in a map whose rows differ in nothing else.
+fn features() {
+    let entry = |more: &str| {
+        format!(
+            r#"{{"litellm_provider": "openai", "input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5,
+                "cache_read_input_token_cost": 1.25e-6, "input_cost_per_audio_token": 4e-5, "output_cost_per_audio_token": 8e-5{more}}}"#
+        )
+    };
+    let map = CostMap::from_json(format!(
+        r#"{{"plain": {}, "eu": {}, "night": {}, "batch": {}, "ranges": {}}}"#,
+        entry(""),
+        entry(r#", "regional_processing_uplift_multiplier_eu": 1.1"#),
+        entry(r#", "off_peak_pricing": {"hours_utc": "00:00-23:59", "input_cost_per_token": 1e-6}"#),
+        entry(r#", "input_cost_per_token_batches": 1.25e-6, "output_cost_per_token_batches": 5e-6"#),
+        entry(r#", "tiered_pricing": [{"range": [0, 1000000], "input_cost_per_token": 2e-6, "output_cost_per_token": 9e-6}]"#),
+    ))
+    .unwrap();
+    let usage = Usage::new(12_000, 900).cached_tokens(8_000).reasoning_tokens(300);
+    let mut audio = usage.clone();
+    audio.prompt_tokens_details.audio_tokens = 1_000;
+    audio.completion_tokens_details.audio_tokens = 100;
+    let noon = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(12 * 3_600);
+    let plain = CostRequest::new("plain", &usage);
+    let calls = [
+        ("plain", plain),
+        ("a factor", CostRequest::new("eu", &usage).data_residency("eu")),
+        ("off-peak hours", CostRequest::new("night", &usage).at(noon)),
+        ("audio", CostRequest::new("plain", &audio)),
+        ("a batch", CostRequest::new("batch", &usage).batch(true)),
+        ("a range table", CostRequest::new("ranges", &usage)),
+    ];
+    let calls = calls.map(|(name, call)| (name, vec![call; 4_096]));
+    let mut suite = Suite::default();
+    for (name, calls) in &calls {
+        let suite = suite.add(name, each(calls, |call| _ = black_box(map.cost(call).unwrap().total())));
+        if *name != "plain" {
+            suite.beside("plain", AtMost(2.0));
+        }
+    }
+    suite.run("map.cost with what few calls have", ROUNDS);
 }
 
 const FLOOR: &str = "foldhash get";

@@ -26,7 +26,6 @@ pub(crate) use rules::{Budget, Filled, Rules};
 
 use crate::json;
 use crate::rates::RateSet;
-use crate::rates::text::TextRates;
 
 /// A model map, parsed and compiled.
 #[derive(Debug)]
@@ -35,8 +34,6 @@ pub(crate) struct Catalog {
     entries: Vec<Entry>,
     index: Index,
     rate_sets: Vec<RateSet>,
-    /// Of each set, where its rates of text are that simple.
-    text_rates: Vec<Option<TextRates>>,
     providers: Vec<Box<str>>,
     provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
@@ -152,7 +149,6 @@ impl Catalog {
             entries: Vec::new(),
             index: Index::default(),
             rate_sets: Vec::new(),
-            text_rates: Vec::new(),
             providers: Vec::new(),
             provider_ids: HashMap::new(),
             rules: Rules::default(),
@@ -302,13 +298,8 @@ impl<'a> EntryRef<'a> {
         self.catalog.providers.get(self.entry()?.provider? as usize).map(|provider| &**provider)
     }
 
+    #[inline]
     pub(crate) fn rates(self) -> Option<&'a RateSet> {
         self.catalog.rate_sets.get(self.target.rates as usize)
-    }
-
-    /// Its rates of text, where they are all that a call of text is priced by.
-    #[inline]
-    pub(crate) fn text_rates(self) -> Option<&'a TextRates> {
-        self.catalog.text_rates.get(self.target.rates as usize)?.as_ref()
     }
 }

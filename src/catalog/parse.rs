@@ -15,7 +15,6 @@ use super::rules::{Budget, Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, stream};
 use crate::json::{self, Name};
 use crate::rates::compile::{BadField, Inputs, compile};
-use crate::rates::text::TextRates;
 use crate::rates::{RateSet, field};
 
 /// Keys of the map that are no models.
@@ -34,8 +33,7 @@ pub(crate) enum NotAMap {
 
 pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
     let Parts { entries, index, rate_sets, providers, provider_ids, rules, notes } = read(&text)?;
-    let text_rates = rate_sets.iter().map(TextRates::of).collect();
-    Ok(Catalog { text, entries, index, rate_sets, text_rates, providers, provider_ids, rules, notes })
+    Ok(Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes })
 }
 
 /// A catalogue without the text that it is about.

@@ -3,36 +3,49 @@
 use arrayvec::ArrayVec;
 
 use super::line::{How, Packed, Priced, What};
-use crate::rates::text::Band;
-use crate::rates::{Component, Origin, Price};
+use crate::rates::{COMMON, CommonCounts, Component, Origin, Price, Row};
 
-/// One for each component.
+/// One for each component but those that a row prices.
 const MOST: usize = Component::Search as usize + 1;
 
-/// Lines in their order.
+/// Lines in the order of their components.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "in a box, lines would be an allocation")]
-pub(super) enum Lines {
-    /// Those of text alone: rates and counts as they stand in the map and in the usage, and which of them are lines, a bit each.
-    Text { band: Band, from: [Origin; 5], counts: [u64; 5], used: u8 },
-    /// Any, in two lists, since one would be a third gaps.
-    Any { priced: ArrayVec<Priced, MOST>, what: ArrayVec<What, MOST> },
+pub(super) struct Lines {
+    /// The rates and counts of the common components, as they stand in the map and in the usage.
+    pub(super) row: Row,
+    pub(super) from: [Origin; COMMON.len()],
+    pub(super) counts: CommonCounts,
+    /// Which of them are lines, a bit each.
+    pub(super) used: u8,
+    /// All other lines. Where there is none, nothing of their room is touched, and a cost is constructed in place.
+    pub(super) others: Option<Others>,
+}
+
+/// Lines in two lists, since one would be a third gaps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Others {
+    priced: ArrayVec<Priced, MOST>,
+    what: ArrayVec<What, MOST>,
 }
 
 impl Lines {
-    #[inline]
     pub(super) fn none() -> Self {
-        Self::Any { priced: ArrayVec::new(), what: ArrayVec::new() }
+        let (from, counts) = ([Origin::NONE; COMMON.len()], [0; COMMON.len()]);
+        Self { row: Row::EMPTY, from, counts, used: 0, others: None }
     }
 
-    /// The lines of what was used of text.
-    #[inline]
-    pub(super) fn text(band: Band, from: [Origin; 5], counts: [u64; 5]) -> Self {
-        let used = (0..).zip(counts).fold(0, |used, (bit, count)| used | u8::from(count > 0) << bit);
-        Self::Text { band, from, counts, used }
+    /// Puts the common components in place.
+    pub(super) fn set_common(
+        &mut self,
+        row: &Row,
+        from: &[Origin; COMMON.len()],
+        counts: CommonCounts,
+        used: u8,
+    ) {
+        (self.row, self.from, self.counts, self.used) = (*row, *from, counts, used);
     }
 
-    /// Adds a line. `None` where there is no room, which there is for one line of each component.
+    /// Adds a line behind all others that were added. `None` where there is no room, which there is for one line of each component.
     #[inline]
     pub(super) fn push(
         &mut self,
@@ -41,29 +54,25 @@ impl Lines {
         component: Component,
         how: How,
     ) -> Option<()> {
-        let Self::Any { priced, what } = self else { return None };
         let is_priced = price.is_some();
         let price = *price.unwrap_or(&Price::NONE);
+        let Others { priced, what } = self.others.get_or_insert_default();
         priced.try_push(Priced { price, digits }).ok()?;
         what.try_push(What { component, how, is_priced }).ok()
     }
 
     #[inline]
     pub(super) fn iter(&self) -> Iter<'_> {
-        let left = match self {
-            Self::Text { used, .. } => *used,
-            Self::Any { .. } => 0,
-        };
-        Iter { lines: self, left, next: 0 }
+        Iter { lines: self, left: self.used, next: 0 }
     }
 }
 
 /// Lines as they are asked for.
 pub(super) struct Iter<'a> {
     lines: &'a Lines,
-    /// The lines of text that are left, a bit each.
+    /// The lines of common components that are left, a bit each.
     left: u8,
-    /// The next of any lines.
+    /// The next of the others.
     next: usize,
 }
 
@@ -72,29 +81,30 @@ impl Iterator for Iter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Packed> {
-        match self.lines {
-            Lines::Text { band, from, counts, .. } => {
-                let place = self.left.trailing_zeros() as usize;
-                let component = *Band::COMPONENTS.get(place)?;
-                self.left &= self.left - 1;
-                let (price, halved) = band.price(place, *from.get(place)?)?;
-                let how = if halved { How::Halved } else { How::Multiplied };
-                let what = What { component, how, is_priced: true };
-                Some(Packed { priced: Priced { price, digits: *counts.get(place)? }, what })
-            }
-            Lines::Any { priced, what } => {
-                let line = Packed { priced: *priced.get(self.next)?, what: *what.get(self.next)? };
-                self.next += 1;
-                Some(line)
+        let lines = self.lines;
+        let place = self.left.trailing_zeros() as usize;
+        let common = COMMON.get(place);
+        if let Some(others) = &lines.others {
+            if let Some(what) = others.what.get(self.next) {
+                if common.is_none_or(|common| what.component < *common) {
+                    let priced = *others.priced.get(self.next)?;
+                    self.next += 1;
+                    return Some(Packed { priced, what: *what });
+                }
             }
         }
+        let component = *common?;
+        self.left &= self.left - 1;
+        let (rate, halved) = (lines.row.rate(place)?, lines.row.is_halved(place));
+        let price = Price::of_units(if halved { rate * 2 } else { rate }, *lines.from.get(place)?);
+        let how = if halved { How::Halved } else { How::Multiplied };
+        let what = What { component, how, is_priced: true };
+        Some(Packed { priced: Priced { price, digits: *lines.counts.get(place)? }, what })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match self.lines {
-            Lines::Text { .. } => self.left.count_ones() as usize,
-            Lines::Any { priced, .. } => priced.len() - self.next,
-        };
+        let others = self.lines.others.as_ref().map_or(0, |others| others.what.len());
+        let left = self.left.count_ones() as usize + others - self.next;
         (left, Some(left))
     }
 }

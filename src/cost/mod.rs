@@ -5,7 +5,6 @@ mod line;
 mod lines;
 mod price;
 mod request;
-mod text;
 mod tokens;
 
 use std::fmt;
@@ -19,9 +18,8 @@ use crate::usd::Usd;
 use key::Key;
 pub use line::{Line, Quantity, RateSource};
 use lines::Lines;
-pub(crate) use price::{Subject, price};
+pub(crate) use price::{Subject, plain_total, price};
 pub use request::CostRequest;
-pub(crate) use text::total as text_total;
 
 /// What a call costs, and why.
 ///

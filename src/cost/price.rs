@@ -3,14 +3,16 @@
 use super::key::Key;
 use super::line::{How, line_units};
 use super::lines::Lines;
-use super::text::TextCall;
-use super::tokens;
+use super::tokens::{self, Counts, RARE};
 use super::{Cost, CostRequest, Note, Notes};
 use crate::catalog::EntryRef;
 use crate::decimal::multiply_divide;
 use crate::error::Error;
 use crate::rates::field::Tier;
-use crate::rates::{self, Cell, Component, Factor, Factors, Price, RateSet, Row, RuleProvider, Selection};
+use crate::rates::{
+    self, COMMON, Cell, Cells, CommonCounts, Component, Factor, Factors, Position, Price, RateSet, Row,
+    RuleProvider, Selection,
+};
 use crate::usd::Usd;
 
 /// The entry to price by.
@@ -29,22 +31,81 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn is_of(&self, provider: RuleProvider, request: &CostRequest<'_>) -> bool {
-        is_asked(provider, self.provider, request)
+    fn asked(&self, request: &CostRequest<'_>) -> RuleProvider {
+        asked(self.provider, request)
     }
 }
 
-/// Whether a provider is the one asked for, or else the one that the name begins with. Few rules depend on it.
+/// The provider asked for, or else the one that the name begins with. Few rules depend on it.
 #[inline]
-pub(super) fn is_asked(
-    provider: RuleProvider,
-    known: Option<RuleProvider>,
-    request: &CostRequest<'_>,
-) -> bool {
-    known.unwrap_or_else(|| RuleProvider::of(None, request.lookup.name)) == provider
+fn asked(known: Option<RuleProvider>, request: &CostRequest<'_>) -> RuleProvider {
+    known.unwrap_or_else(|| RuleProvider::of(None, request.lookup.name))
 }
 
-/// Prices a call, line by line. What few calls depend on is asked for where it is needed.
+/// A call that is billed for common components alone, by a row that is picked by its tier and the length of the prompt.
+struct Plain<'a> {
+    rates: &'a RateSet,
+    row: &'a Row,
+    position: Position,
+    counts: CommonCounts,
+    knows_tier: bool,
+}
+
+impl<'a> Plain<'a> {
+    /// `None` where anything else is to be looked at.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "handed back through memory, a call is waited for")]
+    fn of(entry: EntryRef<'a>, provider: Option<RuleProvider>, request: &CostRequest<'_>) -> Option<Self> {
+        let rates = entry.rates()?;
+        if !(rates.is_simple() && request.is_plain() && tokens::is_plain(request.usage)) {
+            return None;
+        }
+        let (tier, knows_tier) = request.billed_tier();
+        let (row, position) =
+            rates.pick_simply(tier, request.usage.prompt_tokens, || asked(provider, request))?;
+        let counts = tokens::common(request.usage);
+        (row.is_whole() || row.apart(used(counts)) == 0).then_some(Self {
+            rates,
+            row,
+            position,
+            counts,
+            knows_tier,
+        })
+    }
+
+    #[inline]
+    fn notes(&self) -> Notes {
+        let mut notes = Notes::NONE;
+        if !self.knows_tier {
+            notes.add(Note::UnknownServiceTier);
+        }
+        if self.row.displaces_tier {
+            notes.add(Note::StandardRateAboveThreshold);
+        }
+        notes
+    }
+}
+
+/// Which of the common components are used, a bit each.
+#[inline]
+fn used(counts: CommonCounts) -> u8 {
+    (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
+}
+
+/// What a call costs in all, where it is billed for common components alone. `None` where it is not, or where the sum is beyond the range of
+/// money.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
+pub(crate) fn plain_total(
+    entry: EntryRef<'_>,
+    provider: Option<RuleProvider>,
+    request: &CostRequest<'_>,
+) -> Option<Usd> {
+    let call = Plain::of(entry, provider, request)?;
+    Usd::from_unsigned(call.row.total(call.counts)?)
+}
+
+/// Prices a call. What few calls depend on is asked for where it is needed.
 #[inline]
 pub(crate) fn price<'a>(
     entry: EntryRef<'a>,
@@ -54,19 +115,32 @@ pub(crate) fn price<'a>(
     request: &CostRequest<'_>,
     subject: impl FnOnce() -> Subject<'a>,
 ) -> Result<Cost, Error> {
-    if let Some(bill) = TextCall::of(entry, provider, request).and_then(|call| call.bill()) {
-        // Made where it will lie: a cost is large, and every move of it would show.
-        return Ok(Cost {
-            input: bill.input,
-            output: bill.output,
-            total: bill.total,
-            factors: Factors::ONE,
-            generation,
-            notes: bill.notes,
-            complete: true,
-            key: Key::new(key),
-            lines: bill.lines,
+    if let Some(call) = Plain::of(entry, provider, request) {
+        let sums = call.row.sums(call.counts).zip(call.rates.from(call.position));
+        let amounts = sums.and_then(|([input, output], from)| {
+            let (input, output) = (Usd::from_unsigned(input)?, Usd::from_unsigned(output)?);
+            Some((input, output, input.checked_add(output)?, from))
         });
+        if let Some((input, output, total, from)) = amounts {
+            // Written out down to the lines, so that it is constructed in place: moving a cost is measurable.
+            return Ok(Cost {
+                input,
+                output,
+                total,
+                factors: Factors::ONE,
+                generation,
+                notes: call.notes(),
+                complete: true,
+                key: Key::new(key),
+                lines: Lines {
+                    row: *call.row,
+                    from: *from,
+                    counts: call.counts,
+                    used: used(call.counts),
+                    others: None,
+                },
+            });
+        }
     }
     price_any(subject(), request)
 }
@@ -183,40 +257,44 @@ struct Bill<'a> {
 }
 
 impl Bill<'_> {
-    /// Adds every line of a call. `None` where an amount or a count overflows.
+    /// Adds every line of a call, in the order of components. `None` where an amount or a count overflows.
     fn add_all(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let (rates, usage) = (self.rates, request.usage);
         let (tier, knows_tier) = request.billed_tier();
         if !knows_tier {
             self.cost.notes.add(Note::UnknownServiceTier);
         }
-        self.add_router_fee(subject, request)?;
         if !rates.second().is_none() {
+            self.add_router_fee(subject, request)?;
             return self.add_duration(request);
         }
-        if rates.has_extras() {
-            let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-            if let Some((input, output)) = legacy {
-                if !request.batch && subject.is_of(RuleProvider::VertexAi, request) {
-                    self.add(input, Component::Input, usage.prompt_tokens)?;
-                    return self.add(output, Component::Output, usage.completion_tokens);
-                }
-            }
+        let legacy = if !request.batch && subject.asked(request) == RuleProvider::VertexAi {
+            rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens)
+        } else {
+            None
+        };
+        if let Some((row, position)) = legacy {
+            let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
+            let counts = Counts { common, rare: [0; RARE.len()] };
+            self.add_tokens(row, position, &counts, request)?;
+            return self.add_router_fee(subject, request);
         }
         let selection = Selection {
             tier: if request.batch { Tier::Batches } else { tier },
             prompt_tokens: usage.prompt_tokens,
-            xai: rates.is_inclusive() && subject.is_of(RuleProvider::Xai, request),
             unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
         };
-        let picked = rates.row(selection)?;
-        if picked.displaces_tier {
+        let (row, position) = rates.pick(selection, || subject.asked(request))?;
+        if row.displaces_tier {
             self.cost.notes.add(Note::StandardRateAboveThreshold);
         }
-        self.add_tokens(picked.row, subject, request)?;
+        let batch = if request.batch { Some(rates.cells(position)?) } else { None };
+        let counts = tokens::split(usage, batch)?;
+        self.add_tokens(row, position, &counts, request)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
+        self.add_router_fee(subject, request)?;
         let searches = usage.prompt_tokens_details.web_search_requests;
         if searches > 0 && !rates.search().is_none() {
             self.push(rates.price(rates.search()), Component::Search, searches, How::Plain)?;
@@ -224,30 +302,53 @@ impl Bill<'_> {
         Some(())
     }
 
-    /// Adds a line for every component that was used.
-    fn add_tokens(&mut self, row: &Row, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let add = |component: Component, count: u64| {
-            let cell = if component.is_cache_read() {
-                read_cell(row, component, subject, request)
-            } else {
-                row.cell(component)
-            };
-            self.add(cell, component, count)
-        };
-        if request.batch {
-            tokens::split_batch(request.usage, row, add)
-        } else {
-            tokens::split(request.usage, add)
+    /// Adds what a row prices: the common components in one sum, where no amount of them is rounded, and all others line by line.
+    fn add_tokens(
+        &mut self,
+        row: &Row,
+        position: Position,
+        counts: &Counts,
+        request: &CostRequest<'_>,
+    ) -> Option<()> {
+        let cells = self.rates.cells(position)?;
+        let used = used(counts.common);
+        let mut apart = row.apart(used);
+        let is_explicit = request.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
+        if is_explicit && cells.explicit_read() != cells.cell(Component::CacheRead) {
+            apart |= used & READ;
         }
+        let summed: CommonCounts = std::array::from_fn(|place| {
+            if apart >> place & 1 == 0 { counts.common.get(place).copied().unwrap_or(0) } else { 0 }
+        });
+        let sums = row.multiplied_sums(summed, &self.cost.factors);
+        let (in_row, apart) = if sums.is_some() { (used & !apart, apart) } else { (0, used) };
+        let [input, output] = sums.unwrap_or([0, 0]);
+        self.input = self.input.checked_add(input)?;
+        self.output = self.output.checked_add(output)?;
+        self.cost.lines.set_common(row, self.rates.from(position)?, summed, in_row);
+        let mut common = COMMON.into_iter().zip(counts.common).enumerate();
+        let mut common =
+            common.by_ref().filter(|(place, _)| apart >> place & 1 == 1).map(|(_, line)| line).peekable();
+        for (component, count) in RARE.into_iter().zip(counts.rare) {
+            while let Some((component, count)) = common.next_if(|(known, _)| *known < component) {
+                self.add(cell_of(cells, component, is_explicit), component, count)?;
+            }
+            if count > 0 {
+                self.add(cell_of(cells, component, is_explicit), component, count)?;
+            }
+        }
+        for (component, count) in common {
+            self.add(cell_of(cells, component, is_explicit), component, count)?;
+        }
+        Some(())
     }
 
     /// What a router adds for every prompt token: its own entry's input rate.
     fn add_router_fee(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
         let Some(router) = subject.router.and_then(EntryRef::rates) else { return Some(()) };
         let tokens = request.usage.prompt_tokens;
-        let selection =
-            Selection { tier: Tier::Standard, prompt_tokens: tokens, xai: false, unix_seconds: 0 };
-        let fee = router.row(selection)?.row.cell(Component::Input);
+        let (_, position) = router.pick_simply(Tier::Standard, tokens, || RuleProvider::Other)?;
+        let fee = router.cells(position)?.cell(Component::Input);
         if tokens == 0 || fee.is_none() {
             return Some(());
         }
@@ -265,9 +366,6 @@ impl Bill<'_> {
 
     #[inline]
     fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
-        if count == 0 {
-            return Some(());
-        }
         let how = if cell.is_half() { How::Halved } else { How::Multiplied };
         self.push(self.rates.price(cell), component, count, how)
     }
@@ -283,17 +381,12 @@ impl Bill<'_> {
     }
 }
 
-/// The price of a cache read.
-fn read_cell(row: &Row, component: Component, subject: Subject<'_>, request: &CostRequest<'_>) -> Cell {
-    let mut cell = row.cell(component);
-    // Hits of an explicit cache, and shares of them that have no rate of their own.
-    let explicit = request.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
-    if explicit && cell == row.cell(Component::CacheRead) {
-        cell = row.explicit_read();
-    }
-    // Half the input rate is Fireworks' own price: to whoever else is asked, a hit is input.
-    if cell.is_half() && !request.batch && !subject.is_of(RuleProvider::FireworksAi, request) {
-        cell = row.cell(Component::Input);
-    }
-    cell
+/// The bit of cache reads among the common components.
+const READ: u8 = 1 << 1;
+
+/// The price of a component. Hits of an explicit cache, and shares of them that have no rate of their own, may have another.
+fn cell_of(cells: &Cells, component: Component, is_explicit: bool) -> Cell {
+    let cell = cells.cell(component);
+    let is_read = component.is_cache_read() && cell == cells.cell(Component::CacheRead);
+    if is_explicit && is_read { cells.explicit_read() } else { cell }
 }

@@ -1,6 +1,6 @@
 //! From overlapping counters to disjoint counts.
 
-use crate::rates::{Component, Row};
+use crate::rates::{Cells, CommonCounts, Component};
 use crate::usage::Usage;
 
 /// The prompt as it is reported, its modalities without their cached shares.
@@ -95,9 +95,21 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
-/// Whether nothing was used but text: prompt, cache, completion, reasoning, in a usage that says nothing else of how it is billed.
+/// Returns whether nothing was used but the common components, in a usage that says nothing else of how it is billed.
 #[inline]
 pub(super) fn is_plain(usage: &Usage) -> bool {
+    let prompt = &usage.prompt_tokens_details;
+    prompt.web_search_requests | usage.citation_tokens == 0
+        && !has_rare(usage)
+        && prompt.cache_type.is_none()
+        && usage.speed.is_none()
+        && usage.inference_geo.is_none()
+        && usage.cost.is_none()
+}
+
+/// Returns whether the counts of a usage take more than subtractions to make disjoint: modalities, lifetimes, reported text.
+#[inline]
+fn has_rare(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
     let (cached, ttl) = (&prompt.cached_tokens_details, &prompt.cache_creation_token_details);
     let completion = &usage.completion_tokens_details;
@@ -113,17 +125,12 @@ pub(super) fn is_plain(usage: &Usage) -> bool {
         | ttl.ephemeral_30m_input_tokens
         | ttl.ephemeral_1h_input_tokens
         | ttl.ephemeral_12h_input_tokens;
-    let others = completion.text_tokens | prompt.web_search_requests | usage.citation_tokens;
-    modalities | lifetimes | others == 0
-        && prompt.cache_type.is_none()
-        && usage.speed.is_none()
-        && usage.inference_geo.is_none()
-        && usage.cost.is_none()
+    modalities | lifetimes | completion.text_tokens != 0
 }
 
-/// What [`split`] hands out of a usage that [`is_plain`]: input, cache read, cache write, output, reasoning.
+/// Returns the counts of the common components of a usage without rare ones.
 #[inline]
-pub(super) fn text(usage: &Usage) -> [u64; 5] {
+pub(super) fn common(usage: &Usage) -> CommonCounts {
     let prompt = &usage.prompt_tokens_details;
     let (hit, write) = (prompt.cached_tokens, prompt.cache_creation_tokens);
     let reasoning = usage.completion_tokens_details.reasoning_tokens;
@@ -136,59 +143,64 @@ pub(super) fn text(usage: &Usage) -> [u64; 5] {
     ]
 }
 
-/// Hands every component that was used to `add`, with its disjoint count, in the order of a bill's lines.
-/// `None` where a count overflows, or `add` says so.
-pub(super) fn split(usage: &Usage, add: impl FnMut(Component, u64) -> Option<()>) -> Option<()> {
-    let prompt = Prompt::of(usage).without_overlap();
-    let writes = writes(usage, prompt.write)?;
-    hand_over(&prompt, writes, usage, add)
+/// The components that few calls are billed for, in their order.
+pub(super) const RARE: [Component; 10] = [
+    Component::CacheReadAudio,
+    Component::CacheReadImage,
+    Component::CacheWrite1h,
+    Component::CacheWrite12h,
+    Component::InputAudio,
+    Component::InputImage,
+    Component::InputVideo,
+    Component::OutputAudio,
+    Component::OutputImage,
+    Component::OutputVideo,
+];
+
+/// Disjoint counts: every token of a call is in one of them.
+pub(super) struct Counts {
+    pub(super) common: CommonCounts,
+    pub(super) rare: [u64; RARE.len()],
 }
 
-/// The same for a call in a batch: what the row has no price for is billed as text, and the details may
-/// overlap.
-pub(super) fn split_batch(
-    usage: &Usage,
-    row: &Row,
-    add: impl FnMut(Component, u64) -> Option<()>,
-) -> Option<()> {
+/// Makes the counters of a usage disjoint. In a batch, what its row has no price for is billed as text, and the details may overlap.
+/// `None` where a count overflows.
+pub(super) fn split(usage: &Usage, batch: Option<&Cells>) -> Option<Counts> {
+    if batch.is_none() && !has_rare(usage) {
+        return Some(Counts { common: common(usage), rare: [0; RARE.len()] });
+    }
     let mut prompt = Prompt::of(usage);
-    let mut writes = writes(usage, prompt.write)?;
-    let is_text = |component| row.cell(component).is_none();
-    if is_text(Component::CacheRead) {
-        (prompt.hit, prompt.hit_audio, prompt.hit_image) = (0, 0, 0);
+    let [mut write, mut write_1h, mut write_12h] = writes(usage, prompt.write)?;
+    if let Some(cells) = batch {
+        let is_text = |component| cells.cell(component).is_none();
+        if is_text(Component::CacheRead) {
+            (prompt.hit, prompt.hit_audio, prompt.hit_image) = (0, 0, 0);
+        }
+        if is_text(Component::CacheWrite) {
+            prompt.write = 0;
+            (write, write_1h, write_12h) = (0, 0, 0);
+        }
+        if is_text(Component::InputAudio) {
+            (prompt.audio, prompt.image, prompt.video) = (0, 0, 0);
+        }
+    } else {
+        prompt = prompt.without_overlap();
     }
-    if is_text(Component::CacheWrite) {
-        prompt.write = 0;
-        writes = [0; 3];
-    }
-    if is_text(Component::InputAudio) {
-        (prompt.audio, prompt.image, prompt.video) = (0, 0, 0);
-    }
-    hand_over(&prompt, writes, usage, add)
-}
-
-#[inline]
-fn hand_over(
-    prompt: &Prompt,
-    [write, write_1h, write_12h]: [u64; 3],
-    usage: &Usage,
-    mut add: impl FnMut(Component, u64) -> Option<()>,
-) -> Option<()> {
-    let mut add = |component, count| if count == 0 { Some(()) } else { add(component, count) };
-    add(Component::Input, prompt.rest())?;
-    add(Component::CacheRead, prompt.hit - prompt.hit_audio - prompt.hit_image)?;
-    add(Component::CacheReadAudio, prompt.hit_audio)?;
-    add(Component::CacheReadImage, prompt.hit_image)?;
-    add(Component::CacheWrite, write)?;
-    add(Component::CacheWrite1h, write_1h)?;
-    add(Component::CacheWrite12h, write_12h)?;
-    add(Component::InputAudio, prompt.audio)?;
-    add(Component::InputImage, prompt.image)?;
-    add(Component::InputVideo, prompt.video)?;
+    let read = prompt.hit - prompt.hit_audio - prompt.hit_image;
     let [text, reasoning, audio, image, video] = completion(usage);
-    add(Component::Output, text)?;
-    add(Component::Reasoning, reasoning)?;
-    add(Component::OutputAudio, audio)?;
-    add(Component::OutputImage, image)?;
-    add(Component::OutputVideo, video)
+    Some(Counts {
+        common: [prompt.rest(), read, write, text, reasoning],
+        rare: [
+            prompt.hit_audio,
+            prompt.hit_image,
+            write_1h,
+            write_12h,
+            prompt.audio,
+            prompt.image,
+            prompt.video,
+            audio,
+            image,
+            video,
+        ],
+    })
 }

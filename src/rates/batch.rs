@@ -1,13 +1,13 @@
 //! The rates of batches: a calculation of their own, with neither tiers nor off-peak hours.
 
-use super::compile::{BadField, Compiler, Moving};
+use super::compile::{BadField, Compiler, Draft, Moving};
 use super::field::{Base, Field, Tier};
-use super::{Band, Cell, Component, Place, Price, Row};
+use super::{Cell, Cells, Component, Place, Price};
 
 impl Compiler<'_> {
     /// Batches are a calculation of their own. In their rows "no price" means that such tokens are
     /// billed as text.
-    pub(super) fn add_batch_bands(&mut self, bands: &mut Vec<Band>) -> Result<(), BadField> {
+    pub(super) fn add_batch_rows(&mut self) -> Result<(), BadField> {
         let flat = |base: Base| self.find(Field::new(base).tier(Tier::Batches));
         let mut moving = Moving {
             input: flat(Base::Input),
@@ -17,8 +17,7 @@ impl Compiler<'_> {
             write_1h: flat(Base::CacheWrite1h),
             write_12h: flat(Base::CacheWrite12h),
         };
-        let row = self.batch_row(moving)?;
-        bands.push(Band { above: 0, row, displaces_tier: false });
+        self.add_batch_row(moving, 0)?;
         for above in self.thresholds(|tier| tier == Tier::Batches) {
             let step = |base: Base, before: Cell| {
                 self.find(Field::new(base).above(above).tier(Tier::Batches)).or(before)
@@ -31,14 +30,13 @@ impl Compiler<'_> {
                 write_1h: step(Base::CacheWrite1h, moving.write_1h),
                 write_12h: step(Base::CacheWrite12h, moving.write_12h),
             };
-            let row = self.batch_row(moving)?;
-            bands.push(Band { above, row, displaces_tier: false });
+            self.add_batch_row(moving, above)?;
         }
         Ok(())
     }
 
-    fn batch_row(&mut self, batch: Moving) -> Result<u16, BadField> {
-        let mut row = Row::EMPTY;
+    fn add_batch_row(&mut self, batch: Moving, above: u32) -> Result<(), BadField> {
+        let mut row = Cells::EMPTY;
         let input = self.own(Base::Input);
         let batches = |this: &Self, base: Base| this.find(Field::new(base).tier(Tier::Batches));
         if batch.input.is_none() {
@@ -88,7 +86,7 @@ impl Compiler<'_> {
         ] {
             row.set(component, batches(self, base).or(self.own(base).half()).or(output));
         }
-        self.add_row(row)
+        self.add_row(Draft { above, ..Draft::new(row) }).map(drop)
     }
 
     /// A long-lived write of a batch: its own batch rate, else its standard rate times the discount

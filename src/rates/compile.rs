@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use super::field::{Base, Field, Tier};
 use super::off_peak::OffPeakHours;
 use super::{
-    Band, Cell, Component, Extras, Factor, LegacyVertex, NamedFactors, OffPeak, Place, Price, RangeTier,
-    Rate, RateSet, Row,
+    COMMON, Cell, Cells, Component, Extras, Factor, NamedFactors, OffPeak, Origin, Place, Price, RangeTier,
+    Rate, RateSet, Row, Tail,
 };
 use crate::decimal::{Decimal, pow10};
 use crate::json;
@@ -139,10 +139,37 @@ pub(super) struct Compiler<'a> {
     pub(super) prices: Vec<Price>,
     /// The entry's own fields without a threshold, by base and tier. They are asked for dozens of times.
     flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
-    rows: Vec<Row>,
+    rows: Vec<Draft>,
     /// For each row but those of batches: the rates to build its off-peak twin from, if it is to have one.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
     warnings: &'a mut Vec<String>,
+}
+
+/// A row in the making.
+#[derive(Clone, Copy)]
+pub(super) struct Draft {
+    pub(super) cells: Cells,
+    /// See [`Row::above`].
+    pub(super) above: u32,
+    /// See [`Row::displaces_tier`].
+    pub(super) displaces_tier: bool,
+}
+
+impl Draft {
+    /// A row from the start.
+    pub(super) fn new(cells: Cells) -> Self {
+        Self { cells, above: 0, displaces_tier: false }
+    }
+
+    fn row(&self, prices: &[Price]) -> Row {
+        Row::new(&self.cells, prices, self.above, self.displaces_tier)
+    }
+
+    fn from(&self, prices: &[Price]) -> [Origin; COMMON.len()] {
+        COMMON.map(|component| {
+            prices.get(self.cells.cell(component).index()).map_or(Price::NONE.from, |price| price.from)
+        })
+    }
 }
 
 /// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
@@ -167,14 +194,8 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
     compiler.compile()
 }
 
-/// Where the next band goes.
-fn position(bands: &[Band]) -> Result<u16, BadField> {
-    u16::try_from(bands.len()).map_err(|_| too_many())
-}
-
 impl Compiler<'_> {
     fn compile(mut self) -> Result<RateSet, BadField> {
-        let mut bands = Vec::new();
         let mut columns = [(0, 0); 6];
         // Tiers that the entry does not mention share one column: the standard one, unless long-lived writes move with its thresholds.
         let mut unmentioned = None;
@@ -185,23 +206,21 @@ impl Compiler<'_> {
                 *column = shared;
                 continue;
             }
-            let start = position(&bands)?;
-            self.add_bands(tier, &mut bands)?;
-            *column = (start, position(&bands)?);
+            let start = self.next_row()?;
+            self.add_rows_of(tier)?;
+            *column = (start, self.next_row()?);
             if !is_mentioned || (tier == Tier::Standard && !self.moves_long_writes()) {
                 unmentioned = Some(*column);
             }
         }
-        let batches = position(&bands)?;
         let ranges = self.add_ranges()?;
         let off_peak = self.add_off_peak_twins()?;
-        self.add_batch_bands(&mut bands)?;
+        let elsewhere = self.add_twins_elsewhere()?;
+        let batches = self.next_row()?;
+        self.add_batch_rows()?;
         if let Some(last) = columns.last_mut() {
-            *last = (batches, position(&bands)?);
+            *last = (batches, self.next_row()?);
         }
-
-        let second = self.second();
-        let citation = self.own(Base::Citation);
         let extras = Extras {
             ranges,
             off_peak,
@@ -214,18 +233,35 @@ impl Compiler<'_> {
                 .transpose()?,
             specific: self.specific_factors()?,
             search: self.search()?,
-            legacy_vertex: self.legacy_vertex(),
+            legacy_vertex: self.add_legacy_vertex()?,
         };
+        let (second, citation) = (self.second(), self.own(Base::Citation));
+        let prices: Box<[Price]> = self.prices.into();
+        let mut rows = self.rows.iter().map(|draft| draft.row(&prices));
+        let Some(first) = rows.next() else { return Err(too_many()) };
+        let others = rows.collect();
         Ok(RateSet {
-            prices: self.prices.into(),
-            rows: self.rows.into(),
-            bands: bands.into(),
-            columns,
+            first,
+            is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
+            is_simple: second.is_none() && extras.is_plain(),
             inclusive: self.inputs.rules.inclusive_thresholds,
-            second,
-            citation,
-            extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
+            elsewhere,
+            columns,
+            others,
+            tail: Box::new(Tail {
+                from: self.rows.iter().map(|draft| draft.from(&prices)).collect(),
+                cells: self.rows.iter().map(|draft| draft.cells).collect(),
+                prices,
+                second,
+                citation,
+                extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
+            }),
         })
+    }
+
+    /// The position of the next row.
+    pub(super) fn next_row(&self) -> Result<u16, BadField> {
+        u16::try_from(self.rows.len()).map_err(|_| too_many())
     }
 
     /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
@@ -256,10 +292,10 @@ impl Compiler<'_> {
         Ok(cell)
     }
 
-    pub(super) fn add_row(&mut self, row: Row) -> Result<u16, BadField> {
-        let index = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
+    pub(super) fn add_row(&mut self, row: Draft) -> Result<u16, BadField> {
+        let position = self.next_row()?;
         self.rows.push(row);
-        Ok(index)
+        Ok(position)
     }
 
     /// The token counts at which one of the moving rates of a tier may change.
@@ -285,7 +321,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn add_bands(&mut self, tier: Tier, bands: &mut Vec<Band>) -> Result<(), BadField> {
+    fn add_rows_of(&mut self, tier: Tier) -> Result<(), BadField> {
         let mut moving = Moving {
             input: self.tiered(Base::Input, tier),
             output: self.base_output(tier),
@@ -297,8 +333,7 @@ impl Compiler<'_> {
         if self.inputs.rules.half_price_reads {
             moving.read = moving.read.or(self.own(Base::Input).half());
         }
-        let row = self.add_resolved(moving, tier, None)?;
-        bands.push(Band { above: 0, row, displaces_tier: false });
+        self.add_resolved(moving, tier, None, (0, false))?;
         for above in self.thresholds(|t| t == Tier::Standard || t == tier) {
             // A standard above-N rate displaces a tier's base rate, as in the reference.
             let step = |base: Base, before: Cell| {
@@ -320,8 +355,7 @@ impl Compiler<'_> {
                 && [moving.input, moving.output, moving.read, moving.write]
                     .into_iter()
                     .any(|cell| self.displaces(cell, tier));
-            let row = self.add_resolved(moving, tier, None)?;
-            bands.push(Band { above, row, displaces_tier });
+            self.add_resolved(moving, tier, None, (above, displaces_tier))?;
         }
         Ok(())
     }
@@ -342,16 +376,22 @@ impl Compiler<'_> {
         if self.is_zero(output) { self.own(Base::OutputImage).or(output) } else { output }
     }
 
-    fn add_resolved(&mut self, moving: Moving, tier: Tier, range: Option<Block>) -> Result<u16, BadField> {
+    fn add_resolved(
+        &mut self,
+        moving: Moving,
+        tier: Tier,
+        range: Option<Block>,
+        (above, displaces_tier): (u32, bool),
+    ) -> Result<u16, BadField> {
         if self.inputs.tables().off_peak_pricing.is_some() {
             self.resolved.push((moving, tier, range));
         }
-        let row = self.finish(moving, tier, range, None);
-        self.add_row(row)
+        let cells = self.finish(moving, tier, range, None);
+        self.add_row(Draft { above, displaces_tier, ..Draft::new(cells) })
     }
 
     /// Follows the fallbacks of every component.
-    fn finish(&self, mut moving: Moving, tier: Tier, range: Option<Block>, off_peak: Option<Block>) -> Row {
+    fn finish(&self, mut moving: Moving, tier: Tier, range: Option<Block>, off_peak: Option<Block>) -> Cells {
         if let Some(block) = off_peak {
             moving.input = block.input.or(moving.input);
             moving.output = block.output.or(moving.output);
@@ -362,7 +402,7 @@ impl Compiler<'_> {
         let (read, write) = (read.or(input), write.or(input));
         let own = |base: Base, fallback: Cell| self.tiered(base, tier).or(fallback);
 
-        let mut row = Row::EMPTY;
+        let mut row = Cells::EMPTY;
         row.set(Component::Input, input);
         row.set(Component::CacheRead, read);
         row.set(Component::CacheReadAudio, own(Base::CacheReadAudio, read));
@@ -442,7 +482,7 @@ impl Compiler<'_> {
                     write_1h: block.write_1h,
                     write_12h: block.write_12h,
                 };
-                Some(self.add_resolved(moving, Tier::Standard, Some(block))?)
+                Some(self.add_resolved(moving, Tier::Standard, Some(block), (0, false))?)
             };
             ranges.push(RangeTier { start, end, row });
         }
@@ -483,9 +523,32 @@ impl Compiler<'_> {
         let offset = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
         for (moving, tier, range) in std::mem::take(&mut self.resolved) {
             let twin = self.finish(moving, tier, range, Some(block));
-            self.add_row(twin)?;
+            self.add_row(Draft::new(twin))?;
         }
         Ok(Some(OffPeak { hours, offset }))
+    }
+
+    /// For each row so far, the same row for calls to anyone but Fireworks: half the input rate is Fireworks' own price of cache reads, and
+    /// to whoever else is asked, a hit is input.
+    fn add_twins_elsewhere(&mut self) -> Result<u16, BadField> {
+        let reads = [Component::CacheRead, Component::CacheReadAudio, Component::CacheReadImage];
+        if !self.rows.iter().any(|row| reads.iter().any(|read| row.cells.cell(*read).is_half())) {
+            return Ok(0);
+        }
+        let offset = self.next_row()?;
+        for position in 0..self.rows.len() {
+            let Some(Draft { mut cells, above, displaces_tier }) = self.rows.get(position).copied() else {
+                continue;
+            };
+            let input = cells.cell(Component::Input);
+            let whole = |cell: Cell| if cell.is_half() { input } else { cell };
+            for read in reads {
+                cells.set(read, whole(cells.cell(read)));
+            }
+            cells.explicit_read = whole(cells.explicit_read);
+            self.add_row(Draft { cells, above, displaces_tier })?;
+        }
+        Ok(offset)
     }
 
     /// The price of a second, for entries that price no tokens.
@@ -540,14 +603,25 @@ impl Compiler<'_> {
         }
     }
 
-    fn legacy_vertex(&self) -> Option<LegacyVertex> {
+    /// The four rows of a model with a step at 128k tokens: below or above it by the prompt, and by the completion.
+    fn add_legacy_vertex(&mut self) -> Result<Option<u16>, BadField> {
         let step = |base: Base| self.find(Field::new(base).above(128_000));
         let (input, output) = (step(Base::Input), step(Base::Output));
         if !self.inputs.rules.step_at_128k || (input.is_none() && output.is_none()) {
-            return None;
+            return Ok(None);
         }
+        let first = self.next_row()?;
         let pair = |base: Base, above: Cell| [self.own(base), above.or(self.own(base))];
-        Some(LegacyVertex { input: pair(Base::Input, input), output: pair(Base::Output, output) })
+        let (inputs, outputs) = (pair(Base::Input, input), pair(Base::Output, output));
+        for input in inputs {
+            for output in outputs {
+                let mut cells = Cells::EMPTY;
+                cells.set(Component::Input, input);
+                cells.set(Component::Output, output);
+                self.add_row(Draft::new(cells))?;
+            }
+        }
+        Ok(Some(first))
     }
 }
 

@@ -8,12 +8,13 @@ pub(crate) mod field;
 mod off_peak;
 mod provider;
 mod rate;
-pub(crate) mod text;
+mod row;
 
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factor, Factors, Quantity, Rate, units};
+pub(crate) use row::{COMMON, CommonCounts, Row};
 
 use field::{Base, Field, Tier};
 
@@ -49,6 +50,9 @@ pub(crate) struct Price {
 pub(crate) struct Origin(u64);
 
 impl Origin {
+    /// Of what has no price.
+    pub(crate) const NONE: Self = Self(0);
+
     fn new(field: Field, place: Place) -> Self {
         Self(field.as_u64() | place as u64)
     }
@@ -72,14 +76,14 @@ impl Origin {
 
 impl Price {
     /// What stands in a line without a price.
-    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: Origin(0) };
+    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: Origin::NONE };
 
     pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
         Self::of_units(rate.units(), Origin::new(field, place))
     }
 
     #[inline]
-    fn of_units(units: u128, from: Origin) -> Self {
+    pub(crate) fn of_units(units: u128, from: Origin) -> Self {
         // The lower half is cut off on purpose.
         #[allow(clippy::cast_possible_truncation)]
         Self { high: (units >> 64) as u64, low: units as u64, from }
@@ -138,14 +142,14 @@ impl Cell {
 /// How many components are priced by a row: all that are counted in tokens of the model.
 const COLUMNS: usize = Component::OutputVideo as usize + 1;
 
-/// One resolved price for each token component, and one for hits of an explicit cache.
+/// What prices each token component in a row, and hits of an explicit cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct Cells {
     cells: [Cell; COLUMNS],
     explicit_read: Cell,
 }
 
-impl Row {
+impl Cells {
     const EMPTY: Self = Self { cells: [Cell::NONE; COLUMNS], explicit_read: Cell::NONE };
 
     #[inline]
@@ -164,15 +168,6 @@ impl Row {
     }
 }
 
-/// The row that applies above a number of prompt tokens.
-#[derive(Debug, Clone, Copy)]
-struct Band {
-    above: u32,
-    row: u16,
-    /// Whether a standard rate above a threshold took the place of the tier's own rate.
-    displaces_tier: bool,
-}
-
 /// A tier of `tiered_pricing`: the row for `start < P <= end`.
 #[derive(Debug, Clone, Copy)]
 struct RangeTier {
@@ -183,21 +178,41 @@ struct RangeTier {
 }
 
 /// Everything that an entry says of the price of a call.
+///
+/// Its first cache line prices most calls to most entries, and the second those to entries with tiers or thresholds.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct RateSet {
-    prices: Box<[Price]>,
-    rows: Box<[Row]>,
-    /// All bands, one tier after the other, ascending within one.
-    bands: Box<[Band]>,
-    /// Where each tier's bands begin and end: standard, flex, balanced, priority, ultrafast, batches. A tier without bands of its own
-    /// has those of the standard one.
-    columns: [(u16, u16); 6],
-    /// Whether a threshold belongs to the band above it, for calls to xAI.
+    first: Row,
+    /// Whether the first row is that of every service tier and every prompt.
+    is_flat: bool,
+    /// Whether a row is picked by its tier and the length of the prompt alone, and nothing but tokens is billed.
+    is_simple: bool,
+    /// Whether a threshold belongs to the row above it, for calls to xAI.
     inclusive: bool,
+    /// How far behind a row its twin is for calls to anyone but Fireworks; 0 where there is none.
+    elsewhere: u16,
+    /// Where each tier's rows begin and end: standard, flex, balanced, priority, ultrafast, batches. A tier without rows of its own
+    /// has those of another one.
+    columns: [(u16, u16); 6],
+    /// All rows but the first: those of each tier, ascending, then those of ranges, of off-peak hours, their twins for who else is
+    /// asked, and those of batches and of older rules.
+    others: Box<[Row]>,
+    tail: Box<Tail>,
+}
+
+/// What lines need beside the rates of a row, and what few calls are priced by.
+#[derive(Debug)]
+struct Tail {
+    /// Where the rates of each row are from, for the common components.
+    from: Box<[[Origin; COMMON.len()]]>,
+    /// What prices all components, by row.
+    cells: Box<[Cells]>,
+    prices: Box<[Price]>,
     /// The price of a second, where the entry is billed by the second.
     second: Cell,
     citation: Cell,
-    /// What few entries have.
+    /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
 }
 
@@ -215,8 +230,8 @@ struct Extras {
     specific: NamedFactors,
     /// A search at the low context size.
     search: Option<Cell>,
-    /// The rates of models with a step at 128k tokens, when Vertex AI is asked.
-    legacy_vertex: Option<LegacyVertex>,
+    /// The first of four rows of a model with a step at 128k tokens, when Vertex AI is asked.
+    legacy_vertex: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -226,28 +241,15 @@ struct OffPeak {
     offset: u16,
 }
 
-/// Prompt and completion each against 128k tokens, at one rate each.
-#[derive(Debug, Clone, Copy)]
-struct LegacyVertex {
-    input: [Cell; 2],
-    output: [Cell; 2],
-}
+/// Which row of a [`RateSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position(u16);
 
-/// The row that prices a call.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Picked<'a> {
-    pub(crate) row: &'a Row,
-    /// See [`Band::displaces_tier`].
-    pub(crate) displaces_tier: bool,
-}
-
-/// What a row was picked by, beside the counts.
+/// What a row is picked by, beside the counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection {
     pub(crate) tier: Tier,
     pub(crate) prompt_tokens: u64,
-    /// Whether the provider asked for or inferred is xAI.
-    pub(crate) xai: bool,
     /// Seconds since 1970; only asked for where the entry has off-peak hours.
     pub(crate) unix_seconds: i64,
 }
@@ -256,93 +258,138 @@ impl RateSet {
     /// The price that a cell names.
     #[inline]
     pub(crate) fn price(&self, cell: Cell) -> Option<&Price> {
-        self.prices.get(cell.index())
+        self.tail.prices.get(cell.index())
     }
 
-    /// Whether the entry says anything that few entries do.
+    /// Whether a row is picked by its tier and the length of the prompt alone, and nothing but tokens is billed.
     #[inline]
-    pub(crate) fn has_extras(&self) -> bool {
-        self.extras.is_some()
+    pub(crate) fn is_simple(&self) -> bool {
+        self.is_simple
     }
 
     pub(crate) fn has_off_peak(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| extras.off_peak.is_some())
+        self.tail.extras.as_ref().is_some_and(|extras| extras.off_peak.is_some())
     }
 
     pub(crate) fn second(&self) -> Cell {
-        self.second
+        self.tail.second
     }
 
     pub(crate) fn citation(&self) -> Cell {
-        self.citation
+        self.tail.citation
     }
 
     pub(crate) fn search(&self) -> Cell {
-        self.extras.as_ref().and_then(|extras| extras.search).unwrap_or(Cell::NONE)
+        self.tail.extras.as_ref().and_then(|extras| extras.search).unwrap_or(Cell::NONE)
     }
 
-    /// Whether a threshold belongs to the band above it, if xAI is asked.
-    pub(crate) fn is_inclusive(&self) -> bool {
-        self.inclusive
+    #[inline]
+    pub(crate) fn row(&self, Position(position): Position) -> Option<&Row> {
+        match position.checked_sub(1) {
+            None => Some(&self.first),
+            Some(other) => self.others.get(usize::from(other)),
+        }
     }
 
-    /// The row for a call.
-    pub(crate) fn row(&self, selection: Selection) -> Option<Picked<'_>> {
-        let Band { mut row, mut displaces_tier, .. } = *self.band(selection)?;
-        if let Some(extras) = &self.extras {
-            // Batches have neither whole-request tiers nor off-peak hours.
-            if selection.tier != Tier::Batches {
-                if let Some(range) = extras.range(selection.prompt_tokens) {
-                    (row, displaces_tier) = (range, false);
-                }
-                let off_peak = extras.off_peak.as_ref();
-                if let Some(open) = off_peak.filter(|off| off.hours.contains(selection.unix_seconds)) {
-                    row = row.checked_add(open.offset)?;
-                }
+    /// Where the rates of a row are from, for the common components.
+    #[inline]
+    pub(crate) fn from(&self, Position(position): Position) -> Option<&[Origin; COMMON.len()]> {
+        self.tail.from.get(usize::from(position))
+    }
+
+    /// What prices the components of a row.
+    pub(crate) fn cells(&self, Position(position): Position) -> Option<&Cells> {
+        self.tail.cells.get(usize::from(position))
+    }
+
+    /// The row of a call to an entry that [is simple](Self::is_simple). Who is asked is asked for where it decides.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "handed back through memory, a row is waited for")]
+    pub(crate) fn pick_simply(
+        &self,
+        tier: Tier,
+        prompt_tokens: u64,
+        asked: impl Fn() -> RuleProvider,
+    ) -> Option<(&Row, Position)> {
+        let position = if self.is_flat { 0 } else { self.position(tier, prompt_tokens, &asked)? };
+        let position = self.as_asked(position, &asked)?;
+        Some((self.row(position)?, position))
+    }
+
+    /// The row of any call.
+    pub(crate) fn pick(
+        &self,
+        selection: Selection,
+        asked: impl Fn() -> RuleProvider,
+    ) -> Option<(&Row, Position)> {
+        let Selection { tier, prompt_tokens, unix_seconds } = selection;
+        let mut position = self.position(tier, prompt_tokens, &asked)?;
+        // Batches have neither whole-request tiers nor off-peak hours, and halve what they halve for anyone.
+        if tier == Tier::Batches {
+            return Some((self.row(Position(position))?, Position(position)));
+        }
+        if let Some(extras) = &self.tail.extras {
+            position = extras.range(prompt_tokens).unwrap_or(position);
+            if let Some(open) = extras.off_peak.as_ref().filter(|off| off.hours.contains(unix_seconds)) {
+                position = position.checked_add(open.offset)?;
             }
         }
-        let row = self.rows.get(usize::from(row))?;
-        Some(Picked { row, displaces_tier })
+        let position = self.as_asked(position, &asked)?;
+        Some((self.row(position)?, position))
     }
 
-    fn band(&self, selection: Selection) -> Option<&Band> {
-        let column = if selection.tier == Tier::Decisions { Tier::Standard } else { selection.tier };
+    /// The position of the row of a tier for the length of a prompt.
+    #[inline]
+    fn position(&self, tier: Tier, prompt_tokens: u64, asked: &impl Fn() -> RuleProvider) -> Option<u16> {
+        let column = if tier == Tier::Decisions { Tier::Standard } else { tier };
         let (start, end) = *self.columns.get(column as usize)?;
-        let bands = self.bands.get(usize::from(start)..usize::from(end))?;
-        let (first, rest) = bands.split_first()?;
-        let mut crossed = first;
-        for band in rest {
-            let above = u64::from(band.above);
-            let inclusive = self.inclusive && selection.xai && selection.prompt_tokens == above;
-            if selection.prompt_tokens <= above && !inclusive {
+        let mut position = start;
+        for next in start + 1..end {
+            let threshold = u64::from(self.row(Position(next))?.above);
+            let is_at = prompt_tokens == threshold && self.inclusive;
+            if prompt_tokens <= threshold && !(is_at && asked() == RuleProvider::Xai) {
                 break;
             }
-            crossed = band;
+            position = next;
         }
-        Some(crossed)
+        Some(position)
     }
 
-    /// The input and output price of a model with a step at 128k tokens, when Vertex AI is asked.
-    pub(crate) fn legacy_vertex(&self, prompt_tokens: u64, completion_tokens: u64) -> Option<(Cell, Cell)> {
-        let legacy = self.extras.as_ref()?.legacy_vertex?;
-        let pick = |[below, above]: [Cell; 2], tokens: u64| if tokens > 128_000 { above } else { below };
-        Some((pick(legacy.input, prompt_tokens), pick(legacy.output, completion_tokens)))
+    /// The same row as it is for who is asked: only Fireworks halves the price of its cache reads.
+    #[inline]
+    fn as_asked(&self, position: u16, asked: &impl Fn() -> RuleProvider) -> Option<Position> {
+        if self.elsewhere == 0 || asked() == RuleProvider::FireworksAi {
+            return Some(Position(position));
+        }
+        position.checked_add(self.elsewhere).map(Position)
+    }
+
+    /// The row of a model with a step at 128k tokens, when Vertex AI is asked: prompt and completion each against it, at one rate each.
+    pub(crate) fn legacy_vertex(
+        &self,
+        prompt_tokens: u64,
+        completion_tokens: u64,
+    ) -> Option<(&Row, Position)> {
+        let first = self.tail.extras.as_ref()?.legacy_vertex?;
+        let is_above = |tokens: u64| u16::from(tokens > 128_000);
+        let position = first.checked_add(2 * is_above(prompt_tokens) + is_above(completion_tokens))?;
+        Some((self.row(Position(position))?, Position(position)))
     }
 
     /// The multiplier for a data residency; `None` where the entry has none.
     pub(crate) fn residency_factor(&self, region: &str) -> Option<Factor> {
-        find_factor(&self.extras.as_ref()?.residency, region)
+        find_factor(&self.tail.extras.as_ref()?.residency, region)
     }
 
     /// The multiplier for a Vertex AI location.
     pub(crate) fn vertex_factor(&self, location: &str) -> Option<Factor> {
-        let factor = self.extras.as_ref()?.vertex?;
+        let factor = self.tail.extras.as_ref()?.vertex?;
         (!location.eq_ignore_ascii_case("global")).then_some(factor)
     }
 
     /// The multiplier for the geo that a call was served from.
     pub(crate) fn geo_factor(&self, geo: &str) -> Option<Factor> {
-        let specific = &self.extras.as_ref()?.specific;
+        let specific = &self.tail.extras.as_ref()?.specific;
         let multiplies =
             !["global", "not_available", "fast"].iter().any(|word| geo.eq_ignore_ascii_case(word));
         if multiplies { find_factor(specific, geo) } else { None }
@@ -350,7 +397,7 @@ impl RateSet {
 
     /// The multiplier for a speed.
     pub(crate) fn speed_factor(&self, speed: &str) -> Option<Factor> {
-        if speed == "fast" { find_factor(&self.extras.as_ref()?.specific, speed) } else { None }
+        if speed == "fast" { find_factor(&self.tail.extras.as_ref()?.specific, speed) } else { None }
     }
 }
 

@@ -122,10 +122,23 @@ impl Factors {
         Some(())
     }
 
+    /// Returns whether there is none.
+    #[inline]
+    pub(crate) fn is_one(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns the product as digits and how many of them stand behind the point. `None` where that has too many digits.
+    pub(crate) fn whole(&self) -> Option<(u64, u32)> {
+        let digits = self.digits.into_iter().take(usize::from(self.len));
+        let digits = digits.into_iter().try_fold(1_u64, u64::checked_mul)?;
+        Some((digits, u32::from(self.scale)))
+    }
+
     /// Returns the product as a decimal number, for display.
     #[inline]
     pub(crate) fn decimal(&self) -> Usd {
-        if self.len == 0 {
+        if self.is_one() {
             return Usd::ONE;
         }
         let one = Rate::from_units(pow10(Usd::DECIMALS).unwrap_or(1).unsigned_abs());

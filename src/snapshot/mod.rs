@@ -197,7 +197,7 @@ impl Snapshot {
         provider: Option<RuleProvider>,
         request: &CostRequest<'_>,
     ) -> Result<Usd, Error> {
-        match cost::text_total(entry, provider, request) {
+        match cost::plain_total(entry, provider, request) {
             Some(total) => Ok(total),
             None => total_of(self.price(entry, provider, request)),
         }
