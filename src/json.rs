@@ -84,6 +84,11 @@ impl<'a, V> Union<'a, V> {
         self.set_if(name, value, |_| true);
     }
 
+    /// What a field says.
+    pub(crate) fn get(&self, name: &str) -> Option<&V> {
+        self.fields.get(*self.positions.get(name)?).map(|(_, value)| value)
+    }
+
     /// Sets a field where it is new, or where what it says may be replaced.
     pub(crate) fn set_if(&mut self, name: Cow<'a, str>, value: V, is_replaced: impl FnOnce(&V) -> bool) {
         match self.positions.entry(name.clone()) {
@@ -103,6 +108,8 @@ impl<'a, V> Union<'a, V> {
 pub(crate) enum Shown<'a> {
     /// JSON that every reader can read.
     Json(&'a RawValue),
+    /// JSON that was made from it.
+    Made(Box<RawValue>),
     /// Anything else.
     Value(Value),
 }
@@ -116,9 +123,15 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// JSON that was made from what was read.
+    pub(crate) fn of_text(json: String) -> Self {
+        RawValue::from_string(json).map_or(Self::Value(Value::Null), Self::Made)
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         match self {
             Self::Json(json) => json.get() == "null",
+            Self::Made(json) => json.get() == "null",
             Self::Value(value) => value.is_null(),
         }
     }
@@ -128,6 +141,7 @@ impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Json(json) => json.serialize(serializer),
+            Self::Made(json) => json.serialize(serializer),
             Self::Value(value) => value.serialize(serializer),
         }
     }

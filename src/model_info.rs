@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use hashbrown::HashSet;
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::catalog::{Budget, EntryRef, Filled, Rules};
+use crate::catalog::{EntryRef, Filled, Rules};
 use crate::json::{self, InOrder, Name, Shown, object};
 use crate::usd::Usd;
 
@@ -160,10 +161,12 @@ impl<'a> ModelInfo<'a> {
     /// The fields that rules fill in, of those that are wanted.
     fn filled(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Cow<'_, str>, &str)> {
         let Some(rules) = self.rules.filter(|rules| rules.may_fill(&wanted)) else { return Vec::new() };
-        let text = |name: &str| self.own(name).and_then(|json| serde_json::from_str::<String>(json).ok());
+        let fields = json::fields(&self.json).unwrap_or_default();
+        let text = |name: &str| json::get(&fields, name).and_then(json::text);
         let (provider, mode) = (text("litellm_provider"), text("mode"));
+        let own: HashSet<&str> = fields.iter().map(|(name, _)| &**name).collect();
         let entry = Filled { key: &self.key, provider: provider.as_deref(), mode: mode.as_deref() };
-        rules.fill(entry, &mut Budget::default(), |name| wanted(name) && self.own(name).is_none())
+        rules.fill(entry, |name| wanted(name) && !own.contains(name))
     }
 
     /// Whose model it is, such as `openai` or `bedrock`.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Budget, Catalog, Layer, SetAside, Warning};
+use crate::catalog::{Catalog, Layer, SetAside, Warning};
 use crate::error::Error;
-use crate::json;
+use crate::json::{self, Union};
 use crate::rates::field::{self, Field, Kind};
 use crate::resolve::{Layers, Lookup, described, resolve};
 
@@ -153,7 +153,6 @@ impl Overrides {
         if self.models.is_empty() {
             return Ok(None);
         }
-        let mut budget = Budget::of_map();
         let mut known = before.map_or(&[][..], |before| &before.models).iter().peekable();
         let mut models = Vec::with_capacity(self.models.len());
         for model in &self.models {
@@ -164,7 +163,7 @@ impl Overrides {
             let unchanged = known.next().filter(|known| Arc::ptr_eq(&known.of, model));
             let composed = match unchanged {
                 Some(unchanged) if is_same_base => unchanged.clone(),
-                _ => match (compose(base, model, &mut budget), unchanged) {
+                _ => match (compose(base, model), unchanged) {
                     (Ok(composed), _) => Arc::new(composed),
                     (Err(bad), Some(unchanged)) => Arc::new(unchanged.kept(&bad)),
                     (Err(SetAside { model, field, reason }), None) => {
@@ -193,17 +192,17 @@ impl Composed {
 }
 
 /// Lays one of the operator's models over a catalogue.
-fn compose(base: &Catalog, model: &Arc<Override>, budget: &mut Budget) -> Result<Composed, SetAside> {
+fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> {
     let invalid =
         |e: serde_json::Error| SetAside { model: model.name.clone(), field: None, reason: e.to_string() };
     let own = Fields::read(&model.json).map_err(invalid)?;
-    let upstream = if model.replaces { None } else { upstream(base, &model.name, budget) };
+    let upstream = if model.replaces { None } else { upstream(base, &model.name) };
     let upstream = upstream.as_deref().map(Fields::read).transpose().map_err(invalid)?.unwrap_or_default();
     let half_overridden = half_overridden(&upstream, &own);
     let merged = upstream.merged(&own, Depth::Nested).to_json();
     // What rules fill in of any other entry, they fill in of this.
     let mut fields = json::fields(&merged).map_err(invalid)?;
-    base.rules().fill_in(&model.name, &mut fields, budget);
+    base.rules().fill_in(&model.name, &mut fields);
     let row = Catalog::of_row(&model.name, &json::object(fields))?;
     let message = half_overridden.into_iter();
     let warnings = message.map(|message| Warning { model: model.name.clone(), message }).collect();
@@ -211,11 +210,11 @@ fn compose(base: &Catalog, model: &Arc<Override>, budget: &mut Budget) -> Result
 }
 
 /// What the catalogue knows of a name that the operator registers. Other names of an entry stay that entry's.
-fn upstream(base: &Catalog, name: &str, budget: &mut Budget) -> Option<String> {
+fn upstream(base: &Catalog, name: &str) -> Option<String> {
     let (layers, lookup) = (Layers::only(base), Lookup::new(name));
     match resolve(layers, lookup) {
         Some(found) => {
-            let mut fields = layers.fields_of(found.entry, budget);
+            let mut fields = layers.fields_of(found.entry);
             fields.retain(|(name, _)| name != "aliases");
             Some(json::object(fields))
         }
@@ -273,30 +272,22 @@ impl<'a> Fields<'a> {
     }
 
     /// These fields with others over them: null leaves a field alone.
-    fn merged(&self, over: &Fields<'_>, depth: Depth) -> Fields<'static> {
-        let owned = |(name, json): &(Cow<'_, str>, Cow<'_, str>)| {
-            (Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))
-        };
-        let mut merged: Vec<(Cow<'static, str>, Cow<'static, str>)> = self.0.iter().map(owned).collect();
-        for (name, json) in &over.0 {
-            if json == "null" {
-                continue;
-            }
-            match merged.iter_mut().find(|(known, _)| known == name) {
-                Some((_, slot)) => {
-                    let nested = match (depth, Fields::read(slot), Fields::read(json)) {
-                        (Depth::Nested, Ok(before), Ok(after)) => {
-                            Some(before.merged(&after, Depth::Flat).to_json())
-                        }
-                        _ => None,
-                    };
-                    *slot = Cow::Owned(nested.unwrap_or_else(|| json.clone().into_owned()));
-                }
-                None => merged
-                    .push((Cow::Owned(name.clone().into_owned()), Cow::Owned(json.clone().into_owned()))),
-            }
+    fn merged<'b>(&'b self, over: &'b Fields<'_>, depth: Depth) -> Fields<'b> {
+        let mut merged = Union::default();
+        for (name, json) in &self.0 {
+            merged.set(Cow::Borrowed(&**name), Cow::Borrowed(&**json));
         }
-        Fields(merged)
+        for (name, json) in over.0.iter().filter(|(_, json)| json != "null") {
+            let before = merged.get(name).and_then(|before| Fields::read(before).ok());
+            let nested = match (depth, before, Fields::read(json)) {
+                (Depth::Nested, Some(before), Ok(after)) => {
+                    Some(before.merged(&after, Depth::Flat).to_json())
+                }
+                _ => None,
+            };
+            merged.set(Cow::Borrowed(&**name), nested.map_or(Cow::Borrowed(&**json), Cow::Owned));
+        }
+        Fields(merged.fields)
     }
 
     fn to_json(&self) -> String {

@@ -4,11 +4,12 @@
 //! `X-API-Key` are one name.
 
 /// Words that name a secret.
-const SECRET: [&str; 36] = [
+const SECRET: [&str; 40] = [
     "access",
     "auth",
     "authentication",
     "authorization",
+    "basicauth",
     "bearer",
     "cert",
     "certificate",
@@ -22,17 +23,20 @@ const SECRET: [&str; 36] = [
     "creds",
     "dsn",
     "fingerprint",
+    "jaas",
     "jwt",
     "key",
     "keys",
     "oauth",
-    "pass",
     "passcode",
     "passphrase",
     "passwd",
     "password",
     "passwords",
+    "pem",
     "private",
+    "psk",
+    "pw",
     "pwd",
     "sas",
     "secret",
@@ -43,19 +47,24 @@ const SECRET: [&str; 36] = [
     "token",
 ];
 
-/// Ends of words that are written as one, such as `accesstoken`.
-const ENDS: [&str; 10] = [
-    "key",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "passphrase",
-    "credentials",
+/// Ends of words that are written as one, such as `accesstoken`; the same with an `s` are ends, too.
+const ENDS: [&str; 12] = [
+    "auth",
+    "authorization",
     "cookie",
-    "signature",
+    "credential",
     "jwt",
+    "key",
+    "passphrase",
+    "passwd",
+    "password",
+    "secret",
+    "signature",
+    "token",
 ];
+
+/// What tokens are secrets by, and not counts: `refresh_tokens`, `accesstokens`.
+const BEARERS: [&str; 8] = ["access", "api", "auth", "bearer", "id", "refresh", "secret", "session"];
 
 /// Words with such an end that name no secret.
 const HARMLESS: [&str; 11] = [
@@ -88,16 +97,26 @@ pub(crate) fn is_secret(name: &str) -> bool {
         return false;
     }
     let words = words(name);
-    // Prices say so: `input_cost_per_token`.
-    if words.iter().any(|word| word == "cost") {
-        return false;
-    }
-    words.iter().any(|word| is_secret_word(word))
-        || words.windows(2).any(|pair| PAIRS.iter().any(|known| pair.iter().eq(known)))
+    // A token that costs something is no secret: `input_cost_per_token`.
+    let is_price = words.iter().any(|word| word == "cost");
+    words.iter().any(|word| !(is_price && word == "token") && is_secret_word(word))
+        || words.last().is_some_and(|word| word == "pass")
+        || words.windows(2).any(|pair| PAIRS.iter().any(|known| pair.iter().eq(known)) || are_bearers(pair))
 }
 
 fn is_secret_word(word: &str) -> bool {
-    SECRET.contains(&word) || (ENDS.iter().any(|end| word.ends_with(end)) && !HARMLESS.contains(&word))
+    let is_end =
+        |end: &&str| word.ends_with(*end) || word.strip_suffix('s').is_some_and(|word| word.ends_with(*end));
+    let is_compound = ENDS.iter().any(is_end) && !HARMLESS.contains(&word.strip_suffix('s').unwrap_or(word));
+    // How many there are of something is mostly what is meant by `tokens`.
+    match word.strip_suffix("tokens") {
+        Some(first) => BEARERS.contains(&first),
+        None => SECRET.contains(&word) || is_compound,
+    }
+}
+
+fn are_bearers(pair: &[String]) -> bool {
+    matches!(pair, [first, tokens] if tokens == "tokens" && BEARERS.contains(&&**first))
 }
 
 /// Splits a name into its words, in lower case and without the digits that they end in: `apiKey2` is `api` and `key`, `JWTToken` is `jwt`
@@ -132,79 +151,129 @@ pub(crate) fn shown(text: &str) -> String {
     without_credentials(text).unwrap_or_else(|| text.to_owned())
 }
 
-/// A text without the credentials of the URLs in it. `None` where there are none.
+/// A text without the credentials in it: of its URLs, and behind the word of a scheme of authentication. `None` where there are none.
 pub(crate) fn without_credentials(text: &str) -> Option<String> {
-    if !text.contains("://") {
-        return None;
+    let without = if text.contains("://") { without_urls_credentials(text) } else { text.to_owned() };
+    let without = without_bearers(&without).unwrap_or(without);
+    (without != text).then_some(without)
+}
+
+/// A text without what follows `Bearer` and `Basic`.
+fn without_bearers(text: &str) -> Option<String> {
+    let mut shown: Option<String> = None;
+    let mut hides_next = false;
+    for (position, word) in text.split(' ').enumerate() {
+        let end = word.trim_end_matches([',', ';', '"', '\'', ')', ']', '}']).len();
+        let (credential, behind) = word.split_at_checked(end).unwrap_or((word, ""));
+        let word =
+            if hides_next && !credential.is_empty() { format!("****{behind}") } else { word.to_owned() };
+        let scheme = word.trim_start_matches(['"', '\'', '(', '[', '{']);
+        hides_next = ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let shown = shown.get_or_insert_default();
+        shown.push_str(if position > 0 { " " } else { "" });
+        shown.push_str(&word);
     }
+    shown
+}
+
+fn without_urls_credentials(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
         shown.push_str(before);
         shown.push_str("://");
+        let slashes = after.len() - after.trim_start_matches('/').len();
+        let (slashes, after) = after.split_at_checked(slashes).unwrap_or(("", after));
+        shown.push_str(slashes);
         let after = behind_odd_password(after).map_or(after, |host| {
             shown.push_str("****@");
             host
         });
         let (url, behind) = after.split_at_checked(end_of_url(after)).unwrap_or((after, ""));
-        url_without_credentials(url, &mut shown);
-        rest = behind;
+        let ends_in_secret = url_without_credentials(url, &mut shown);
+        // A quoted secret goes on behind its quote.
+        let hidden = if ends_in_secret && behind.starts_with('"') {
+            behind.find(char::is_whitespace).unwrap_or(behind.len())
+        } else {
+            0
+        };
+        rest = behind.get(hidden..).unwrap_or("");
     }
     shown.push_str(rest);
-    (shown != text).then_some(shown)
+    shown
+}
+
+/// What ends a URL in a text.
+fn ends_url(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '<' | '>')
 }
 
 /// Where a URL ends: at white space, quotes or brackets, or where another URL begins, as in a list with commas.
 fn end_of_url(after: &str) -> usize {
-    let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(after.len());
-    let url = after.get(..end).unwrap_or(after);
-    let next = url.find("://").and_then(|colon| url.get(..colon)).map(|before| {
+    // No further than to the next URL, so that a text of many is gone through once.
+    let next = after.find("://").map(|colon| {
+        let before = after.get(..colon).unwrap_or("");
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-        before.trim_end_matches(is_scheme).trim_end_matches([',', ';', '|']).len()
+        before.trim_end_matches(is_scheme).len()
     });
-    next.unwrap_or(end)
+    let until_next = next.and_then(|next| after.get(..next)).unwrap_or(after);
+    if let Some(end) = until_next.find(ends_url) {
+        return end;
+    }
+    // What seems to be another URL may be part of a secret, unless it is the next of a list.
+    let last = until_next.rsplit(['?', '&', ';', '#']).next().unwrap_or("");
+    let is_secret = last.split_once('=').is_some_and(|(name, _)| is_secret_parameter(name));
+    match next {
+        Some(_) if is_secret && !until_next.ends_with([',', ';', '|']) => {
+            after.find(|c| ends_url(c) || c == '&').unwrap_or(after.len())
+        }
+        Some(_) => until_next.trim_end_matches([',', ';', '|']).len(),
+        None => after.len(),
+    }
 }
 
 /// What stands behind a name and a password with letters that end a host, where there are such: what seems to be a port, or is one, and an
 /// `@` follows.
 fn behind_odd_password(after: &str) -> Option<&str> {
-    let ends_host = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '<' | '>' | ',');
-    let (host, rest) = after.split_at_checked(after.find(ends_host)?)?;
+    let same_url = after.split("://").next().unwrap_or(after);
+    let ends_host = |c: char| ends_url(c) || matches!(c, '/' | '?' | '#' | ',');
+    let (host, rest) = same_url.split_at_checked(same_url.find(ends_host)?)?;
     let (_, port) = host.rsplit_once(':')?;
-    if host.contains(['@', '[']) {
+    if host.contains('@') || host.starts_with('[') {
         return None;
     }
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let same_url = if is_port {
-        // It may be a password of digits all the same, and is hidden with what follows it in one word.
-        rest.split(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | ',')).next().unwrap_or(rest)
-    } else {
-        rest.split("://").next().unwrap_or(rest)
-    };
-    let at = same_url.rfind('@')?;
-    rest.get(at + 1..)
+    // A port may be a password of digits all the same, and is hidden with what follows it in one word.
+    let reach = if is_port { rest.split(|c| ends_url(c) || c == ',').next().unwrap_or(rest) } else { rest };
+    let at = reach.rfind('@')?;
+    after.get(host.len() + at + 1..)
 }
 
-/// What stands behind `://`.
-fn url_without_credentials(url: &str, shown: &mut String) {
+/// Shows what stands behind `://`. Returns whether it ends in a secret.
+fn url_without_credentials(url: &str, shown: &mut String) -> bool {
     let (address, query) =
-        url.split_once(['?', '#']).map_or((url, None), |(address, query)| (address, Some(query)));
+        url.split_once(['?', '#', ';']).map_or((url, None), |(address, query)| (address, Some(query)));
     let (host, path) = address.split_once('/').map_or((address, None), |(host, path)| (host, Some(path)));
-    match host.rsplit_once('@') {
-        Some((_, host)) => {
-            shown.push_str("****@");
-            shown.push_str(host);
-        }
-        None => shown.push_str(host),
-    }
+    shown.push_str(&without_user(host));
     if let Some(path) = path {
         shown.push('/');
-        shown.push_str(path);
+        // Hosts of a list may have users of their own.
+        for (position, part) in path.split(',').enumerate() {
+            shown.push_str(if position > 0 { "," } else { "" });
+            let has_user = position > 0 && part.split_once('@').is_some_and(|(user, _)| user.contains(':'));
+            shown.push_str(&if has_user { without_user(part) } else { part.to_owned() });
+        }
     }
-    if let Some(query) = query {
-        shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
-        shown.push_str(&shown_query(query));
-    }
+    let Some(query) = query else { return false };
+    shown.push_str(url.get(address.len()..=address.len()).unwrap_or("?"));
+    let query = shown_query(query);
+    shown.push_str(&query);
+    query.ends_with("=****")
+}
+
+/// A host without the name and the password before it.
+fn without_user(host: &str) -> String {
+    host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("****@{host}"))
 }
 
 /// A query, or a fragment, without its secrets.
@@ -237,9 +306,10 @@ pub(crate) fn shown_query(query: &str) -> String {
     shown
 }
 
-/// Returns whether a parameter of a URL is a secret: the code of an authorization is one, too.
+/// Returns whether a parameter of a URL is a secret: the code of an authorization is one, too, and so may be what is written with percent
+/// signs.
 fn is_secret_parameter(name: &str) -> bool {
-    is_secret(name) || name.eq_ignore_ascii_case("code")
+    is_secret(name) || name.eq_ignore_ascii_case("code") || name.contains('%')
 }
 
 #[cfg(test)]
@@ -275,6 +345,17 @@ mod tests {
             ("see http://host:80/a and mail to a@b", "see http://host:80/a and mail to a@b"),
             ("http://[::1]/a@b", "http://[::1]/a@b"),
             ("no URL", "no URL"),
+            ("http://h/?to%6ben=SECRET&v=1", "http://h/?to%6ben=****&v=1"),
+            ("redis://u:SEC[RET/x@host", "redis://****@host"),
+            ("http://h1:9200/,user:SECRET@h2/", "http://h1:9200/,****@h2/"),
+            ("http://h/;token=SECRET", "http://h/;token=****"),
+            ("jdbc:sqlserver://h;user=u;password=SECRET", "jdbc:sqlserver://h;user=u;password=****"),
+            ("http://h/?token=a://SECRET&v=1", "http://h/?token=****&v=1"),
+            ("http://h/?token=SECRET://x", "http://h/?token=****"),
+            ("http://h/?token=\"SECRET\" next", "http://h/?token=**** next"),
+            ("http:////u:SECRET@h", "http:////****@h"),
+            ("Authorization: Bearer SECRET", "Authorization: Bearer ****"),
+            ("{\"a\": \"Basic SECRET\"}", "{\"a\": \"Basic ****\"}"),
         ] {
             assert_eq!(shown(url), expected, "{url}");
         }
@@ -312,6 +393,18 @@ mod tests {
             "jwt",
             "passphrase",
             "connection_string",
+            "costApiKey",
+            "cost_center_password",
+            "apikeys",
+            "accesstokens",
+            "refreshTokens",
+            "sshkeys",
+            "basicauth",
+            "proxyauthorization",
+            "usercredential",
+            "db_pass",
+            "psk",
+            "sasl_jaas_config",
             "connectionString",
             "openai_api_key",
             "secret_access_key",
@@ -341,6 +434,10 @@ mod tests {
             "monkey",
             "model",
             "valkey_host",
+            "maxtokens",
+            "turkeys",
+            "passes_through",
+            "cost_per_token",
             "use_in_pass_through",
             "input_cost_per_token",
             "costPerToken",
@@ -358,6 +455,15 @@ mod tests {
             "",
         ] {
             assert!(!is_secret(plain), "{plain}");
+        }
+    }
+
+    /// A text of many URLs is gone through once.
+    #[test]
+    fn long_texts_take_no_longer_than_their_length() {
+        for part in ["a://", "http://a:b/", "http://u:p@h ", "http://h/?token=a://", "Bearer "] {
+            let text = part.repeat(200_000 / part.len());
+            assert!(shown(&text).len() <= text.len() + text.len() / part.len() * 4, "{part}");
         }
     }
 }

@@ -831,3 +831,138 @@ fn many_changes_one_by_one_all_count() {
     assert_eq!(cost.total().to_string(), "410");
     assert!(map.get(Lookup::new("mine-8")).is_some());
 }
+
+// What a second look found.
+
+/// Prices are filled in for every row of a map, however many there are; a weight that is only the worst case does not count.
+#[test]
+fn a_price_is_filled_in_for_all_rows_or_the_map_is_refused() {
+    let row = |n| {
+        format!(
+            r#""claude-x-5-{:02}-{n}": {{"litellm_provider": "anthropic", "mode": "chat", "input_cost_per_token": 1e-6}}"#,
+            n % 90
+        )
+    };
+    let real: serde_json::Value = serde_json::from_str(&common::catalog("1.109.1")).unwrap();
+    let rules = real["fallback_generalizations"]["rules"].as_array().unwrap();
+    let heaviest = rules
+        .iter()
+        .map(|rule| rule["pattern"].as_str().unwrap())
+        .max_by_key(|pattern| pattern.len())
+        .unwrap();
+    let rule = json!({"pattern": format!("claude|{heaviest}"), "model_info": {"cache_read_input_token_cost": 1e-7}, "fill_missing_for_providers": ["anthropic"]});
+    let rows: Vec<String> = (0..3_000).map(row).collect();
+    let map = map(&format!(r#"{{"fallback_generalizations": {{"rules": [{rule}]}}, {}}}"#, rows.join(",")));
+    assert_eq!(map.snapshot().set_aside().count(), 0);
+    for n in 0..1_000 {
+        map.replace_model(
+            &format!("claude-mine-{n}"),
+            json!({"litellm_provider": "anthropic", "input_cost_per_token": 1e-6}),
+        )
+        .unwrap();
+    }
+    let usage = Usage::new(1_000_000, 0).cached_tokens(1_000_000);
+    let keys = map.models();
+    assert_eq!(keys.len(), 4_000);
+    for key in keys {
+        assert_eq!(total_of(&map, &key, &usage), "0.1", "{key}");
+    }
+}
+
+/// A rule with very many fields takes no longer than its length.
+#[test]
+fn a_rule_without_measure_is_set_aside() {
+    let fields: serde_json::Map<String, serde_json::Value> =
+        (0..20_000).map(|n| (format!("f{n}"), json!(n))).collect();
+    let rule =
+        json!({"name": "wide", "pattern": "^m", "model_info": fields, "fill_missing_for_providers": ["y"]});
+    let map =
+        map(&json!({"fallback_generalizations": {"rules": [rule]}, "m": {"litellm_provider": "y"}})
+            .to_string());
+    let set_aside: Vec<String> = map.snapshot().set_aside().map(ToString::to_string).collect();
+    assert_eq!(set_aside, ["fallback_generalizations: wide: its model_info has more than 1,000 fields"]);
+}
+
+/// The deployment of a wildcard has its own price under every name that it answers to.
+#[test]
+fn a_wildcard_keeps_its_own_price() {
+    let map = map(r#"{"gpt-x": {"litellm_provider": "openai", "input_cost_per_token": 1e-6}}"#);
+    let usage = Usage::new(1_000, 0);
+    let cost = |name: &str| {
+        map.deployment_cost(&CostRequest::new(name, &usage))
+            .map_or_else(|error| error.to_string(), |cost| cost.total().to_string())
+    };
+    let deployment = |json: serde_json::Value| Deployment::from_json(&json.to_string()).unwrap();
+    map.add_deployment(deployment(json!({"model_name": "w/*", "model_info": {"id": "i"},
+        "litellm_params": {"model": "openai/gpt-x", "input_cost_per_token": 9e-6}})))
+        .unwrap();
+    assert_eq!(["w/anything", "i", "w/*"].map(cost), ["0.009", "0.009", "0.009"]);
+    // Prices that cannot be laid over the model are an error, and not the model's own.
+    let thresholds = |from: u32, count: u32| {
+        (from..from + count)
+            .map(|n| (format!("input_cost_per_token_above_{n}k_tokens"), json!(1e-6)))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    let mut info = thresholds(1, 10);
+    info.insert("input_cost_per_token".to_owned(), json!(1e-6));
+    map.register_model("gpt-many", info).unwrap();
+    let mut params = thresholds(100, 7);
+    params.insert("model".to_owned(), json!("openai/gpt-many"));
+    let error = map
+        .add_deployment(deployment(json!({"model_name": "v/*", "litellm_params": params.clone()})))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "cannot use v/*: more than 16 thresholds");
+    params.insert("model".to_owned(), json!("openai/*"));
+    map.add_deployment(deployment(json!({"model_name": "v/*", "litellm_params": params}))).unwrap();
+    assert_eq!(cost("v/gpt-many"), "cannot use v/*: more than 16 thresholds");
+}
+
+/// What stays as it was does so while it has to: each of the deployments says so, in whatever order they are, and none beyond the map that
+/// it does not go with.
+#[test]
+fn a_kept_deployment_is_let_go() {
+    let thresholds = |from: u32, count: u32| {
+        (from..from + count)
+            .map(|n| format!(r#""input_cost_per_token_above_{n}k_tokens": 1e-6"#))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let map = map(r#"{"m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}"#);
+    let one = |name: &str| {
+        format!(r#"{{"model_name": "{name}", "litellm_params": {{"model": "m", {}}}}}"#, thresholds(1, 10))
+    };
+    let list = format!("[{},{},{}]", one("d0"), one("d1"), one("d2"));
+    let mut list = Deployment::list_from_json(&list).unwrap();
+    map.set_deployments(list.clone()).unwrap();
+    let newer = format!(r#"{{"m": {{"input_cost_per_token": 2e-6, {}}}, "n": {{}}}}"#, thresholds(100, 7));
+    let warnings = |report: &llm_costmap::ReloadReport| {
+        report.warnings.iter().map(|warning| warning.model.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&map.reload_from_bytes(newer).unwrap()), ["d0", "d1", "d2"]);
+    list.reverse();
+    map.set_deployments(list.clone()).unwrap();
+    map.set_deployments(list.split_off(2)).unwrap();
+    let usage = Usage::new(1_000, 0);
+    assert_eq!(map.deployment_cost(&CostRequest::new("d0", &usage)).unwrap().total().to_string(), "0.001");
+    // A map that has no such model leaves it to its own prices.
+    let report = map.reload_from_bytes(r#"{"n": {"input_cost_per_token": 1e-6}}"#).unwrap();
+    assert_eq!(warnings(&report), Vec::<String>::new());
+    assert!(!map.deployment_cost(&CostRequest::new("d0", &usage)).unwrap().is_complete());
+}
+
+/// The names of one catalogue with the same rows decide, case or no case.
+#[test]
+fn an_alias_of_the_operators_displaces_no_key_in_any_case() {
+    let usage = Usage::new(1_000_000, 0);
+    for (key, alias) in [("B-Latest", "b-latest"), ("b-latest", "B-Latest")] {
+        let over = map(&format!(r#"{{"{key}": {{"input_cost_per_token": 2e-6}}}}"#));
+        over.register_model("mine", json!({"aliases": [alias], "input_cost_per_token": 7e-6})).unwrap();
+        let one = map(&format!(
+            r#"{{"{key}": {{"input_cost_per_token": 2e-6}}, "mine": {{"aliases": ["{alias}"], "input_cost_per_token": 7e-6}}}}"#
+        ));
+        for name in ["B-LATEST", "b-latest", "B-Latest", "b-LATEST"] {
+            assert_eq!(total_of(&over, name, &usage), total_of(&one, name, &usage), "{key} {alias} {name}");
+        }
+        assert_eq!(total_of(&over, "B-LATEST", &usage), "2");
+    }
+}

@@ -22,7 +22,7 @@ pub(crate) use layer::Layer;
 pub(crate) use parse::NotAMap;
 pub(crate) use read::read;
 pub(crate) use row::check_prices;
-pub(crate) use rules::{Budget, Filled, Rules};
+pub(crate) use rules::{Filled, Rules};
 
 use crate::json;
 use crate::rates::RateSet;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use hashbrown::hash_map::Entry as MapEntry;
 use hashbrown::{HashMap, HashSet};
@@ -11,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
-use super::rules::{Budget, Filled, Rules, TooManyRules};
+use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SAMPLE, SetAside, Text, UnpricedField, Warning, stream};
 use crate::json::{self, Name};
 use crate::rates::compile::{BadField, Inputs, compile};
@@ -19,6 +20,9 @@ use crate::rates::{RateSet, field};
 
 /// Keys of the map that are no models.
 const NO_MODELS: [&str; 2] = [SAMPLE, RULES];
+
+/// How long the patterns of a map may take to fill in the prices of all rows. Those of real maps take milliseconds.
+const MAX_FILLING: Duration = Duration::from_secs(30);
 
 /// Why a text is no map of models.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,8 @@ pub(crate) enum NotAMap {
     TooLarge,
     #[error(transparent)]
     TooManyRules(#[from] TooManyRules),
+    #[error("{RULES}: the rules that fill in prices take more than {MAX_FILLING:?}")]
+    SlowRules,
 }
 
 pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
@@ -143,8 +149,8 @@ pub(super) struct Builder<'a> {
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, Target)>,
     rules_fill_prices: bool,
-    /// What all rows together may spend on patterns that fill in prices.
-    budget: Budget,
+    /// How long patterns took so far to fill in prices.
+    filling: Duration,
     rules: Rules,
     notes: Notes,
 }
@@ -163,7 +169,7 @@ impl<'a> Builder<'a> {
             unpriced: HashMap::new(),
             aliases: Vec::new(),
             rules_fill_prices: false,
-            budget: Budget::of_map(),
+            filling: Duration::ZERO,
             rules: Rules::default(),
             notes: Notes::default(),
         }
@@ -206,7 +212,7 @@ impl<'a> Builder<'a> {
         row: &mut Row<'a>,
     ) -> Result<Result<(), BadField>, NotAMap> {
         let mut warnings = Vec::new();
-        let rates = match self.filled_prices(name, json, row) {
+        let rates = match self.filled_prices(name, json, row)? {
             Some(filled) => {
                 let mut row = Row::default();
                 row.read(&filled);
@@ -240,15 +246,21 @@ impl<'a> Builder<'a> {
     }
 
     /// A row with the prices that rules fill in, where there are any.
-    fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Option<String> {
+    fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Result<Option<String>, NotAMap> {
         if !self.rules_fill_prices {
-            return None;
+            return Ok(None);
         }
+        let start = Instant::now();
         let entry = Filled { key: name, provider: row.provider.as_deref(), mode: row.mode.as_deref() };
-        let own = json::fields(json).ok()?;
-        let missing = |field: &str| field::is_price(field) && own.iter().all(|(known, _)| known != field);
-        let filled = self.rules.fill(entry, &mut self.budget, missing);
-        (!filled.is_empty()).then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json))))
+        let Ok(own) = json::fields(json) else { return Ok(None) };
+        let known: HashSet<&str> = own.iter().map(|(name, _)| &**name).collect();
+        let filled = self.rules.fill(entry, |field| field::is_price(field) && !known.contains(field));
+        self.filling += start.elapsed();
+        if self.filling > MAX_FILLING {
+            return Err(NotAMap::SlowRules);
+        }
+        Ok((!filled.is_empty())
+            .then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json)))))
     }
 
     fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {

@@ -30,7 +30,9 @@ pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
             let message = what.map_or_else(|| message.to_owned(), |what| format!("{what}: {message}"));
             Err(invalid(message, error.line(), error.column()))
         }
-        Err(error @ (NotAMap::TooLarge | NotAMap::TooManyRules(_))) => Err(invalid(error.to_string(), 0, 0)),
+        Err(error @ (NotAMap::TooLarge | NotAMap::TooManyRules(_) | NotAMap::SlowRules)) => {
+            Err(invalid(error.to_string(), 0, 0))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
+use hashbrown::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,14 +16,11 @@ use crate::json::{self, Union, fields, object, quoted};
 /// More rules than this are no map that anyone keeps.
 const MAX_RULES: usize = 1_000;
 
-/// How many steps all patterns of a map may take together on one name. The map's own take a third.
+/// How many steps all patterns of a map may take together on one name, at the worst: about a second. The map's own take half.
 const MAX_STEPS: u64 = 3_000_000_000;
 
-/// How many steps one lookup may spend on patterns. A name is matched in several forms; the map's own patterns never take as many.
-const STEPS_OF_LOOKUP: u64 = 15_000_000_000;
-
-/// How many steps the reading of a map may spend on patterns that fill in prices.
-const STEPS_OF_MAP: u64 = 100_000_000_000;
+/// How many fields a rule may tell of.
+const MAX_FIELDS: usize = 1_000;
 
 /// Modes of entries that are filled in.
 const FILLED_MODES: [&str; 2] = ["chat", "responses"];
@@ -57,28 +55,6 @@ enum Kind {
 struct Compiled {
     patterns: Vec<Option<Pattern>>,
     set_aside: Vec<SetAside>,
-}
-
-/// How many steps patterns may still take, at the worst: what a lookup, or the reading of a map, may spend on them.
-pub(crate) struct Budget(u64);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(STEPS_OF_LOOKUP)
-    }
-}
-
-impl Budget {
-    /// The budget of a whole map.
-    pub(crate) fn of_map() -> Self {
-        Self(STEPS_OF_MAP)
-    }
-
-    fn spend(&mut self, steps: u64) -> bool {
-        let left = self.0.checked_sub(steps);
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
 }
 
 impl Rules {
@@ -124,22 +100,19 @@ impl Rules {
         &self.compiled().set_aside
     }
 
-    /// Returns whether the pattern of a rule occurs in a name. Patterns that the budget has nothing left for do not.
-    fn matches(&self, rule: usize, name: &str, budget: &mut Budget) -> bool {
+    /// Returns whether the pattern of a rule occurs in a name.
+    fn matches(&self, rule: usize, name: &str) -> bool {
         if name.is_empty() || name.len() > MAX_NAME {
             return false;
         }
         let pattern = self.compiled().patterns.get(rule).and_then(Option::as_ref);
-        pattern.is_some_and(|pattern| budget.spend(pattern.steps) && pattern.is_match(name))
+        pattern.is_some_and(|pattern| pattern.is_match(name))
     }
 
     /// The rule that says whose a bare id is, and the provider that it names.
     pub(crate) fn route(&self, name: &str) -> Option<(&str, &str)> {
-        let mut budget = Budget::default();
         self.rules.iter().enumerate().find_map(|(position, rule)| match &rule.kind {
-            Kind::Routes(provider) if self.matches(position, name, &mut budget) => {
-                Some((&*rule.name, &**provider))
-            }
+            Kind::Routes(provider) if self.matches(position, name) => Some((&*rule.name, &**provider)),
             _ => None,
         })
     }
@@ -150,22 +123,17 @@ impl Rules {
     }
 
     /// The rules that describe a name.
-    pub(crate) fn describing(&self, name: &str, budget: &mut Budget) -> Vec<&Rule> {
+    pub(crate) fn describing(&self, name: &str) -> Vec<&Rule> {
         let rules = self.rules.iter().enumerate();
         let describing = rules.filter(|(position, rule)| {
-            matches!(rule.kind, Kind::Describes { .. }) && self.matches(*position, name, budget)
+            matches!(rule.kind, Kind::Describes { .. }) && self.matches(*position, name)
         });
         describing.map(|(_, rule)| rule).collect()
     }
 
     /// The one model that all matching rules describe together, later over earlier.
-    pub(crate) fn describe(
-        &self,
-        name: &str,
-        provider: Option<&str>,
-        budget: &mut Budget,
-    ) -> Option<Catalog> {
-        let rules = self.describing(name, budget);
+    pub(crate) fn describe(&self, name: &str, provider: Option<&str>) -> Option<Catalog> {
+        let rules = self.describing(name);
         if rules.is_empty() {
             return None;
         }
@@ -182,13 +150,8 @@ impl Rules {
         Catalog::of_row(name, &object(info.fields)).ok()
     }
 
-    /// The fields that rules know of an entry, whether or not it has them itself. `wanted` narrows them down.
-    pub(crate) fn fill(
-        &self,
-        entry: Filled<'_>,
-        budget: &mut Budget,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Vec<json::Field<'_>> {
+    /// The fields that rules know of an entry, of those that are wanted.
+    pub(crate) fn fill(&self, entry: Filled<'_>, wanted: impl Fn(&str) -> bool) -> Vec<json::Field<'_>> {
         let mut filled = Union::default();
         if entry.mode.is_some_and(|mode| !FILLED_MODES.contains(&mode)) {
             return filled.fields;
@@ -197,7 +160,7 @@ impl Rules {
             let Kind::Describes { fields, fills } = &rule.kind else { continue };
             if fills.iter().any(|provider| Some(&**provider) == entry.provider)
                 && fields.iter().any(|(name, _)| wanted(name))
-                && self.matches(position, entry.key, budget)
+                && self.matches(position, entry.key)
             {
                 lay_over(&mut filled, fields);
             }
@@ -207,11 +170,16 @@ impl Rules {
     }
 
     /// Adds the fields that rules know of an entry, and that it leaves out.
-    pub(crate) fn fill_in<'a>(&'a self, key: &str, fields: &mut Vec<json::Field<'a>>, budget: &mut Budget) {
+    pub(crate) fn fill_in<'a>(&'a self, key: &str, fields: &mut Vec<json::Field<'a>>) {
+        if !self.may_fill(|_| true) {
+            return;
+        }
         let text = |name: &str| json::get(fields, name).and_then(json::text);
         let (provider, mode) = (text("litellm_provider"), text("mode"));
         let entry = Filled { key, provider: provider.as_deref(), mode: mode.as_deref() };
-        let filled = self.fill(entry, budget, |name| fields.iter().all(|(known, _)| known != name));
+        let own: HashSet<&str> = fields.iter().map(|(name, _)| &**name).collect();
+        let filled = self.fill(entry, |name| !own.contains(name));
+        drop(own);
         fields.extend(filled);
     }
 
@@ -271,6 +239,9 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
     let pattern = text("pattern").ok_or_else(|| bad("it has no pattern, which is a text"))?;
     let info_json = get("model_info").unwrap_or_default();
     let info = fields(info_json).map_err(|_| bad("it has no model_info, which is an object"))?;
+    if info.len() > MAX_FIELDS {
+        return Err(bad("its model_info has more than 1,000 fields"));
+    }
     if get("extends").is_some() {
         return Err(bad("rules that extend others are of an older format"));
     }
@@ -311,12 +282,5 @@ mod tests {
             rules.compiled().patterns.iter().flatten().map(|pattern| pattern.steps).collect();
         let sum: u64 = steps.iter().sum();
         assert!(steps.len() == 12 && sum <= MAX_STEPS / 2, "{steps:?}");
-        assert!(10 * sum <= STEPS_OF_LOOKUP, "{sum}");
-    }
-
-    #[test]
-    fn a_budget_ends() {
-        let mut budget = Budget(10);
-        assert_eq!([7, 4, 3, 1].map(|steps| budget.spend(steps)), [true, false, true, false]);
     }
 }

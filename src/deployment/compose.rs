@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
 
 use super::{Deployment, Params, Part, invalid};
-use crate::catalog::{Budget, Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
+use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
 use crate::error::Error;
 use crate::json::{Field, Union, object, quoted};
 use crate::resolve::{Answer, Layers, Lookup, look_up, resolve};
@@ -188,6 +188,7 @@ pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Priced {
     entries: Vec<Option<Arc<PricedEntry>>>,
+    warnings: Vec<Warning>,
 }
 
 /// A model's entry with the prices of its deployment over it.
@@ -196,7 +197,6 @@ struct PricedEntry {
     /// It has one entry.
     row: Arc<Catalog>,
     over: Over,
-    warning: Option<Warning>,
 }
 
 /// The entry that lies under a deployment's prices.
@@ -205,6 +205,8 @@ enum Over {
     Nothing,
     Base(EntryId),
     Own(Arc<Catalog>),
+    /// One of an older map, since it cannot be laid over the one of this map. This says why.
+    Older(String),
 }
 
 impl Over {
@@ -236,7 +238,16 @@ impl Priced {
 
     /// Returns what is odd about the entries.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        self.entries.iter().flatten().filter_map(|entry| entry.warning.as_ref())
+        self.warnings.iter()
+    }
+
+    fn push(&mut self, deployment: &Deployment, entry: Arc<PricedEntry>) {
+        if let Over::Older(reason) = &entry.over {
+            let message =
+                format!("its deployment stays as it was, since it cannot be laid over the new map: {reason}");
+            self.warnings.push(Warning { model: deployment.model_name().to_owned(), message });
+        }
+        self.entries.push(Some(entry));
     }
 }
 
@@ -252,58 +263,51 @@ impl Deployments {
         priced_before: &Priced,
         is_same_base: bool,
     ) -> Result<Priced, Error> {
-        let mut entries = Vec::with_capacity(self.list.len());
+        let mut all = Priced { entries: Vec::with_capacity(self.list.len()), warnings: Vec::new() };
         // Many deployments cost the same.
         let mut composed: HashMap<&str, Arc<PricedEntry>> = HashMap::new();
-        let mut budget = Budget::of_map();
+        let entry_before = |position: usize| priced_before.entries.get(position).and_then(Option::as_ref);
         let mut at = 0;
         for deployment in &self.list {
             // Both lists are mostly in one order: one may have been taken away, and one replaced.
             let is_at = |position: usize| before.at(position).is_some_and(|known| known.is_same(deployment));
             at = if is_at(at) || !is_at(at + 1) { at } else { at + 1 };
-            let known = if is_at(at) { priced_before.entries.get(at).and_then(Option::as_ref) } else { None };
+            let known = if is_at(at) { entry_before(at) } else { None };
             at += 1;
-            if !deployment.has_prices || deployment.is_pattern {
-                entries.push(None);
+            if !deployment.has_prices {
+                all.entries.push(None);
                 continue;
             }
             let entry = FoundDeployment::of(deployment).entry(layers);
             if let Some(known) = known.filter(|known| known.over.is(entry, layers, is_same_base)) {
-                entries.push(Some(known.clone()));
+                all.push(deployment, known.clone());
                 continue;
             }
             let way = deployment.part(Part::Way);
             if let Some(alike) = composed.get(way) {
-                entries.push(Some(alike.clone()));
+                all.push(deployment, alike.clone());
                 continue;
             }
-            let priced = match (priced(deployment, entry, layers, &mut budget), known) {
-                (Ok(row), _) => {
-                    Arc::new(PricedEntry { row: Arc::new(row), over: Over::of(layers, entry), warning: None })
-                }
-                (Err(bad), Some(known)) => Arc::new(known.kept(deployment, &bad)),
-                (Err(bad), None) => {
-                    let field = bad.field.as_deref().unwrap_or_default();
-                    return Err(invalid(deployment.model_name(), field, &bad.reason));
-                }
+            // In a list of another order, one that is priced alike will do.
+            let alike = || before.list.iter().position(|known| known.part(Part::Way) == way);
+            let priced = match priced(deployment, entry, layers) {
+                Ok(row) => PricedEntry { row: Arc::new(row), over: Over::of(layers, entry) },
+                Err(bad) => match known.or_else(|| entry_before(alike()?)) {
+                    Some(known) => PricedEntry { row: known.row.clone(), over: Over::Older(bad.said()) },
+                    None => return Err(refused(deployment, &bad)),
+                },
             };
+            let priced = Arc::new(priced);
             composed.insert(way, priced.clone());
-            entries.push(Some(priced));
+            all.push(deployment, priced);
         }
-        Ok(Priced { entries })
+        Ok(all)
     }
 }
 
-impl PricedEntry {
-    /// The same, where it cannot be laid over a newer catalogue.
-    fn kept(&self, deployment: &Deployment, bad: &SetAside) -> Self {
-        let message = format!(
-            "its deployment stays as it was, since it cannot be laid over the new map: {}",
-            bad.said()
-        );
-        let warning = Warning { model: deployment.model_name().to_owned(), message };
-        Self { row: self.row.clone(), over: Over::Nothing, warning: Some(warning) }
-    }
+/// The error of a deployment whose prices cannot be laid over its model.
+pub(crate) fn refused(deployment: &Deployment, bad: &SetAside) -> Error {
+    invalid(deployment.model_name(), bad.field.as_deref().unwrap_or_default(), &bad.reason)
 }
 
 impl<'a> FoundDeployment<'a> {
@@ -336,17 +340,21 @@ impl<'a> FoundDeployment<'a> {
         })
     }
 
-    /// The entry of the deployment's model with its own prices over it, as a catalogue of its own: where the model
-    /// depends on what the deployment's name stands for.
-    pub(crate) fn priced_now(&self, layers: Layers<'_>) -> Option<Catalog> {
-        if !self.deployment.has_prices {
-            return None;
+    /// The entry of the deployment's model with its own prices over it, as a catalogue of its own, where the model depends on what the
+    /// deployment's name stands for. `None` where it does not, or where the deployment has no prices of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidDeployment`] where the prices cannot be laid over that model.
+    pub(crate) fn priced_now(&self, layers: Layers<'_>) -> Result<Option<Catalog>, Error> {
+        let deployment = self.deployment;
+        let depends = self.wildcard.is_some()
+            && deployment.part(Part::BaseModel).is_empty()
+            && deployment.model().contains('*');
+        if !(deployment.has_prices && depends) {
+            return Ok(None);
         }
-        priced(self.deployment, self.entry(layers), layers, &mut Budget::default()).ok()
-    }
-
-    pub(crate) fn is_wildcard(&self) -> bool {
-        self.wildcard.is_some()
+        priced(deployment, self.entry(layers), layers).map(Some).map_err(|bad| refused(deployment, &bad))
     }
 }
 
@@ -355,12 +363,11 @@ fn priced(
     deployment: &Deployment,
     base: Option<EntryRef<'_>>,
     layers: Layers<'_>,
-    budget: &mut Budget,
 ) -> Result<Catalog, SetAside> {
     let own = Some(deployment.part(Part::Provider)).filter(|own| !own.is_empty());
     let provider = own.or_else(|| deployment.model().split_once('/').map(|(first, _)| first)).map(quoted);
     let mut info = Union::default();
-    for (name, json) in base.map(|base| layers.fields_of(base, budget)).unwrap_or_default() {
+    for (name, json) in base.map(|base| layers.fields_of(base)).unwrap_or_default() {
         if !name.starts_with("supports_") && !name.starts_with("max_") && name != "aliases" {
             info.set(name, json);
         }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::json::{self, Shown};
-use crate::redact::{is_secret, without_credentials};
+use crate::json::{self, Shown, quoted};
+use crate::redact::{self, is_secret};
 
 /// Parameters that are not shown at all.
 const DROPPED: [&str; 6] = [
@@ -26,40 +26,63 @@ pub(super) fn is_shown(name: &str) -> bool {
     !DROPPED.contains(&name)
 }
 
-/// Returns a parameter, or a field of the operator's own model info, as it is shown: the text itself, where it has no secret.
+/// Returns a parameter, or a field of the operator's own model info, as it is shown. The JSON must not be [deep](json::is_deep).
 pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
-    let is_secret = is_secret(name);
-    let read = if json::is_readable(json) { serde_json::from_str::<Value>(json).ok() } else { None };
-    let Some(read) = read else {
+    if !json::is_readable(json) {
         // Nobody can tell what of it is a secret; a number is none, unless its name says so.
-        let shows = json::is_number(json) && !is_secret;
+        let shows = json::is_number(json) && !is_secret(name);
         return Shown::Value(if shows { Value::from(json) } else { Value::Null });
-    };
-    let mut value = read.clone();
-    redact(&mut value, is_secret);
-    if value == read { Shown::of(json) } else { Shown::Value(value) }
+    }
+    let mut out = String::with_capacity(json.len());
+    redact(json, is_secret(name), &mut out);
+    Shown::of_text(out)
 }
 
-fn redact(value: &mut Value, secret: bool) {
-    match value {
-        Value::String(text) if secret => {
-            if !is_reference(text) {
-                *text = masked(text);
+/// Writes JSON without its secrets. It is built from what readers see of it, so that nothing else of the text comes along; digits stay as they
+/// are.
+fn redact(json: &str, secret: bool, out: &mut String) {
+    match json.as_bytes().first() {
+        Some(b'{') => {
+            let fields = json::fields(json).unwrap_or_default();
+            // `{"name": "Authorization", "value": …}` is a header, too.
+            let is_named = ["name", "key", "header"].iter().any(|field| {
+                json::get(&fields, field).and_then(json::text).is_some_and(|name| is_secret(&name))
+            });
+            out.push('{');
+            for (position, (name, json)) in fields.iter().enumerate() {
+                out.push_str(if position > 0 { "," } else { "" });
+                out.push_str(&quoted(name));
+                out.push(':');
+                redact(json, secret || is_secret(name) || (is_named && name == "value"), out);
+            }
+            out.push('}');
+        }
+        Some(b'[') => {
+            let list = json::list(json).unwrap_or_default();
+            // And so is `["Authorization", …]`.
+            let is_pair = list.len() == 2
+                && list.first().and_then(|name| json::text(name)).is_some_and(|name| is_secret(&name));
+            out.push('[');
+            for (position, json) in list.into_iter().enumerate() {
+                out.push_str(if position > 0 { "," } else { "" });
+                redact(json, secret || (is_pair && position == 1), out);
+            }
+            out.push(']');
+        }
+        Some(b'"') => {
+            let text = json::text(json).unwrap_or_default();
+            if secret && !is_reference(&text) {
+                out.push_str(&quoted(&masked(&text)));
+            } else {
+                out.push_str(&quoted(&redact::shown(&text)));
             }
         }
-        Value::String(text) => {
-            if let Some(shown) = without_credentials(text) {
-                *text = shown;
-            }
+        // A number is masked as it prints, however long its writer made it.
+        _ if secret && json != "null" => {
+            let printed = serde_json::from_str::<Value>(json).unwrap_or_default().to_string();
+            out.push_str(&quoted(&masked(&printed)));
         }
-        Value::Array(list) => list.iter_mut().for_each(|element| redact(element, secret)),
-        Value::Object(map) => {
-            for (name, value) in map.iter_mut() {
-                redact(value, secret || is_secret(name));
-            }
-        }
-        Value::Bool(_) | Value::Number(_) if secret => *value = Value::String(masked(&value.to_string())),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        _ => out.push_str(json),
     }
 }
 
@@ -143,12 +166,33 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_headers_however_they_are_listed() {
+        for (value, expected) in [
+            (
+                json!([["Authorization", "abc"], ["plain", "x"]]),
+                json!([["Authorization", "***"], ["plain", "x"]]),
+            ),
+            (json!([{"name": "X-Api-Key", "value": "abc"}]), json!([{"name": "X-Api-Key", "value": "***"}])),
+            (json!("Authorization: Bearer abcdef; v=1"), json!("Authorization: Bearer ****; v=1")),
+            (json!("basic YWJj"), json!("basic ****")),
+        ] {
+            assert_eq!(shown("extra_headers", value.clone()), expected, "{value}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_shown_only_where_it_is_no_secret() {
         let shown = |name: &str, json: &str| serde_json::to_value(super::shown(name, json)).unwrap();
         assert_eq!(shown("temperature", "1e999"), json!("1e999"));
         assert_eq!(shown("api_key", "1e999"), json!(null));
         assert_eq!(shown("more", r#"{"password": "SECRET", "odd": 1e999}"#), json!(null));
         assert_eq!(shown("odd", r#""\ud800""#), json!(null));
+        // Of fields with one name readers see the last, and nothing else of the text is shown.
+        let twice = r#"{"password": "SECRET", "password": null, "more": [{"api-key": "SECRET", "api-key": "os.environ/X"}]}"#;
+        assert_eq!(
+            serde_json::to_string(&super::shown("extra_headers", twice)).unwrap(),
+            r#"{"password":null,"more":[{"api-key":"os.environ/X"}]}"#
+        );
         // Digits stay as they were written.
         assert_eq!(serde_json::to_string(&super::shown("x", "0.10")).unwrap(), "0.10");
     }

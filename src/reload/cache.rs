@@ -4,7 +4,7 @@
 //! renamed over, so that whatever happens there is the old file or the new one. Any number of processes may share it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,13 +33,13 @@ struct Header {
     source_revision: String,
     etag: Option<String>,
     last_modified: Option<String>,
-    bytes: usize,
+    bytes: u64,
 }
 
 const FORMAT: u32 = 1;
 
 /// The longest header, and the longest map, that is read.
-const MAX_HEADER: usize = 64 << 10;
+const MAX_HEADER: u64 = 64 << 10;
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Files that were begun this long ago, and never finished, are of processes that ended.
@@ -77,20 +77,30 @@ impl Cache {
         if let Some(reason) = files::distrusted(&metadata) {
             return Err(bad(reason));
         }
-        let mut text = Vec::new();
-        file.take(MAX_BYTES).read_to_end(&mut text).map_err(|error| bad(&error.to_string()))?;
-        let end = text.iter().take(MAX_HEADER).position(|byte| *byte == b'\n');
-        let end = end.ok_or_else(|| bad("not a cache of this crate"))?;
-        let header: Header = serde_json::from_slice(text.get(..end).unwrap_or_default())
-            .map_err(|_| bad("not a cache of this crate"))?;
-        text.drain(..=end);
+        // Its first line says how long the rest is, and that has to agree before it is read.
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        reader
+            .by_ref()
+            .take(MAX_HEADER)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| bad(&error.to_string()))?;
+        let header: Header = line
+            .strip_suffix(b"\n")
+            .and_then(|line| serde_json::from_slice(line).ok())
+            .ok_or_else(|| bad("not a cache of this crate"))?;
         if header.llm_costmap_cache != FORMAT {
             return Err(bad("of another version of this crate"));
         }
         if header.source_id != self.source_id {
             return Err(bad("of another source"));
         }
-        if text.len() != header.bytes || git_blob_id(&text) != header.source_revision {
+        if metadata.len().checked_sub(line.len() as u64) != Some(header.bytes) || header.bytes > MAX_BYTES {
+            return Err(bad("damaged"));
+        }
+        let mut text = Vec::new();
+        reader.take(MAX_BYTES).read_to_end(&mut text).map_err(|error| bad(&error.to_string()))?;
+        if text.len() as u64 != header.bytes || git_blob_id(&text) != header.source_revision {
             return Err(bad("damaged"));
         }
         let mut validators = Validators::default();
@@ -118,7 +128,7 @@ impl Cache {
             source_revision: revision.to_owned(),
             etag: validators.etag().map(str::to_owned),
             last_modified: validators.last_modified().map(str::to_owned),
-            bytes: bytes.len(),
+            bytes: bytes.len() as u64,
         };
         let failed = |error: io::Error| format!("cannot write the cache {}: {error}", self.path().display());
         let header = serde_json::to_string(&header).map_err(|error| failed(error.into()))?;

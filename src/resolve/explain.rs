@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::lookup::{Candidate, FoundBy, Lookup, Match};
 use super::query::{Origin, Query};
 use super::{Answer, Layers, fits, look_up_without_entry, resolve};
-use crate::catalog::{Budget, EntryRef};
+use crate::catalog::EntryRef;
 use crate::text::clip;
 
 /// How a name was looked up, step by step: from [`Snapshot::explain`](crate::Snapshot::explain).
@@ -168,7 +168,7 @@ impl Explanation {
             Answer::SelfHosted => (lookup.name.to_owned(), Outcome::SelfHosted),
             Answer::Described(catalog) => {
                 let key = catalog.entry(0).map_or("", EntryRef::key).to_owned();
-                let rules = layers.rules().describing(&key, &mut Budget::default());
+                let rules = layers.rules().describing(&key);
                 let rules = rules.into_iter().map(|rule| rule.name.to_string()).collect();
                 (key, Outcome::Described { rules })
             }

@@ -11,7 +11,7 @@ mod strip;
 
 use std::ops::ControlFlow;
 
-use crate::catalog::{Budget, Catalog, EntryRef, Layer, NameHash, Rules};
+use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules};
 use crate::json;
 
 pub use explain::{Explanation, Outcome, Step};
@@ -52,18 +52,19 @@ impl<'a> Layers<'a> {
 
     #[inline(never)]
     fn exact_over(self, own: &'a Layer, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
-        self.first_claim(name, own.find_hashed(name, hash), self.base.find_hashed(name, hash))
+        let (own, upstream) = (own.find_hashed(name, hash), self.base.find_hashed(name, hash));
+        self.first_claim(own, upstream, |key| key == name)
     }
 
     /// Of the operator's entry and the catalogue's, the one that a name means: an alias of the operator's displaces aliases, and no key.
     fn first_claim(
         self,
-        name: &str,
         own: Option<EntryRef<'a>>,
         upstream: Option<EntryRef<'a>>,
+        is_name: impl Fn(&str) -> bool,
     ) -> Option<EntryRef<'a>> {
         match (own, upstream) {
-            (Some(own), Some(upstream)) if own.key() != name && upstream.key() == name => {
+            (Some(own), Some(upstream)) if !is_name(own.key()) && is_name(upstream.key()) => {
                 Some(self.overridden(upstream))
             }
             (Some(own), _) => Some(own),
@@ -83,8 +84,11 @@ impl<'a> Layers<'a> {
             Some(own) => {
                 let exact = self.exact(name).map(|entry| (entry, true));
                 let folded = || {
-                    let upstream = || self.base.find_either(name).map(|(entry, _)| self.overridden(entry));
-                    own.find_ignoring_case(name).or_else(upstream).map(|entry| (entry, false))
+                    let upstream = self.base.find_either(name).map(|(entry, _)| entry);
+                    let entry = self.first_claim(own.find_ignoring_case(name), upstream, |key| {
+                        key.eq_ignore_ascii_case(name) || key.to_lowercase() == name.to_lowercase()
+                    });
+                    entry.map(|entry| (entry, false))
                 };
                 exact.or_else(folded)?
             }
@@ -103,9 +107,9 @@ impl<'a> Layers<'a> {
     }
 
     /// The fields of an entry, with those that fallback rules fill in.
-    pub(crate) fn fields_of(self, entry: EntryRef<'a>, budget: &mut Budget) -> Vec<json::Field<'a>> {
+    pub(crate) fn fields_of(self, entry: EntryRef<'a>) -> Vec<json::Field<'a>> {
         let mut fields = json::fields(entry.json()).unwrap_or_default();
-        self.rules().fill_in(entry.key(), &mut fields, budget);
+        self.rules().fill_in(entry.key(), &mut fields);
         fields
     }
 
@@ -279,12 +283,9 @@ fn describe<'m: 'n, 'n>(
     if known.is_break() {
         return None;
     }
-    let mut budget = Budget::default();
-    let described = query.candidates(|candidate, name| {
-        match layers.rules().describe(name, query.provider, &mut budget) {
-            Some(catalog) => ControlFlow::Break((candidate, catalog)),
-            None => ControlFlow::Continue(()),
-        }
+    let described = query.candidates(|candidate, name| match layers.rules().describe(name, query.provider) {
+        Some(catalog) => ControlFlow::Break((candidate, catalog)),
+        None => ControlFlow::Continue(()),
     });
     let (candidate, catalog) = described.break_value()?;
     let found_by = FoundBy { candidate, matched: Match::Described, rewritten: query.rewritten };

@@ -255,7 +255,7 @@ impl Snapshot {
     /// what they cost, and as [`cost`](Self::cost).
     pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
         let found = self.deployments.find(request.lookup.name)?;
-        let now = if found.is_wildcard() { found.priced_now(self.layers()) } else { None };
+        let now = found.priced_now(self.layers())?;
         let own = match &now {
             Some(catalog) => catalog.entry(0),
             None => self.priced.entry(found.position),

@@ -178,19 +178,22 @@ impl<In: Transport> Transport for Veiled<In> {
             return Ok(self.deliver());
         };
         head.extend(bytes);
-        if !head.iter().zip(b"HTTP/").all(|(byte, expected)| byte == expected) {
-            // What is no HTTP has no head to keep from anyone; ureq says what is wrong with it.
-            self.undelivered = std::mem::take(head);
-            self.answer = None;
-            return Ok(self.deliver());
-        }
-        while let Some(end) = end_of_head(head).filter(|end| *end <= self.longest_head) {
+        while !head.is_empty() {
+            // Empty lines before an answer are passed over, as ureq does.
+            let empty = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            head.drain(..empty);
+            if !head.iter().zip(b"HTTP/").all(|(byte, expected)| byte == expected) {
+                // What is no HTTP has no head to keep from anyone; ureq says what is wrong with it.
+                self.undelivered = std::mem::take(head);
+                self.answer = None;
+                return Ok(self.deliver());
+            }
+            let Some(end) = end_of_head(head).filter(|end| *end <= self.longest_head) else { break };
             let behind = head.split_off(end);
             let whole = std::mem::replace(head, behind);
             // Interim answers, such as `100 Continue`, are followed by the one that counts.
-            let is_interim =
-                whole.split(|byte| *byte == b' ').nth(1).is_some_and(|code| code.starts_with(b"1"));
-            if !is_interim {
+            let code = whole.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            if !matches!(code.get(..3), Some(b"100" | b"102" | b"103")) {
                 self.undelivered = shown_answer(&whole, &mut lock(&self.veil.0));
                 self.undelivered.append(head);
                 self.answer = None;
@@ -231,8 +234,13 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split_inclusive(|byte| *byte == b'\n')
 }
 
-/// The name and the value of a line. A line that is no header has no name.
+/// The name and the value of a line. A line that is no header has no name, nor has one that goes on with the one before it.
 fn header(line: &[u8]) -> (Option<HeaderName>, &[u8]) {
+    let is_odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    let content = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    if content.first().is_some_and(u8::is_ascii_whitespace) || content.iter().any(is_odd) {
+        return (None, line);
+    }
     let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
     let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
     (HeaderName::from_bytes(name.trim_ascii()).ok(), value.strip_prefix(b":").unwrap_or(value).trim_ascii())
@@ -263,8 +271,13 @@ fn shown_answer(head: &[u8], exchange: &mut Exchange) -> Vec<u8> {
         let is_shown = name.as_ref().is_some_and(|name| SHOWN.contains(&name.as_str()));
         if number == 0 || is_shown || line.trim_ascii().is_empty() {
             shown.extend(line);
-        } else if name.is_some_and(|name| name == "location") {
-            exchange.location.get_or_insert_with(|| value.to_vec());
+        } else if let Some(name) = name {
+            if name == "location" {
+                exchange.location.get_or_insert_with(|| value.to_vec());
+            }
+        } else {
+            // Something that is no header, and that ureq is to refuse without being shown it.
+            shown.extend(b"?\r\n");
         }
     }
     shown
@@ -304,10 +317,10 @@ mod tests {
     fn of_an_answer_the_first_location_is_kept_and_little_is_shown() {
         let mut exchange = Exchange::default();
         let head = b"HTTP/1.1 302 Found\r\nLocation: /x?sig=SECRET\r\nLocation: /y\r\nSet-Cookie: SECRET\r\n\
-                     ETag: \"1\"\r\nnonsense SECRET\r\ncontent-length: 0\r\n\r\n";
+                     ETag: \"1\"\r\nnonsense SECRET\r\nX: a\r\n SECRET: folded\r\nY: SECR\0ET\r\ncontent-length: 0\r\n\r\n";
         assert_eq!(
             String::from_utf8(shown_answer(head, &mut exchange)).unwrap(),
-            "HTTP/1.1 302 Found\r\nETag: \"1\"\r\ncontent-length: 0\r\n\r\n"
+            "HTTP/1.1 302 Found\r\nETag: \"1\"\r\n?\r\n?\r\n?\r\ncontent-length: 0\r\n\r\n"
         );
         assert_eq!(exchange.location.as_deref(), Some(&b"/x?sig=SECRET"[..]));
     }
