@@ -1,4 +1,4 @@
-//! What calls cost, on the map that is part of the crate: `cargo run --release --example quickstart`.
+//! What calls cost, on the map that is part of the crate: `cargo run --example quickstart`.
 
 use llm_costmap::{BUNDLED, CostMap, CostRequest, Usage};
 

@@ -64,11 +64,20 @@ impl Row {
             let is_odd = cell.is_half() && whole % 2 == 1;
             *slot = (!is_odd).then_some(if cell.is_half() { whole / 2 } else { whole });
         }
-        let fitting = |scale: u32| units.map(|units| units.and_then(|units| digits(units, scale)));
-        let fits = |scale: u32| fitting(scale).iter().flatten().count();
-        // Of scales that fit as many, the first.
-        let scale = SCALES.into_iter().rev().max_by_key(|scale| fits(*scale)).unwrap_or(0);
-        let fitting = fitting(scale);
+        let most = units.iter().flatten().count();
+        let [mut scale, ..] = SCALES;
+        let (mut fitting, mut fits) = ([None; COMMON.len()], 0);
+        // Of scales that fit as many rates, the first is taken.
+        for tried in SCALES {
+            let digits = units.map(|units| units.and_then(|units| digits(units, tried)));
+            let count = digits.iter().flatten().count();
+            if count > fits {
+                (scale, fitting, fits) = (tried, digits, count);
+            }
+            if fits == most {
+                break;
+            }
+        }
         let apart =
             (0..).zip(fitting).fold(0, |apart, (place, digits)| apart | u8::from(digits.is_none()) << place);
         Self {
