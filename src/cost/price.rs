@@ -147,11 +147,10 @@ pub(crate) fn price<'a>(
 
 #[inline(never)]
 fn price_any(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
-    let mut cost = Cost::nothing(subject.key, subject.generation);
-    match cost.fill(subject, request) {
-        Some(()) => Ok(cost),
-        None => Err(overflow(subject)),
-    }
+    // Constructed in place: moving a cost is measurable.
+    let mut cost = Ok(Cost::nothing(subject.key, subject.generation));
+    let is_filled = cost.as_mut().is_ok_and(|cost: &mut Cost| cost.fill(subject, request).is_some());
+    if is_filled { cost } else { Err(overflow(subject)) }
 }
 
 #[cold]
@@ -268,12 +267,9 @@ impl Bill<'_> {
             self.add_router_fee(subject, request)?;
             return self.add_duration(request);
         }
-        let legacy = if !request.batch && subject.asked(request) == RuleProvider::VertexAi {
-            rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens)
-        } else {
-            None
-        };
-        if let Some((row, position)) = legacy {
+        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
+        let applies = |_: &_| !request.batch && subject.asked(request) == RuleProvider::VertexAi;
+        if let Some((row, position)) = legacy.filter(applies) {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
             let counts = Counts { common, rare: [0; RARE.len()] };
             self.add_tokens(row, position, &counts, request)?;
@@ -326,6 +322,9 @@ impl Bill<'_> {
         self.input = self.input.checked_add(input)?;
         self.output = self.output.checked_add(output)?;
         self.cost.lines.set_common(row, self.rates.from(position)?, summed, in_row);
+        if apart == 0 && counts.rare.iter().fold(0, |any, count| any | count) == 0 {
+            return Some(());
+        }
         let mut common = COMMON.into_iter().zip(counts.common).enumerate();
         let mut common =
             common.by_ref().filter(|(place, _)| apart >> place & 1 == 1).map(|(_, line)| line).peekable();
