@@ -18,7 +18,7 @@ pub(super) struct Lines {
     /// Which of them are lines, a bit each.
     pub(super) used: u8,
     /// All other lines. Where there is none, nothing of their room is touched, and a cost is constructed in place.
-    pub(super) others: Option<Others>,
+    pub(super) others: Others,
 }
 
 /// Lines in two lists, since one would be a third gaps.
@@ -31,7 +31,7 @@ pub(super) struct Others {
 impl Lines {
     pub(super) fn none() -> Self {
         let (from, counts) = ([Origin::NONE; COMMON.len()], [0; COMMON.len()]);
-        Self { row: Row::EMPTY, from, counts, used: 0, others: None }
+        Self { row: Row::EMPTY, from, counts, used: 0, others: Others::default() }
     }
 
     /// Puts the common components in place.
@@ -56,7 +56,7 @@ impl Lines {
     ) -> Option<()> {
         let is_priced = price.is_some();
         let price = *price.unwrap_or(&Price::NONE);
-        let Others { priced, what } = self.others.get_or_insert_default();
+        let Others { priced, what } = &mut self.others;
         priced.try_push(Priced { price, digits }).ok()?;
         what.try_push(What { component, how, is_priced }).ok()
     }
@@ -84,13 +84,11 @@ impl Iterator for Iter<'_> {
         let lines = self.lines;
         let place = self.left.trailing_zeros() as usize;
         let common = COMMON.get(place);
-        if let Some(others) = &lines.others {
-            if let Some(what) = others.what.get(self.next) {
-                if common.is_none_or(|common| what.component < *common) {
-                    let priced = *others.priced.get(self.next)?;
-                    self.next += 1;
-                    return Some(Packed { priced, what: *what });
-                }
+        if let Some(what) = lines.others.what.get(self.next) {
+            if common.is_none_or(|common| what.component < *common) {
+                let priced = *lines.others.priced.get(self.next)?;
+                self.next += 1;
+                return Some(Packed { priced, what: *what });
             }
         }
         let component = *common?;
@@ -103,7 +101,7 @@ impl Iterator for Iter<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let others = self.lines.others.as_ref().map_or(0, |others| others.what.len());
+        let others = self.lines.others.what.len();
         let left = self.left.count_ones() as usize + others - self.next;
         (left, Some(left))
     }

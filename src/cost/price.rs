@@ -2,7 +2,7 @@
 
 use super::key::Key;
 use super::line::{How, line_units};
-use super::lines::Lines;
+use super::lines::{Lines, Others};
 use super::tokens::{self, Counts, RARE};
 use super::{Cost, CostRequest, Note, Notes};
 use crate::catalog::EntryRef;
@@ -137,7 +137,7 @@ pub(crate) fn price<'a>(
                     from: *from,
                     counts: call.counts,
                     used: used(call.counts),
-                    others: None,
+                    others: Others::default(),
                 },
             });
         }
@@ -322,22 +322,34 @@ impl Bill<'_> {
         self.input = self.input.checked_add(input)?;
         self.output = self.output.checked_add(output)?;
         self.cost.lines.set_common(row, self.rates.from(position)?, summed, in_row);
-        if apart == 0 && counts.rare.iter().fold(0, |any, count| any | count) == 0 {
-            return Some(());
-        }
-        let mut common = COMMON.into_iter().zip(counts.common).enumerate();
-        let mut common =
-            common.by_ref().filter(|(place, _)| apart >> place & 1 == 1).map(|(_, line)| line).peekable();
+        let mut left = apart;
         for (component, count) in RARE.into_iter().zip(counts.rare) {
-            while let Some((component, count)) = common.next_if(|(known, _)| *known < component) {
-                self.add(cell_of(cells, component, is_explicit), component, count)?;
-            }
             if count > 0 {
+                self.add_apart(&mut left, component, cells, counts, is_explicit)?;
                 self.add(cell_of(cells, component, is_explicit), component, count)?;
             }
         }
-        for (component, count) in common {
-            self.add(cell_of(cells, component, is_explicit), component, count)?;
+        self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
+    }
+
+    /// Adds those of the common components that are left and come before another one, and takes their bits.
+    #[inline]
+    fn add_apart(
+        &mut self,
+        left: &mut u8,
+        before: Component,
+        cells: &Cells,
+        counts: &Counts,
+        is_explicit: bool,
+    ) -> Option<()> {
+        while *left != 0 {
+            let place = left.trailing_zeros() as usize;
+            let component = *COMMON.get(place)?;
+            if component > before {
+                break;
+            }
+            self.add(cell_of(cells, component, is_explicit), component, *counts.common.get(place)?)?;
+            *left &= *left - 1;
         }
         Some(())
     }
