@@ -1,5 +1,6 @@
 //! A model map as it was read: entries that keep their own text, names, and compiled rates.
 
+mod builder;
 #[cfg(feature = "bundled")]
 pub(crate) mod bundled;
 mod index;
@@ -16,10 +17,10 @@ use std::ops::Deref;
 use hashbrown::HashMap;
 use serde::Serialize;
 
+pub(crate) use builder::NotAMap;
 use index::Index;
 pub(crate) use index::{EntryId, NameHash, Span, Target};
 pub(crate) use layer::Layer;
-pub(crate) use parse::NotAMap;
 pub(crate) use read::read;
 pub(crate) use row::check_prices;
 pub(crate) use rules::{Filled, Rules};

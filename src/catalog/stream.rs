@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::parse::{Builder, Parts};
+use super::builder::{Builder, Parts};
 use super::row::{Row, RowVisitor};
 use super::rules::Rules;
 use super::{Notes, RULES, SAMPLE};
@@ -92,68 +92,4 @@ fn object_around<'a>(text: &'a str, (first, last): (&'a str, &'a str)) -> Option
     let open = before.strip_suffix('"')?.trim_ascii_end().strip_suffix('{')?.len();
     let close = text.len() - behind.trim_ascii_start().strip_prefix('}')?.len();
     text.get(open..close)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::parse;
-    use super::*;
-
-    fn both(map: &str) -> (Option<String>, String) {
-        // The providers' names are there in their order as well.
-        let shown = |mut parts: Parts| {
-            parts.provider_ids.clear();
-            format!("{parts:#?}")
-        };
-        let slow = parse::read_in_two(map, map).map_or_else(|error| error.to_string(), shown);
-        (read(map, map).map(shown), slow)
-    }
-
-    #[test]
-    fn what_is_read_in_one_pass_is_what_is_read_in_two() {
-        for map in [
-            "{}",
-            r#"{"a": {"input_cost_per_token": 1e-6}}"#,
-            " { \"a\" :\n{ \"mode\" : \"chat\" }\t, \"b\":{\"aliases\":[\"c\"],\"litellm_provider\":\"x\"} } ",
-            r#"{"sample_spec": {"x": 1}, "a": {"max_tokens": {"deep": [1, {"}": 2}]}}}"#,
-            r#"{"a": {"input_cost_per_token": -1}, "b": {"input_cost_per_token": "x", "odd_cost": 1}}"#,
-            r#"{"a": {"é": "ü"}, "ü": {"supports_vision": true, "aliases": ["ß", "a"]}}"#,
-            r#"{"fallback_generalizations": {"rules": [{"pattern": "^x", "model_info": {"litellm_provider": "y"}}, 3]},
-                "a": {"input_cost_per_token": 1e-6, "input_cost_per_token": null}}"#,
-        ] {
-            let (fast, slow) = both(map);
-            assert_eq!(fast.as_ref(), Some(&slow), "{map}");
-        }
-        #[cfg(feature = "bundled")]
-        {
-            let (fast, slow) = both(crate::catalog::bundled::TEXT);
-            assert!(fast.is_some_and(|fast| fast == slow));
-        }
-    }
-
-    #[test]
-    fn what_is_odd_is_left_to_the_other_way() {
-        for odd in [
-            r#"{"\u0061": {"mode": "chat"}}"#,
-            r#"{"a": {"mode": "chat"}, "a": {"mode": "chat"}}"#,
-            r#"{"a": {"input_cost_per_token": -1}, "a": {"mode": "chat"}}"#,
-            r#"{"a": {"mode": "chat"}, "a": {"input_cost_per_token": -1}}"#,
-            r#"{"a": {"input_cost_per_token": -1}, "a": {"input_cost_per_token": -1}}"#,
-            r#"{"sample_spec": {}, "sample_spec": {}}"#,
-            r#"{"fallback_generalizations": {"rules": []}, "fallback_generalizations": {"rules": []}}"#,
-            r#"{"a": {}}"#,
-            r#"{"a": 1}"#,
-            r#"{"a": 1e999}"#,
-            r#"{"a": {"\u006dode": "chat"}}"#,
-            r#"{"a": {"\ud800": 1, "mode": "chat"}}"#,
-            r#"{"fallback_generalizations": {"rules": [{"pattern": "^x", "model_info": {"input_cost_per_token": 1},
-                "fill_missing_for_providers": ["y"]}]}}"#,
-            r#"{"a": {"mode": "chat"}} x"#,
-            r#"{"a": {"mode": "chat"}"#,
-            "[]",
-            "",
-        ] {
-            assert!(read(odd, odd).is_none(), "{odd}");
-        }
-    }
 }

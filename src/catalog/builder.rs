@@ -1,0 +1,251 @@
+//! Puts a catalogue together, row by row.
+
+use std::time::{Duration, Instant};
+
+use hashbrown::{HashMap, HashSet};
+
+use super::index::{Added, Index, NameHash, Span, Target};
+use super::row::Row;
+use super::rules::{Filled, Rules, TooManyRules};
+use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
+use crate::json;
+use crate::rates::compile::{BadField, Inputs, compile};
+use crate::rates::{RateSet, field};
+
+/// How long the patterns of a map may take to fill in the prices of all rows. Those of real maps take milliseconds.
+const MAX_FILLING: Duration = Duration::from_secs(30);
+
+/// Why a text is no map of models.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAMap {
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("larger than 4 GiB")]
+    TooLarge,
+    #[error(transparent)]
+    TooManyRules(#[from] TooManyRules),
+    #[error("{RULES}: the rules that fill in prices take more than {MAX_FILLING:?}")]
+    SlowRules,
+}
+
+/// A catalogue without the text that it is about.
+#[derive(Debug)]
+pub(super) struct Parts {
+    entries: Vec<Entry>,
+    index: Index,
+    rate_sets: Vec<RateSet>,
+    providers: Vec<Box<str>>,
+    pub(super) provider_ids: HashMap<Box<str>, u32>,
+    rules: Rules,
+    notes: Notes,
+}
+
+impl Parts {
+    /// Returns the catalogue of the text that was read.
+    pub(super) fn into_catalog(self, text: Text) -> Catalog {
+        let Self { entries, index, rate_sets, providers, provider_ids, rules, notes } = self;
+        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes }
+    }
+}
+
+/// A catalogue in the making.
+pub(super) struct Builder<'a> {
+    text: &'a str,
+    entries: Vec<Entry>,
+    index: Index,
+    rate_sets: RateSets<'a>,
+    providers: Vec<Box<str>>,
+    provider_ids: HashMap<Box<str>, u32>,
+    last_provider: Option<(String, u32)>,
+    /// How many models have a field that names an unknown cost.
+    unpriced: HashMap<String, usize>,
+    aliases: Vec<(String, Target)>,
+    rules_fill_prices: bool,
+    /// How long patterns took so far to fill in prices.
+    filling: Duration,
+    rules: Rules,
+    notes: Notes,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(text: &'a str, rows: usize) -> Self {
+        Self {
+            text,
+            entries: Vec::with_capacity(rows),
+            index: Index::with_capacity(rows),
+            // Two rows in five have prices of their own.
+            rate_sets: RateSets { sets: Vec::new(), by_inputs: HashMap::with_capacity(rows / 4) },
+            providers: Vec::new(),
+            provider_ids: HashMap::new(),
+            last_provider: None,
+            unpriced: HashMap::new(),
+            aliases: Vec::new(),
+            rules_fill_prices: false,
+            filling: Duration::ZERO,
+            rules: Rules::default(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// The same with fallback rules, and with what is noted of them in front.
+    pub(super) fn with_rules(mut self, rules: Rules, mut notes: Notes) -> Self {
+        notes.set_aside.append(&mut self.notes.set_aside);
+        notes.warnings.append(&mut self.notes.warnings);
+        self.rules_fill_prices = rules.may_fill(field::is_price);
+        Self { rules, notes, ..self }
+    }
+
+    /// Whether a row that was set aside has the name of another.
+    pub(super) fn names_twice(&self) -> bool {
+        let mut seen = HashSet::new();
+        let names = self.notes.set_aside.iter().map(|row| &*row.model);
+        names
+            .into_iter()
+            .any(|name| !seen.insert(name) || self.index.find(name, NameHash::of(name)).is_some())
+    }
+
+    /// Adds a row of the text, or sets it aside.
+    pub(super) fn add_row(&mut self, name: &str, json: &'a str, row: &mut Row<'a>) -> Result<(), NotAMap> {
+        let added = match row.check() {
+            Ok(()) => self.try_add(name, json, row)?,
+            Err(bad) => Err(bad),
+        };
+        if let Err(bad) = added {
+            let field = Some(bad.field).filter(|field| !field.is_empty());
+            self.notes.set_aside.push(SetAside { model: name.to_owned(), field, reason: bad.reason });
+        }
+        Ok(())
+    }
+
+    fn try_add(
+        &mut self,
+        name: &str,
+        json: &'a str,
+        row: &mut Row<'a>,
+    ) -> Result<Result<(), BadField>, NotAMap> {
+        let mut warnings = Vec::new();
+        let rates = match self.filled_prices(name, json, row)? {
+            Some(filled) => {
+                let mut row = Row::default();
+                row.read(&filled);
+                row.check().and_then(|()| self.rate_sets.add(&row.inputs, &mut warnings))
+            }
+            None => self.rate_sets.get(&mut row.inputs, &mut warnings),
+        };
+        let rates = match rates {
+            Ok(rates) => rates,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let id = u32::try_from(self.entries.len()).map_err(|_| NotAMap::TooLarge)?;
+        let target = Target { entry: id, rates };
+        let Some(Added::New(key)) = self.index.add_key(name, target) else {
+            return Err(NotAMap::TooLarge);
+        };
+        // A row is a slice of the text.
+        let start = json.as_ptr().addr() - self.text.as_ptr().addr();
+        let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
+        let provider = row.provider.as_deref().map(|provider| self.provider(provider)).transpose()?;
+        self.entries.push(Entry { key, json, rates, provider });
+        self.aliases.extend(row.aliases.drain(..).map(|alias| (alias, target)));
+
+        warnings.append(&mut row.warnings);
+        let warnings = warnings.into_iter().map(|message| Warning { model: name.to_owned(), message });
+        self.notes.warnings.extend(warnings);
+        for field in row.unknown.drain(..) {
+            *self.unpriced.entry(field.into_owned()).or_insert(0) += 1;
+        }
+        Ok(Ok(()))
+    }
+
+    /// A row with the prices that rules fill in, where there are any.
+    fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Result<Option<String>, NotAMap> {
+        if !self.rules_fill_prices {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let entry = Filled { key: name, provider: row.provider.as_deref(), mode: row.mode.as_deref() };
+        let Ok(own) = json::fields(json) else { return Ok(None) };
+        let known: HashSet<&str> = own.iter().map(|(name, _)| &**name).collect();
+        let filled = self.rules.fill(entry, |field| field::is_price(field) && !known.contains(field));
+        self.filling += start.elapsed();
+        if self.filling > MAX_FILLING {
+            return Err(NotAMap::SlowRules);
+        }
+        Ok((!filled.is_empty())
+            .then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json)))))
+    }
+
+    fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {
+        // Rows of one provider mostly stand together.
+        if let Some((last, id)) = &self.last_provider {
+            if last == name {
+                return Ok(*id);
+            }
+        }
+        let id = if let Some(id) = self.provider_ids.get(name) {
+            *id
+        } else {
+            let id = u32::try_from(self.providers.len()).map_err(|_| NotAMap::TooLarge)?;
+            self.providers.push(name.into());
+            self.provider_ids.insert(name.into(), id);
+            id
+        };
+        self.last_provider = Some((name.to_owned(), id));
+        Ok(id)
+    }
+
+    /// Aliases come last: none displaces an entry, and the first to claim one has it.
+    pub(super) fn finish(self) -> Parts {
+        let Self {
+            mut entries,
+            mut index,
+            rate_sets,
+            providers,
+            provider_ids,
+            unpriced,
+            aliases,
+            rules,
+            mut notes,
+            ..
+        } = self;
+        for (alias, target) in aliases {
+            index.add_alias(&alias, target);
+        }
+        let mut rate_sets = rate_sets.sets;
+        entries.shrink_to_fit();
+        index.shrink();
+        rate_sets.shrink_to_fit();
+        notes.unpriced_fields =
+            unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
+        notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
+        Parts { entries, index, rate_sets, providers, provider_ids, rules, notes }
+    }
+}
+
+/// Compiled rates, shared by all entries that say the same.
+struct RateSets<'a> {
+    sets: Vec<RateSet>,
+    by_inputs: HashMap<Inputs<'a>, u32>,
+}
+
+impl<'a> RateSets<'a> {
+    /// The set of these inputs, which are taken where they are new.
+    fn get(&mut self, inputs: &mut Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
+        if let Some(known) = self.by_inputs.get(inputs) {
+            return Ok(*known);
+        }
+        let id = self.add(inputs, warnings)?;
+        // A set with something odd is compiled for each of its rows, so that each row says so.
+        if warnings.is_empty() {
+            self.by_inputs.insert(std::mem::take(inputs), id);
+        }
+        Ok(id)
+    }
+
+    fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
+        let id =
+            u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
+        self.sets.push(compile(inputs, warnings)?);
+        Ok(id)
+    }
+}
