@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_stated_cost_is_exact_or_none() {
-        assert_eq!(read(r#"{"cost": 0.1}"#).cost, "0.1".parse().ok());
-        assert_eq!(read(r#"{"cost": {"total_cost": "0.25"}}"#).cost, "0.25".parse().ok());
+        assert_eq!(read(r#"{"cost": 0.1}"#).cost, Some("0.1".parse().unwrap()));
+        assert_eq!(read(r#"{"cost": {"total_cost": "0.25"}}"#).cost, Some("0.25".parse().unwrap()));
         for none in ["null", "-1", "true", "{}", "[]", "1e999", "\"NaN\"", "1e-400", "{\"total_cost\": null}"]
         {
             assert_eq!(read(&format!(r#"{{"cost": {none}}}"#)).cost, None, "{none}");
@@ -243,7 +243,7 @@ mod tests {
         }
         let json = r#"{"type": "Done", "usage": {"prompt_tokens": 12, "cost": {"total_cost": 0.25}}}"#;
         let Event::Done { usage } = serde_json::from_str(json).unwrap();
-        assert_eq!((usage.prompt_tokens, usage.cost), (12, "0.25".parse().ok()));
+        assert_eq!((usage.prompt_tokens, usage.cost), (12, Some("0.25".parse().unwrap())));
         let value: serde_json::Value = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::from_value::<Usage>(value["usage"].clone()).unwrap(), usage);
     }
@@ -263,7 +263,7 @@ mod tests {
         let mut usage = Usage::new(1_000, 500).cached_tokens(800).reasoning_tokens(300);
         usage.prompt_tokens_details.cache_type = Some("ephemeral".to_owned());
         usage.speed = Some("fast".to_owned());
-        usage.cost = "0.125".parse().ok();
+        usage.cost = Some("0.125".parse().unwrap());
         let json = serde_json::to_string(&usage).unwrap_or_default();
         assert_eq!(read(&json), usage);
     }
