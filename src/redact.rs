@@ -153,25 +153,31 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// A text without the credentials in it: of its URLs, and behind the word of a scheme of authentication. `None` where there are none.
 pub(crate) fn without_credentials(text: &str) -> Option<String> {
-    let without = if text.contains("://") { without_urls_credentials(text) } else { text.to_owned() };
-    let without = without_bearers(&without).unwrap_or(without);
+    let without = if text.contains("://") {
+        without_bearers(&without_urls_credentials(text))
+    } else {
+        without_bearers(text)
+    };
     (without != text).then_some(without)
 }
 
-/// A text without what follows `Bearer` and `Basic`.
-fn without_bearers(text: &str) -> Option<String> {
-    let mut shown: Option<String> = None;
+/// Returns a text without the words that follow `Bearer` and `Basic`.
+fn without_bearers(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
     let mut hides_next = false;
     for (position, word) in text.split(' ').enumerate() {
+        shown.push_str(if position > 0 { " " } else { "" });
         let end = word.trim_end_matches([',', ';', '"', '\'', ')', ']', '}']).len();
         let (credential, behind) = word.split_at_checked(end).unwrap_or((word, ""));
-        let word =
-            if hides_next && !credential.is_empty() { format!("****{behind}") } else { word.to_owned() };
+        if hides_next && !credential.is_empty() {
+            shown.push_str("****");
+            shown.push_str(behind);
+            hides_next = false;
+            continue;
+        }
+        shown.push_str(word);
         let scheme = word.trim_start_matches(['"', '\'', '(', '[', '{']);
         hides_next = ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-        let shown = shown.get_or_insert_default();
-        shown.push_str(if position > 0 { " " } else { "" });
-        shown.push_str(&word);
     }
     shown
 }
