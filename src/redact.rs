@@ -169,6 +169,10 @@ fn without_bearers(text: &str) -> String {
         shown.push_str(if position > 0 { " " } else { "" });
         let end = word.trim_end_matches([',', ';', '"', '\'', ')', ']', '}']).len();
         let (credential, behind) = word.split_at_checked(end).unwrap_or((word, ""));
+        // Any number of spaces may stand between them.
+        if hides_next && word.is_empty() {
+            continue;
+        }
         if hides_next && !credential.is_empty() {
             shown.push_str("****");
             shown.push_str(behind);

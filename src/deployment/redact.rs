@@ -175,6 +175,7 @@ mod tests {
             (json!([{"name": "X-Api-Key", "value": "abc"}]), json!([{"name": "X-Api-Key", "value": "***"}])),
             (json!("Authorization: Bearer abcdef; v=1"), json!("Authorization: Bearer ****; v=1")),
             (json!("basic YWJj"), json!("basic ****")),
+            (json!("Bearer  abcdef v1"), json!("Bearer  **** v1")),
         ] {
             assert_eq!(shown("extra_headers", value.clone()), expected, "{value}");
         }
