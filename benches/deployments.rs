@@ -1,5 +1,5 @@
-//! How long a list of deployments takes to replace another, of 100 and of 10,000, and what a price through one
-//! costs beside the same by the model's key.
+//! Measures how long it takes to replace a list of deployments by another, of 100 and of 10,000,
+//! and the price of a call through a deployment beside the same call by the model's key.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
 mod measure;
@@ -7,14 +7,15 @@ mod measure;
 use std::cell::Cell;
 use std::hint::black_box;
 
-use llm_costmap::{CostMap, CostRequest, Deployment, Usage};
+use llm_costmap::{CostMap, Deployment, Usage};
 use measure::Goal::None as NoGoal;
 use measure::{Suite, each, once};
 
 const ROUNDS: usize = 15;
 const CALLS: usize = 10_000;
 
-/// Deployments that differ in where they are, and have a price of their own, as a config lists them.
+/// Returns deployments that differ in their `api_base` and have a price of their own, read from a
+/// list as a config has it.
 fn list(count: usize, round: u32) -> Vec<Deployment> {
     let one = |n: usize| {
         format!(
@@ -43,11 +44,11 @@ fn main() {
         .beside("replace 100 by 100", NoGoal);
     suite.run("lists of deployments", ROUNDS);
 
-    // One change beside thousands of others that stay as they are.
+    // One change, beside thousands of registered models and deployments that stay as they are.
     let crowded = CostMap::bundled();
     crowded.set_deployments(list(4_000, 0)).unwrap();
     for n in 0..4_000 {
-        crowded.register_model(&format!("mine-{n}"), r#"{"input_cost_per_token": 1e-6}"#).unwrap();
+        crowded.register_model_json(&format!("mine-{n}"), r#"{"input_cost_per_token": 1e-6}"#).unwrap();
     }
     let number = Cell::new(0_u32);
     let next = || {
@@ -57,7 +58,7 @@ fn main() {
     let alone = CostMap::bundled();
     let register = |map: &CostMap| {
         let info = format!(r#"{{"input_cost_per_token": {}}}"#, next());
-        once(|| map.register_model("mine-7", info).unwrap())
+        once(|| map.register_model_json("mine-7", &info).unwrap())
     };
     let add = |map: &CostMap| {
         let mut one = list(1, next());
@@ -75,13 +76,12 @@ fn main() {
 
     let snapshot = many.snapshot();
     let usage = Usage::new(1_000, 100).cached_tokens(300);
-    let by_key = vec![CostRequest::new("azure/gpt-4o", &usage); CALLS];
-    let by_name = vec![CostRequest::new("m-77", &usage); CALLS];
+    let (by_key, by_name) = (vec!["azure/gpt-4o"; CALLS], vec!["m-77"; CALLS]);
     let mut suite = Suite::default();
     suite
-        .add("price by key", each(&by_key, |request| drop(black_box(snapshot.cost(black_box(request))))))
+        .add("price by key", each(&by_key, |key| drop(black_box(snapshot.cost(black_box(*key), &usage)))))
         .add("price by deployment", {
-            each(&by_name, |request| drop(black_box(snapshot.deployment_cost(black_box(request)))))
+            each(&by_name, |name| drop(black_box(snapshot.deployment_cost(black_box(name), &usage))))
         })
         .beside("price by key", NoGoal);
     suite.run("a call", ROUNDS);

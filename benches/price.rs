@@ -1,8 +1,9 @@
-//! What a price takes: by key, by a pinned snapshot, on a resolved model, by any other name; beside a bare lookup in a hash
-//! table of the same names, and beside a peer.
+//! Measures a price by key, by a pinned snapshot, on a resolved model, and by other names, beside a
+//! bare lookup of the same names in a hash table and beside a peer.
 //!
-//! The call is a full one: a prompt above most thresholds, three quarters of it from a cache, a tenth of it written to one, reasoning, and
-//! a service tier. Names come in random order, of 64 that are hot and of all that the map has a price for.
+//! The call is a full one: a prompt above most thresholds, three quarters of it read from a cache,
+//! a tenth of it written to one, reasoning, and a service tier. Names come in random order, from 64
+//! hot names and from all names that the map has a price for.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
 mod measure;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use genai_prices::{Calculator, PriceRequest, Usage as PeerUsage, UsageKey};
-use llm_costmap::{CostMap, CostRequest, Lookup, Resolved, Snapshot, Usage};
+use llm_costmap::{Call, CostMap, Lookup, Resolved, ServiceTier, Snapshot, Usage};
 use measure::Goal::{self, AtLeast, AtMost};
 use measure::{Seeded, Suite, each};
 
@@ -44,7 +45,7 @@ fn main() {
         .cached_tokens(210_000)
         .cache_creation_tokens(28_000)
         .reasoning_tokens(3_000);
-    let full = |name| CostRequest::new(name, &usage).service_tier("priority");
+    let full = || Call::new(&usage).service_tier(ServiceTier::Priority);
 
     let mut seeded = Seeded::new(SEED);
     let hot = seeded.sample(&models(&snapshot, peer, &peer_usage), 64);
@@ -52,7 +53,7 @@ fn main() {
     let order = seeded.picks(&hot, 8_192);
     let few = seeded.picks(&hot, 128);
 
-    // The floor is a lookup of the same names, among as many as the map has.
+    // The floor is a lookup of the same names, in a table with as many names as the map has.
     let keys: Vec<String> = snapshot.models().map(|model| model.key().to_owned()).collect();
     let table: HashMap<&str, u64, foldhash::fast::RandomState> =
         keys.iter().map(String::as_str).zip(0..).collect();
@@ -64,34 +65,38 @@ fn main() {
     let mut suite = Suite::default();
     suite.add(FLOOR, each(&order, |m| _ = black_box(table.get(m.key.as_str()))));
     suite
-        .add(TOTAL, each(&order, |m| _ = black_box(map.total(&full(&m.key)).unwrap())))
+        .add(TOTAL, each(&order, |m| _ = black_box(map.total(&m.key, full()).unwrap())))
         .beside(FLOOR, AtMost(3.0))
-        .add(COST, each(&order, |m| _ = black_box(map.cost(&full(&m.key)).unwrap().total())))
+        .add(COST, each(&order, |m| _ = black_box(map.cost(&m.key, full()).unwrap().total())))
         .beside(FLOOR, AtMost(5.0))
-        .add(LINES, each(&order, |m| lines(&map, &full(&m.key))))
+        .add(LINES, each(&order, |m| lines(&map, &m.key, full())))
         .beside(FLOOR, Goal::None)
-        .add("snapshot.total", each(&order, |m| _ = black_box(snapshot.total(&full(&m.key)).unwrap())))
+        .add("snapshot.total", each(&order, |m| _ = black_box(snapshot.total(&m.key, full()).unwrap())))
         .beside(TOTAL, AtMost(0.9))
-        .add("snapshot.cost", each(&order, |m| _ = black_box(snapshot.cost(&full(&m.key)).unwrap().total())))
+        .add("snapshot.cost", each(&order, |m| _ = black_box(snapshot.cost(&m.key, full()).unwrap().total())))
         .beside(COST, Goal::None)
-        .add("resolved.total", each(&resolved, |(r, m)| _ = black_box(r.total(&full(&m.key)).unwrap())))
+        .add("resolved.total", each(&resolved, |(r, _)| _ = black_box(r.total(full()).unwrap())))
         .beside(TOTAL, AtMost(0.5))
-        .add("resolved.cost", each(&resolved, |(r, m)| _ = black_box(r.cost(&full(&m.key)).unwrap().total())))
+        .add("resolved.cost", each(&resolved, |(r, _)| _ = black_box(r.cost(full()).unwrap().total())))
         .beside(COST, Goal::None)
         .add("map.total, provider and bare name", {
-            each(&order, |m| _ = black_box(map.total(&full(&m.bare).provider(m.provider)).unwrap()))
+            each(&order, |m| {
+                _ = black_box(map.total(Lookup::new(&m.bare).provider(m.provider), full()).unwrap());
+            })
         })
         .beside(TOTAL, AtMost(1.5))
         .add(
             "map.total, in upper case",
-            each(&order, |m| _ = black_box(map.total(&full(&m.upper_case)).unwrap())),
+            each(&order, |m| _ = black_box(map.total(&m.upper_case, full()).unwrap())),
         )
         .beside(TOTAL, AtMost(4.0))
         .add("map.total, with a date", {
-            each(&order, |m| _ = black_box(map.total(&full(&m.dated).provider(m.provider)).unwrap()))
+            each(&order, |m| {
+                _ = black_box(map.total(Lookup::new(&m.dated).provider(m.provider), full()).unwrap());
+            })
         })
         .beside(TOTAL, AtMost(4.0))
-        .add("map.total, unknown", each(&unknown, |name| _ = black_box(map.total(&full(name)).unwrap_err())))
+        .add("map.total, unknown", each(&unknown, |name| _ = black_box(map.total(name, full()).unwrap_err())))
         .beside(TOTAL, AtMost(4.0))
         .add(PEER, {
             each(&few, |m| {
@@ -102,20 +107,21 @@ fn main() {
         .beside(TOTAL, AtLeast(70.0));
     suite.run("64 hot names, in random order", ROUNDS);
 
-    let priced: Vec<&String> = keys.iter().filter(|key| map.total(&full(key)).is_ok()).collect();
+    let priced: Vec<&String> = keys.iter().filter(|key| map.total(key, full()).is_ok()).collect();
     let order = seeded.sample(&priced, priced.len());
     let mut suite = Suite::default();
     suite
         .add("foldhash get, all names", each(&order, |key| _ = black_box(table.get(key.as_str()))))
-        .add("map.total, all names", each(&order, |key| _ = black_box(map.total(&full(key)).unwrap())))
+        .add("map.total, all names", each(&order, |key| _ = black_box(map.total(key, full()).unwrap())))
         .beside("foldhash get, all names", AtMost(3.0))
-        .add("map.cost, all names", each(&order, |key| _ = black_box(map.cost(&full(key)).unwrap().total())))
+        .add("map.cost, all names", each(&order, |key| _ = black_box(map.cost(key, full()).unwrap().total())))
         .beside("foldhash get, all names", AtMost(5.0));
     suite.run(&format!("all {} names with a price, in random order", priced.len()), ROUNDS);
     features();
 }
 
-/// What a call costs that has something few calls have, beside a plain one to the same model, in a map whose rows differ in nothing else.
+/// Measures calls with a feature that few calls use, beside a plain call. The rows of the map
+/// differ in nothing but that feature.
 fn features() {
     let entry = |more: &str| {
         format!(
@@ -137,19 +143,20 @@ fn features() {
     audio.prompt_tokens_details.audio_tokens = 1_000;
     audio.completion_tokens_details.audio_tokens = 100;
     let noon = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(12 * 3_600);
-    let plain = CostRequest::new("plain", &usage);
+    let plain = Call::new(&usage);
     let calls = [
-        ("plain", plain),
-        ("a factor", CostRequest::new("eu", &usage).data_residency("eu")),
-        ("off-peak hours", CostRequest::new("night", &usage).at(noon)),
-        ("audio", CostRequest::new("plain", &audio)),
-        ("a batch", CostRequest::new("batch", &usage).batch(true)),
-        ("a range table", CostRequest::new("ranges", &usage)),
+        ("plain", "plain", plain),
+        ("a factor", "eu", plain.data_residency("eu")),
+        ("off-peak hours", "night", plain.at(noon)),
+        ("audio", "plain", Call::new(&audio)),
+        ("a batch", "batch", plain.batch()),
+        ("a range table", "ranges", plain),
     ];
-    let calls = calls.map(|(name, call)| (name, vec![call; 4_096]));
+    let calls = calls.map(|(name, model, call)| (name, vec![(model, call); 4_096]));
     let mut suite = Suite::default();
     for (name, calls) in &calls {
-        let suite = suite.add(name, each(calls, |call| _ = black_box(map.cost(call).unwrap().total())));
+        let suite = suite
+            .add(name, each(calls, |(model, call)| _ = black_box(map.cost(*model, call).unwrap().total())));
         if *name != "plain" {
             suite.beside("plain", AtMost(2.0));
         }
@@ -163,13 +170,13 @@ const COST: &str = "map.cost";
 const LINES: &str = "map.cost, every line's amount";
 const PEER: &str = "genai-prices 0.2.1";
 
-fn lines(map: &CostMap, request: &CostRequest<'_>) {
-    for line in map.cost(request).unwrap().lines() {
+fn lines(map: &CostMap, model: &str, call: Call<'_>) {
+    for line in map.cost(model, call).unwrap().lines() {
         black_box(line.amount);
     }
 }
 
-/// The models that both libraries price, and that other names of theirs lead to.
+/// Returns the models that both libraries price, and that their other names lead to.
 fn models(snapshot: &Snapshot, peer: &Calculator, usage: &PeerUsage) -> Vec<Model> {
     const PROVIDERS: [(&str, &str); 6] = [
         ("openai", "openai"),
@@ -195,7 +202,7 @@ fn models(snapshot: &Snapshot, peer: &Calculator, usage: &PeerUsage) -> Vec<Mode
         };
         let leads =
             |lookup: Lookup<'_>| snapshot.resolve(lookup).is_ok_and(|found| found.key() == model.key());
-        let priced = snapshot.total(&CostRequest::new(model.key(), &Usage::new(1, 1))).is_ok();
+        let priced = snapshot.total(model.key(), &Usage::new(1, 1)).is_ok();
         let all = priced
             && leads(Lookup::new(&known.bare).provider(provider))
             && leads(Lookup::new(&known.upper_case))

@@ -1,8 +1,9 @@
-//! From bytes to a swapped snapshot, beside `serde_json` skipping the same bytes: of upstream's file, of the bundled map, and of ten
-//! times the models.
+//! Measures the way from bytes to a swapped snapshot: for upstream's file and for the bundled map,
+//! beside `serde_json` skipping the same bytes, and for ten times the models, beside upstream's
+//! file.
 //!
-//! What belongs to a reload and not to the map is shown apart: the revision (SHA-1 of the bytes), the diff to the map before, and the
-//! cache on disk.
+//! The parts of a reload that do not belong to the map are shown apart: the revision (SHA-1 of the
+//! bytes), the diff to the previous map, and the cache on disk.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench")]
 
 mod measure;
@@ -15,7 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allocation_counter::AllocationInfo;
 use flate2::read::GzDecoder;
-use llm_costmap::{CostMap, CostRequest, Fetched, Source, Usage, Validators};
+use llm_costmap::source::{Fetched, Validators};
+use llm_costmap::{CostMap, Source, Usage};
 use measure::Goal::{AtMost, None as NoGoal};
 use measure::{Seeded, Suite, each, once};
 use serde::de::IgnoredAny;
@@ -41,7 +43,7 @@ fn measure_reload(title: &str, text: &str, rounds: usize) {
     let folder = tempfile::tempdir().unwrap();
     let kept =
         CostMap::builder().source(Editions::of(text)).cache_dir(folder.path()).json("{}").build().unwrap();
-    // A revision is made in each, and taken off again.
+    // Each load computes the revision, so the time of the SHA-1 is subtracted.
     let revision = Cell::new(0.0);
     let mut suite = Suite::default();
     suite
@@ -65,24 +67,21 @@ fn measure_reload(title: &str, text: &str, rounds: usize) {
     suite.run(&format!("{title}, {} bytes", text.len()), rounds);
 }
 
-/// A hot hit, and a reload, of a map and of another with ten times the models.
+/// Measures a hot hit and a reload, of a map and of one with ten times the models.
 fn measure_tenfold(text: &str, tenfold: &str) {
     let (few, many) = (CostMap::from_json(text).unwrap(), CostMap::from_json(tenfold).unwrap());
     let usage = Usage::new(12_000, 900).cached_tokens(8_000);
     let mut seeded = Seeded::new(11);
     let priced: Vec<String> = few.models();
-    let priced: Vec<String> =
-        priced.into_iter().filter(|key| few.total(&CostRequest::new(key, &usage)).is_ok()).collect();
+    let priced: Vec<String> = priced.into_iter().filter(|key| few.total(key, &usage).is_ok()).collect();
     let hot = seeded.sample(&priced, 64);
     let order = seeded.picks(&hot, 8_192);
     let (small, large) = (Editions::of(text), Editions::of(tenfold));
     let mut suite = Suite::default();
     suite
-        .add("map.total, hot", {
-            each(&order, |key| _ = black_box(few.total(&CostRequest::new(key, &usage)).unwrap()))
-        })
+        .add("map.total, hot", each(&order, |key| _ = black_box(few.total(key, &usage).unwrap())))
         .add("map.total, hot, of ten times the models", {
-            each(&order, |key| _ = black_box(many.total(&CostRequest::new(key, &usage)).unwrap()))
+            each(&order, |key| _ = black_box(many.total(key, &usage).unwrap()))
         })
         .beside("map.total, hot", AtMost(2.0))
         .add("reload", || {
@@ -97,7 +96,7 @@ fn measure_tenfold(text: &str, tenfold: &str) {
     suite.run(&format!("{} models and {}", few.len(), many.len()), 9);
 }
 
-/// What a map keeps, and what a reload takes at its height, retired generations included.
+/// Prints the live heap of a map and the peak of a reload, retired generations included.
 fn show_memory(text: &str) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let current = |info: &AllocationInfo| u64::try_from(info.bytes_current).unwrap_or(0);
@@ -110,7 +109,7 @@ fn show_memory(text: &str) {
     }
     let bytes = text.to_owned().into_bytes();
     let fetched = allocation_counter::measure(|| kept = CostMap::from_json(bytes).ok());
-    // The bytes were allocated before, and are kept as the text.
+    // The bytes were allocated before the measurement, and the map keeps them as its text.
     let live = current(&fetched) + text.len() as u64;
     println!(
         "live heap of upstream's file: {:.2} MiB, of which its text {:.2}",
@@ -122,7 +121,8 @@ fn show_memory(text: &str) {
     drop(map.reload_from_bytes(editions.next()).unwrap());
     let bytes = editions.next();
     let reload = allocation_counter::measure(|| drop(map.reload_from_bytes(bytes).unwrap()));
-    // Beside it stand the map before, which goes with the swap, and the text handed in.
+    // The previous map, which goes with the swap, and the text handed in were allocated before the
+    // measurement; both count.
     let peak = live + reload.bytes_max + text.len() as u64;
     let most = 2 * live + text.len() as u64;
     println!(
@@ -132,7 +132,7 @@ fn show_memory(text: &str) {
     );
 }
 
-/// The map as upstream ships it.
+/// Returns the map as upstream ships it.
 fn upstream() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/catalogs/1.109.1.json.gz");
     let mut text = String::new();
@@ -140,7 +140,7 @@ fn upstream() -> String {
     text
 }
 
-/// The same rows ten times, each time under other names.
+/// Returns a map with the same rows ten times, each time under other names.
 fn tenfold(text: &str) -> String {
     let rows: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
     let raw: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap();
@@ -154,7 +154,7 @@ fn tenfold(text: &str) -> String {
     format!("{{{}}}", all.join(",\n"))
 }
 
-/// The same map with another price, and then with that of before, and so on.
+/// A source that alternates between the map with another price and the map as it was.
 struct Editions {
     texts: [String; 2],
     turn: AtomicUsize,

@@ -1,6 +1,7 @@
-//! Two threads beside one, a reload every 100 ms beside none.
+//! Measures pricing by two threads beside one, and pricing with a reload every 100 ms beside none.
 //!
-//! What a map costs to share is told by the same work through a plain shared reference: a pinned snapshot, which no thread writes to.
+//! The cost of sharing a map shows in comparison with the same work through a plain shared
+//! reference: a pinned snapshot, which no thread writes to.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a bench")]
 
 mod measure;
@@ -10,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{CostMap, Usage};
 use measure::{Seeded, median};
 
-/// How long each measurement takes.
+/// The duration of each measurement.
 const SPAN: Duration = Duration::from_millis(400);
 const ROUNDS: usize = 9;
 const CALLS: usize = 256;
@@ -21,14 +22,13 @@ const CALLS: usize = 256;
 fn main() {
     let map = CostMap::bundled();
     let usage = Usage::new(12_000, 900).cached_tokens(8_000).reasoning_tokens(300);
-    let priced: Vec<String> =
-        map.models().into_iter().filter(|key| map.total(&CostRequest::new(key, &usage)).is_ok()).collect();
+    let priced: Vec<String> = map.models().into_iter().filter(|key| map.total(key, &usage).is_ok()).collect();
     let hot = Seeded::new(3).sample(&priced, 64);
     let keys: Vec<String> = Seeded::new(5).picks(&hot, CALLS).into_iter().cloned().collect();
 
     let snapshot = map.snapshot();
-    let shared = |key: &str| _ = black_box(snapshot.total(&CostRequest::new(key, &usage)).unwrap());
-    let by_map = |key: &str| _ = black_box(map.total(&CostRequest::new(key, &usage)).unwrap());
+    let shared = |key: &str| _ = black_box(snapshot.total(key, &usage).unwrap());
+    let by_map = |key: &str| _ = black_box(map.total(key, &usage).unwrap());
     let mut scaling = [Vec::new(), Vec::new()];
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
@@ -57,7 +57,7 @@ fn main() {
     disturbed(&map, &keys, &by_map);
 }
 
-/// The calls a second of some threads together.
+/// Returns the calls per second of `threads` threads together.
 fn calls_per_second(threads: usize, keys: &[String], call: &(impl Fn(&str) + Sync)) -> f64 {
     let barrier = Barrier::new(threads);
     std::thread::scope(|scope| {
@@ -77,8 +77,8 @@ fn calls_per_second(threads: usize, keys: &[String], call: &(impl Fn(&str) + Syn
     })
 }
 
-/// A reader while a map is swapped every 100 ms, beside the same reader left alone. What swaps is a map of ten deployments, and a
-/// whole reload: the latter parses on the other core.
+/// Measures a reader while another thread reloads the map every 100 ms, beside the same reader
+/// undisturbed. A reload is a whole one: it parses the text, too.
 fn disturbed(map: &CostMap, keys: &[String], call: &(impl Fn(&str) + Sync)) {
     let text = include_str!("../src/catalog/bundled.json");
     let other = text.replacen("e-06", "e-07", 1);
@@ -113,7 +113,7 @@ fn disturbed(map: &CostMap, keys: &[String], call: &(impl Fn(&str) + Sync)) {
     }
 }
 
-/// Times every single call, and says how many there were a second.
+/// Times every single call and returns the number of calls per second.
 fn latencies(keys: &[String], call: &impl Fn(&str), into: &mut Vec<u32>) -> f64 {
     let (start, before) = (Instant::now(), into.len());
     while start.elapsed() < SPAN {

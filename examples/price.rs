@@ -1,4 +1,4 @@
-//! A filter that prices calls: one JSON object a line in, one out.
+//! A filter that prices calls: reads one JSON object per line and writes one per line.
 //!
 //! ```text
 //! echo '{"id": 1, "model": "gpt-4o", "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}' |
@@ -6,25 +6,27 @@
 //! {"id":1,"key":"gpt-4o","input":"0.0025","output":"0.005","tools":"0","total":"0.0075","complete":true}
 //! ```
 //!
-//! In: `id` (any value, echoed), `model`, and optionally `provider`, `usage`, `service_tier`, `batch`,
-//! `data_residency`, `vertex_location` and `at` (RFC 3339). A line that has no `usage` asks what is known of
-//! the model, and how its name was found; a line that is just a name (`gpt-4o` or `"gpt-4o"`) asks the same.
+//! The fields of an input object are `id` (any value, echoed), `model`, and optionally `provider`,
+//! `usage`, `service_tier`, `batch`, `data_residency`, `vertex_location` and `at` (RFC 3339). A
+//! line without `usage` asks for the model's info and for the way in which its name was found; a
+//! line that is just a name (`gpt-4o` or `"gpt-4o"`) asks for the same.
 //!
-//! `--map FILE` prices by another map than the one of the crate. A summary goes to standard error. The exit
-//! status is 1 where a line was not JSON. Memory stays the same however many lines there are.
+//! `--map FILE` prices by another map than the bundled one. A summary goes to standard error. The
+//! exit status is 1 if a line was not JSON. Memory use does not grow with the number of lines.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use llm_costmap::{CostMap, CostRequest, Error, FoundBy, Lookup, Match, ModelInfo, Snapshot, Usage, Usd};
+use llm_costmap::lookup::{FoundBy, Match};
+use llm_costmap::{Call, CostMap, Error, Lookup, ModelInfo, Snapshot, Usage, Usd};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A line of input.
 #[derive(Deserialize)]
-struct Call<'a> {
+struct Request<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     model: String,
@@ -52,9 +54,10 @@ enum Answer<'a> {
     },
     Info {
         id: Option<&'a RawValue>,
-        /// The key of the model's own entry, or the name that fallback rules describe; null where it has neither.
+        /// The key of the model's own entry, or the name that fallback rules describe. Null if the
+        /// model has neither.
         key: Option<&'a str>,
-        /// The key of the entry that prices it.
+        /// The key that calls to the model are priced under.
         priced_by: &'a str,
         found_by: FoundBy,
         how: String,
@@ -72,7 +75,7 @@ enum Answer<'a> {
     },
 }
 
-/// What went by.
+/// The counts and the total of all lines.
 #[derive(Default)]
 struct Summary {
     lines: u64,
@@ -89,10 +92,10 @@ fn main() -> ExitCode {
     match run() {
         Ok(summary) if summary.invalid == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        // Whoever reads may stop reading.
+        // The reader of the output may stop reading.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("price: {error}");
+            eprintln!("price: {error:#}");
             ExitCode::from(2)
         }
     }
@@ -151,14 +154,14 @@ fn answer(
         let message = "a call is an object".to_owned();
         return write_line(output, &Answer::Failure { id: None, error: "invalid_call", message });
     }
-    // A name alone needs no quotes around it.
+    // A bare name needs no quotes.
     let name = if text.starts_with(['{', '[']) { None } else { Some(bare_name(text)) };
-    let call = match name {
-        Some(name) => Ok(Call::named(name)),
-        None => serde_json::from_str::<Call<'_>>(text),
+    let request = match name {
+        Some(name) => Ok(Request::named(name)),
+        None => serde_json::from_str::<Request<'_>>(text),
     };
-    let call = match call {
-        Ok(call) => call,
+    let request = match request {
+        Ok(request) => request,
         Err(error) if error.is_data() => {
             let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id);
             summary.failed += 1;
@@ -175,13 +178,13 @@ fn answer(
             );
         }
     };
-    match &call.usage {
-        Some(usage) => price(snapshot, &call, usage, summary, output),
-        None => describe(snapshot, &call, summary, output),
+    match &request.usage {
+        Some(usage) => price(snapshot, &request, usage, summary, output),
+        None => describe(snapshot, &request, summary, output),
     }
 }
 
-/// Of a line that is no call: what to answer to.
+/// The id of a line that is not a valid call, for its error.
 #[derive(Deserialize)]
 struct OnlyId<'a> {
     #[serde(borrow)]
@@ -192,7 +195,7 @@ fn bare_name(text: &str) -> String {
     serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
 }
 
-impl Call<'_> {
+impl Request<'_> {
     fn named(model: String) -> Self {
         Self {
             id: None,
@@ -207,100 +210,103 @@ impl Call<'_> {
         }
     }
 
-    fn request<'a>(&'a self, usage: &'a Usage) -> Result<CostRequest<'a>, String> {
-        let mut request = CostRequest::new(&self.model, usage).batch(self.batch.unwrap_or(false));
-        if let Some(provider) = &self.provider {
-            request = request.provider(provider);
+    fn lookup(&self) -> Lookup<'_> {
+        let lookup = Lookup::new(&self.model);
+        self.provider.as_deref().map_or(lookup, |provider| lookup.provider(provider))
+    }
+
+    fn call<'a>(&'a self, usage: &'a Usage) -> Result<Call<'a>, String> {
+        let mut call = Call::new(usage);
+        if self.batch.unwrap_or(false) {
+            call = call.batch();
         }
         if let Some(tier) = &self.service_tier {
-            request = request.service_tier(tier);
+            call = call.service_tier(&**tier);
         }
         if let Some(region) = &self.data_residency {
-            request = request.data_residency(region);
+            call = call.data_residency(region);
         }
         if let Some(location) = &self.vertex_location {
-            request = request.vertex_location(location);
+            call = call.vertex_location(location);
         }
         if let Some(at) = &self.at {
             let time: jiff::Timestamp =
                 at.parse().map_err(|_| format!("at: {at:?} is no time as RFC 3339 writes it"))?;
-            request = request.at(SystemTime::from(time));
+            call = call.at(SystemTime::from(time));
         }
-        Ok(request)
+        Ok(call)
     }
 }
 
 fn price(
     snapshot: &Snapshot,
-    call: &Call<'_>,
+    request: &Request<'_>,
     usage: &Usage,
     summary: &mut Summary,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    let request = match call.request(usage) {
-        Ok(request) => request,
+    let id = request.id;
+    let call = match request.call(usage) {
+        Ok(call) => call,
         Err(message) => {
             summary.failed += 1;
-            return write_line(output, &Answer::Failure { id: call.id, error: "invalid_call", message });
+            return write_line(output, &Answer::Failure { id, error: "invalid_call", message });
         }
     };
-    match snapshot.cost(&request) {
-        Ok(cost) => {
-            summary.priced += 1;
-            summary.incomplete += u64::from(!cost.is_complete());
-            match summary.total.checked_add(cost.total()) {
-                Some(total) => summary.total = total,
-                None => summary.overflowed = true,
-            }
-            let answer = Answer::Cost {
-                id: call.id,
-                key: cost.key(),
-                input: cost.input(),
-                output: cost.output(),
-                tools: Usd::ZERO,
-                total: cost.total(),
-                complete: cost.is_complete(),
-            };
-            write_line(output, &answer)
+    let (key, [input, output_side, total], complete) = match &snapshot.cost(request.lookup(), call) {
+        Ok(cost) => (cost.key().to_owned(), [cost.input(), cost.output(), cost.total()], true),
+        Err(Error::Unpriced(bill)) => {
+            summary.incomplete += 1;
+            (bill.key().to_owned(), [bill.known_input(), bill.known_output(), bill.known_total()], false)
         }
-        Err(error) => fail(call, &error, summary, output),
+        Err(error) => return fail(request, error, summary, output),
+    };
+    summary.priced += 1;
+    match summary.total.checked_add(total) {
+        Some(total) => summary.total = total,
+        None => summary.overflowed = true,
     }
+    let answer =
+        Answer::Cost { id, key: &key, input, output: output_side, tools: Usd::ZERO, total, complete };
+    write_line(output, &answer)
 }
 
 fn describe(
     snapshot: &Snapshot,
-    call: &Call<'_>,
+    request: &Request<'_>,
     summary: &mut Summary,
     output: &mut impl Write,
 ) -> io::Result<()> {
-    let mut lookup = Lookup::new(&call.model);
-    if let Some(provider) = &call.provider {
-        lookup = lookup.provider(provider);
-    }
-    match snapshot.resolve(lookup) {
+    match snapshot.resolve(request.lookup()) {
         Ok(found) => {
-            let has_entry = !matches!(found.found_by.matched, Match::StandIn | Match::SelfHosted);
+            let found_by = found.found_by();
+            let has_entry = !matches!(found_by.matched, Match::StandIn | Match::SelfHosted);
             let answer = Answer::Info {
-                id: call.id,
+                id: request.id,
                 key: has_entry.then(|| found.key()),
                 priced_by: found.key(),
-                found_by: found.found_by,
-                how: found.found_by.to_string(),
-                model_info: &found.model_info,
+                found_by,
+                how: found_by.to_string(),
+                model_info: &found.model_info(),
             };
             write_line(output, &answer)
         }
-        Err(error) => fail(call, &error, summary, output),
+        Err(error) => fail(request, &error, summary, output),
     }
 }
 
-fn fail(call: &Call<'_>, error: &Error, summary: &mut Summary, output: &mut impl Write) -> io::Result<()> {
+fn fail(
+    request: &Request<'_>,
+    error: &Error,
+    summary: &mut Summary,
+    output: &mut impl Write,
+) -> io::Result<()> {
     if matches!(error, Error::UnknownModel(_)) {
         summary.unknown += 1;
     } else {
         summary.failed += 1;
     }
-    write_line(output, &Answer::Failure { id: call.id, error: error.code(), message: error.to_string() })
+    write_line(output, &Answer::Failure { id: request.id, error: error.code(), message: error.to_string() })
 }
 
 fn write_line(output: &mut impl Write, answer: &Answer<'_>) -> io::Result<()> {

@@ -1,11 +1,11 @@
-//! Writes the map that is part of the crate from an upstream file:
+//! Writes the bundled map of the crate from an upstream file:
 //!
 //! ```text
 //! cargo run --example refresh_bundled -- FILE --package-version 1.109.1 --date 2026-11-18
 //! ```
 //!
-//! Prose is taken out, prices, limits and abilities are kept as they are written, in upstream's order, one
-//! model a line. The same file gives the same bytes.
+//! Prose is removed. Prices, limits and abilities are kept as they are written, in upstream's
+//! order, one model per line. The same file always gives the same bytes.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 /// Fields of an entry that say nothing about the model itself.
 const PROSE: [&str; 3] = ["source", "comment", "metadata"];
-/// Holds rules, each with a description.
+/// The field that holds the fallback rules, each with a description.
 const RULES: &str = "fallback_generalizations";
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn run() -> Result<String, Box<dyn Error>> {
     Ok(format!("{}: {} bytes of {}", folder.join("bundled.json").display(), pruned.len(), upstream.len()))
 }
 
-/// The map without its prose.
+/// Returns the map without its prose.
 pub(crate) fn prune(json: &str) -> Result<String, Box<dyn Error>> {
     let mut pruned = String::from("{\n");
     for (position, (name, entry)) in fields(json)?.into_iter().enumerate() {
@@ -90,7 +90,7 @@ fn prune_rules(json: &str) -> Result<String, Box<dyn Error>> {
     Ok(format!("{{{}}}", parts.join(",")))
 }
 
-/// An object without some of its fields.
+/// Returns an object without the fields in `names`.
 fn without(json: &str, names: &[&str]) -> Result<String, Box<dyn Error>> {
     let mut parts = Vec::new();
     for (name, value) in fields(json)? {
@@ -103,7 +103,7 @@ fn without(json: &str, names: &[&str]) -> Result<String, Box<dyn Error>> {
     Ok(format!("{{{}}}", parts.join(",")))
 }
 
-/// The fields of an object, in their order.
+/// Returns the fields of an object, in their order.
 fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, serde_json::Error> {
     struct Fields;
 
@@ -126,7 +126,8 @@ fn fields(json: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, serde_json::Erro
     serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(json), Fields)
 }
 
-/// JSON without the white space between its tokens; digits and strings stay as they are written.
+/// Appends JSON without the white space between its tokens. Digits and strings stay as they are
+/// written.
 fn minify(json: &str, out: &mut String) {
     let (mut in_string, mut escaped) = (false, false);
     for character in json.chars() {
@@ -142,7 +143,7 @@ fn minify(json: &str, out: &mut String) {
     }
 }
 
-/// What `git hash-object` prints for a file of these bytes.
+/// Returns the git blob id of the bytes, as `git hash-object` prints it.
 pub(crate) fn blob_id(bytes: &[u8]) -> String {
     use sha1::Digest;
     let mut hash = sha1::Sha1::new();

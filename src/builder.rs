@@ -1,4 +1,4 @@
-//! [`CostMapBuilder`]: what a map is built with.
+//! [`CostMapBuilder`] and the constructors of [`CostMap`].
 
 use std::env::VarError;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::catalog;
 use crate::error::Error;
-use crate::live::Base;
+use crate::live::VersionedCatalog;
 use crate::map::CostMap;
 use crate::reload::cache::Cache;
 use crate::reload::guard::{Guards, KEPT};
@@ -19,13 +19,24 @@ use crate::source::HttpSource;
 use crate::source::{Asked, Origin, PUBLIC_MAP, Source, Validators};
 use crate::version::{Channel, Version};
 
-/// Settings of a [`CostMap`].
+/// A builder of a [`CostMap`], with its settings.
 ///
-/// A map has a *source* that it is reloaded from, and something that it *starts* with. The source is the one that is set here; else, with
-/// [`env`](Self::env), the one that the environment names; else the public map, where the crate has the feature `http`. The map starts
-/// with the file that is its source; else with what the [`cache_dir`](Self::cache_dir) has, [`json`](Self::json), or the bundled map, in
-/// this order. Nothing is fetched over a network before [`CostMap::reload`] or [`CostMap::schedule_reload`], or by
-/// [`build_and_fetch`](Self::build_and_fetch).
+/// A map has a *source* that it is reloaded from, and a map that it *starts* with. The source is
+/// the first of these that applies:
+///
+/// 1. The source that is set here.
+/// 2. With [`env`](Self::env), the source that the environment names, or none if the environment
+///    asks for the bundled map.
+/// 3. LiteLLM's public map, if the crate has the feature `http`. Without `env`, a map with
+///    [`json`](Self::json) has no source instead.
+///
+/// The map starts with the source itself if that is a file that can be read. Otherwise it starts
+/// with the first of these that exists: the map in the [`cache_dir`](Self::cache_dir),
+/// [`json`](Self::json), the bundled map. The bundled map replaces a file that cannot be read only
+/// with `or_bundled`.
+///
+/// Nothing is fetched over a network before [`CostMap::reload`] or [`CostMap::schedule_reload`] is
+/// called, except by [`build_and_fetch`](Self::build_and_fetch).
 ///
 /// # Examples
 ///
@@ -39,7 +50,8 @@ use crate::version::{Channel, Version};
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 ///
-/// A gateway's map: ready at once, fresh every six hours, never worse than the last good one.
+/// A map for a gateway, which is ready at once, is reloaded every six hours, and keeps the last
+/// good map:
 ///
 /// ```no_run
 /// # #[cfg(feature = "http")] {
@@ -54,7 +66,7 @@ use crate::version::{Channel, Version};
 ///     .required_models(["gpt-4o", "claude-sonnet-4-5"])
 ///     .on_reload(|result| match result {
 ///         Ok(report) => println!("{} prices changed", report.diff.repriced.len()),
-///         Err(error) => eprintln!("prices are kept: {error}"),
+///         Err(error) => eprintln!("prices are kept: {error:#}"),
 ///     })
 ///     .build()?;
 /// map.schedule_reload(Duration::from_secs(6 * 3600))?;
@@ -74,20 +86,25 @@ pub struct CostMapBuilder {
 }
 
 impl CostMapBuilder {
-    /// Starts with JSON in LiteLLM's format. Without a source beside it the map is reloaded by
-    /// [`CostMap::reload_from_bytes`] alone; with one, it is what the map starts with where the source has nothing to.
+    /// Sets JSON in LiteLLM's format to start with.
+    ///
+    /// If the map has no source, it is reloaded by [`CostMap::reload_from_bytes`] only. If it has
+    /// one, it starts with the JSON unless the source is a file that can be read, or the cache has
+    /// a map.
     pub fn json(self, json: impl Into<Vec<u8>>) -> Self {
         Self { json: Some(json.into()), ..self }
     }
 
-    /// Reads the map from a file in LiteLLM's format, at the start and at each reload. While reloads are scheduled it is looked at every
-    /// second, and read again as soon as it changes.
+    /// Reads the map from a file in LiteLLM's format, at the start and at each reload.
+    ///
+    /// While reloads are scheduled, the file is checked for changes every second, and read again as
+    /// soon as it changes.
     pub fn file(self, path: impl Into<PathBuf>) -> Self {
         Self { asked: Some(Asked::File(path.into())), ..self }
     }
 
-    /// Reloads the map from a URL: `https`, `http` or `file`. For headers, certificates and timeouts see
-    /// [`http`](Self::http).
+    /// Reloads the map from an `https`, `http` or `file` URL. To set headers, certificates and
+    /// timeouts, use [`http`](Self::http).
     pub fn url(self, url: impl Into<String>) -> Self {
         Self { asked: Some(Asked::Url(url.into())), ..self }
     }
@@ -98,64 +115,87 @@ impl CostMapBuilder {
         Self { asked: Some(Asked::Http(source)), ..self }
     }
 
-    /// Reloads the map from a source of one's own.
+    /// Reloads the map from a custom source.
     pub fn source(self, source: impl Source) -> Self {
         Self { asked: Some(Asked::Custom(Arc::new(source))), ..self }
     }
 
-    /// Lets the environment name the source, as it does for LiteLLM, where none is set here: `LITELLM_LOCAL_MODEL_COST_MAP` (`true` for the
-    /// bundled map and no other), or else `LITELLM_MODEL_COST_MAP_URL`. It is read when the map is built.
+    /// Reads the source from the environment, as LiteLLM does, if none is set here.
+    ///
+    /// If `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map has no source, and starts with
+    /// [`json`](Self::json) if that is set, or else with the bundled map. Otherwise
+    /// `LITELLM_MODEL_COST_MAP_URL` is the URL of the source. If neither is set, the source is the
+    /// public map. The environment is read when the map is built.
     pub fn env(self) -> Self {
         Self { env: true, ..self }
     }
 
-    /// Starts with the bundled map where the file cannot be read yet, and says so in
-    /// [`SourceInfo::fallback_reason`](crate::SourceInfo::fallback_reason). By default that is an error.
+    /// Starts with the bundled map if the source is a file that cannot be read yet, or holds no
+    /// map.
+    ///
+    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) then has the reason. By
+    /// default, [`build`](Self::build) returns the error, unless the cache or [`json`](Self::json)
+    /// has a map.
     #[cfg(feature = "bundled")]
     pub fn or_bundled(self) -> Self {
         Self { or_bundled: true, ..self }
     }
 
-    /// Keeps the last good map of the source in a folder, and starts with it, if the guards let it pass; the first reload fetches the
-    /// whole map all the same. By default nothing is kept.
+    /// Keeps the last good map of the source in a folder, and starts with it if it passes the
+    /// guards.
     ///
-    /// Processes of one user may share the folder: sources are told apart by their names and URLs. Headers and credentials in URLs do not
-    /// tell them apart, since nothing of a secret is written: give such sources folders of their own. On Unix a file that another user
-    /// (but for root) owns, or that others may write to, is passed over.
+    /// The first reload fetches the whole map nevertheless. By default, nothing is kept.
+    ///
+    /// Processes of one user may share the folder: sources are told apart by their names and URLs.
+    /// Sources that differ only in headers or in credentials of the URL are not told apart, since
+    /// no secret is written: give them separate folders. On Unix, a cache file is ignored if it
+    /// belongs to a user who is neither the process's nor root, or if users other than its owner
+    /// may write to it.
     pub fn cache_dir(self, folder: impl Into<PathBuf>) -> Self {
         Self { cache_dir: Some(folder.into()), ..self }
     }
 
-    /// Refuses a map with fewer models. By default 50, or half the live ones where that is less. A map of no models is refused unless this
-    /// is 0.
+    /// Refuses a map with fewer models than this.
+    ///
+    /// The default is 50, or half the number of live models if that is less. A map without models
+    /// is refused unless this is 0.
     pub fn min_models(mut self, models: usize) -> Self {
         self.guards.min_models = Some(models);
         self
     }
 
-    /// Refuses a map with fewer models than this share of the live ones, from 0 to 1. By default 0.5.
+    /// Refuses a map whose number of models is less than this share of the live ones. The share is
+    /// from 0 to 1, and 0.5 by default.
     pub fn max_shrink_ratio(mut self, ratio: f64) -> Self {
         self.guards.max_shrink_ratio = ratio;
         self
     }
 
-    /// Refuses a map in which one of these models is missing, or has no price. Names as for
-    /// [`Snapshot::resolve`](crate::Snapshot::resolve). By default none.
+    /// Refuses a map in which one of these models is missing or has no price.
+    ///
+    /// The names are resolved as by [`Snapshot::resolve`](crate::Snapshot::resolve). By default, no
+    /// model is required.
     pub fn required_models<M: Into<String>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
         self.guards.required = models.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Refuses a map in which more than this share of the models that both maps have, from 0 to 1, has a price that is
-    /// more than ten times what it was, or less than a tenth: prices for a million tokens, say, where one is for a token. Three such
-    /// models are the least that count. By default 0.05; in the history of the public map it was never more than 0.004.
+    /// Refuses a map in which the prices of more than this share of models jump.
+    ///
+    /// A price jumps if it becomes more than ten times what it was, or less than a tenth, as when a
+    /// price per million tokens stands in the place of a price per token. The share is of the
+    /// models that both maps have, from 0 to 1. A map in which fewer than three models have such a
+    /// price is not refused. The default is 0.05; in the history of the public map, the share was
+    /// never more than 0.004.
     pub fn max_price_jump_ratio(mut self, ratio: f64) -> Self {
         self.guards.max_jump_ratio = ratio;
         self
     }
 
-    /// Calls `listener` after each reload that replaced the map, and after each that failed. As [`CostMap::on_reload`], but nothing is
-    /// missed.
+    /// Calls `listener` after each reload that replaced the map, and after each that failed.
+    ///
+    /// This is the same as [`CostMap::on_reload`], but the listener is in place before the first
+    /// reload.
     pub fn on_reload(
         mut self,
         listener: impl Fn(&Result<ReloadReport, Error>) + Send + Sync + 'static,
@@ -164,12 +204,16 @@ impl CostMapBuilder {
         self
     }
 
-    /// Makes the map. The only I/O is to read the file that was named and the cache; no thread is started.
+    /// Builds the map. The only I/O is to read the cache and the file that is the source. No thread
+    /// is started.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] where a setting cannot be; [`Error::Io`] and [`Error::InvalidMap`] where the file or the JSON is no map, and
-    /// there is nothing else to start with; [`Error::NothingToStartWith`] where there never was anything.
+    /// - [`Error::InvalidSetting`] if a setting is not valid.
+    /// - [`Error::Io`] or [`Error::InvalidMap`] if the file or the JSON holds no map, and there is
+    ///   nothing else to start with.
+    /// - [`Error::NothingToStartWith`] if the map has a source that was not fetched yet, and
+    ///   nothing to start with.
     pub fn build(self) -> Result<CostMap, Error> {
         match self.prepare()? {
             Prepared { start: Ok(start), rest } => Ok(rest.finish(start)),
@@ -177,28 +221,34 @@ impl CostMapBuilder {
         }
     }
 
-    /// Makes the map and fetches it, for those who would rather wait than start with older prices. Where the fetch fails, or is
-    /// not done before the deadline, the map starts with what [`build`](Self::build) would have, if there is anything, and
-    /// [`SourceInfo::fallback_reason`](crate::SourceInfo::fallback_reason) says why; a fetch that is late is swapped in when it comes.
+    /// Builds the map and fetches it from its source, waiting until the deadline at most, rather
+    /// than starting with older prices.
+    ///
+    /// If the fetch fails, or is not done before the deadline, the map starts as it does with
+    /// [`build`](Self::build), and
+    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) has the reason. A fetch
+    /// that is late is swapped in when it is done.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); what went wrong with the fetch where there is nothing else to start with; [`Error::NoSource`] where there
-    /// is nothing to fetch from.
+    /// - The errors of [`build`](Self::build), except [`Error::NothingToStartWith`].
+    /// - The error of the fetch, if there is nothing else to start with.
+    /// - [`Error::NoSource`] if there is no source to fetch from.
+    /// - [`Error::Thread`] if the system does not start the thread that fetches.
     pub fn build_and_fetch(self, deadline: Duration) -> Result<CostMap, Error> {
         let Prepared { start, rest } = self.prepare()?;
-        // Nothing to start with is what the fetch is for; anything else is an error as it is when nothing is fetched.
+        // The fetch can replace a missing start. Other errors are returned, as by `build`.
         let start = match start {
-            Err(error) if error.code() != "nothing_to_start_with" => return Err(error),
-            start => start,
+            Err(Error::NothingToStartWith { .. }) | Ok(_) => start,
+            Err(error) => return Err(error),
         };
         let origin = rest.settings.origin.as_ref().ok_or(Error::NoSource)?.name();
         let has_start = start.is_ok();
-        let map = rest.finish(start.unwrap_or_else(|_| Start::new(Base::empty())));
+        let map = rest.finish(start.unwrap_or_else(|_| Start::new(VersionedCatalog::empty())));
         let reloader = map.reloader().clone();
         let (done, result) = mpsc::channel();
         let fetch = move || {
-            // Nobody may be there to hear it any more.
+            // After the deadline nobody receives the result.
             let _ = done.send(reloader.reload(Guarded::Yes).map(drop));
         };
         let spawned = thread::Builder::new().name("llm-costmap-fetch".to_owned()).spawn(fetch);
@@ -210,7 +260,7 @@ impl CostMapBuilder {
         match fetched {
             Err(error) if !has_start => Err(error),
             Err(error) => {
-                // Unless it arrived in this very moment.
+                // `note_start` does nothing if the map arrived after the deadline was noticed.
                 map.reloader().note_start(&error);
                 Ok(map)
             }
@@ -264,57 +314,65 @@ impl std::fmt::Debug for CostMapBuilder {
     }
 }
 
-/// The ways to make a map.
+/// Constructors.
 impl CostMap {
-    /// The public map that is part of this crate: see [`BUNDLED`](crate::BUNDLED) for which one. It has no source to be reloaded
-    /// from; [`builder`](Self::builder) makes one that has.
+    /// Creates a map from the public map that is part of this crate. [`BUNDLED`](crate::BUNDLED)
+    /// describes its version.
     ///
-    /// It is parsed once a process, when it is first asked for, and shared by all maps made so.
+    /// The map has no source to be reloaded from. To reload the public map, use
+    /// [`builder`](Self::builder).
+    ///
+    /// The bundled map is parsed once per process, when it is first used, and shared by all maps.
     #[cfg(feature = "bundled")]
     #[must_use]
     pub fn bundled() -> Self {
-        let base = Base::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
+        let base =
+            VersionedCatalog::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
         Self::with(base, Settings::default(), History::default(), Vec::new())
     }
 
-    /// A map of no models, to be filled with [`register_model`](Self::register_model) or
+    /// Creates a map without models, to be filled with [`register_model`](Self::register_model) or
     /// [`reload_from_bytes`](Self::reload_from_bytes).
     #[must_use]
     pub fn empty() -> Self {
-        Self::with(Base::empty(), Settings::default(), History::default(), Vec::new())
+        Self::with(VersionedCatalog::empty(), Settings::default(), History::default(), Vec::new())
     }
 
-    /// A map out of JSON in LiteLLM's format: an object of entries by model.
+    /// Creates a map from JSON in LiteLLM's format: an object of entries by model.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidMap`] where the text is not JSON, or not an object. A row whose price cannot be
-    /// trusted is no error: it is set aside, and listed by [`Snapshot::set_aside`](crate::Snapshot::set_aside).
+    /// [`Error::InvalidMap`] if the text is not JSON, or not an object. A row whose price cannot be
+    /// trusted is not an error: it is set aside, and listed by
+    /// [`Snapshot::set_aside`](crate::Snapshot::set_aside).
     pub fn from_json(json: impl Into<Vec<u8>>) -> Result<Self, Error> {
         Self::builder().json(json).build()
     }
 
-    /// A map out of a file in LiteLLM's format, which [`reload`](Self::reload) reads again.
+    /// Creates a map from a file in LiteLLM's format, which [`reload`](Self::reload) reads again.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be read, and as [`from_json`](Self::from_json).
+    /// [`Error::Io`] if the file cannot be read, and the errors of [`from_json`](Self::from_json).
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
         Self::builder().file(path).build()
     }
 
-    /// A map with the source that the environment names, as LiteLLM reads it: `LITELLM_LOCAL_MODEL_COST_MAP` (`true` for the bundled map
-    /// and no other), or else `LITELLM_MODEL_COST_MAP_URL`, or else the public map. It starts with the bundled map; nothing is
-    /// fetched before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload).
+    /// Creates a map with the source that the environment names, as LiteLLM reads it.
+    ///
+    /// If `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map has no source. Otherwise the source is
+    /// the URL in `LITELLM_MODEL_COST_MAP_URL`, or the public map if that is not set. The map
+    /// starts with the bundled map, or with the source if that is a `file` URL. Nothing is fetched
+    /// before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload) is called.
     ///
     /// # Errors
     ///
-    /// As [`CostMapBuilder::build`].
+    /// The errors of [`CostMapBuilder::build`].
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().env().build()
     }
 
-    /// A map with settings.
+    /// Returns a builder, to create a map with settings.
     pub fn builder() -> CostMapBuilder {
         CostMapBuilder::default()
     }
@@ -337,24 +395,25 @@ impl Rest {
     }
 }
 
-/// What a map starts with.
+/// The map to start with.
 struct Start {
-    base: Base,
+    base: VersionedCatalog,
     validators: Validators,
-    /// Why it is not what the source has.
+    /// The reason that this is not the source's map.
     reason: Option<String>,
     cache_error: Option<String>,
-    /// The revision that the cache has, where it was read.
+    /// The revision of the map in the cache, if that was read.
     cached: Option<String>,
 }
 
 impl Start {
-    fn new(base: Base) -> Self {
+    fn new(base: VersionedCatalog) -> Self {
         Self { base, validators: Validators::default(), reason: None, cache_error: None, cached: None }
     }
 }
 
-/// Finds what to start with: the file that is the source, the cache, what was handed in, the bundled map.
+/// Finds the map to start with: the file that is the source, the cache, the JSON that was handed
+/// in, the bundled map.
 fn start(
     origin: Option<&dyn Origin>,
     cache: Option<&Cache>,
@@ -375,17 +434,17 @@ fn start(
         match from_cache(cache, &origin.name(), guards) {
             Ok(None) => {}
             Ok(Some((base, validators))) => {
-                let reason = failed.map(|error| error.to_string());
+                let reason = failed.map(|error| format!("{error:#}"));
                 let cached = base.version.revision.clone();
                 return Ok(Start { base, validators, reason, cache_error, cached });
             }
             Err(error) => {
-                log::warn!("{error}");
+                log::warn!("{error:#}");
                 cache_error = Some(error);
             }
         }
     }
-    let reason = failed.as_ref().map(ToString::to_string).or_else(|| cache_error.clone());
+    let reason = failed.as_ref().map(|error| format!("{error:#}")).or_else(|| cache_error.clone());
     let with =
         |base| Ok(Start { base, validators: Validators::default(), reason, cache_error, cached: None });
     if let Some(json) = json {
@@ -394,24 +453,30 @@ fn start(
     match (failed, origin) {
         (Some(error), _) if !or_bundled => Err(error),
         #[cfg(feature = "bundled")]
-        _ => with(Base::new(catalog::bundled::catalog(), Version::bundled())),
+        _ => with(VersionedCatalog::new(catalog::bundled::catalog(), Version::bundled())),
         #[cfg(not(feature = "bundled"))]
         (_, Some(origin)) => Err(Error::NothingToStartWith { origin: origin.name() }),
         #[cfg(not(feature = "bundled"))]
-        (_, None) => with(Base::empty()),
+        (_, None) => with(VersionedCatalog::empty()),
     }
 }
 
-fn read(bytes: Vec<u8>, origin: &str, channel: Channel) -> Result<Base, Error> {
+fn read(bytes: Vec<u8>, origin: &str, channel: Channel) -> Result<VersionedCatalog, Error> {
     let version = Version::of(&bytes, origin, channel);
-    Ok(Base::new(Arc::new(catalog::read(bytes, origin)?), version))
+    Ok(VersionedCatalog::new(Arc::new(catalog::read(bytes, origin)?), version))
 }
 
-/// The map in the cache, as far as it may be believed: the guards look at it as at one that is fetched.
-fn from_cache(cache: &Cache, origin: &str, guards: &Guards) -> Result<Option<(Base, Validators)>, String> {
+/// Reads the map in the cache. Like a fetched map, it must pass the guards; it must also have
+/// models.
+fn from_cache(
+    cache: &Cache,
+    origin: &str,
+    guards: &Guards,
+) -> Result<Option<(VersionedCatalog, Validators)>, String> {
     let Some(cached) = cache.read()? else { return Ok(None) };
     let passed_over = |reason: String| format!("the cache is passed over: {reason}");
-    let base = read(cached.bytes, origin, Channel::Cache).map_err(|error| passed_over(error.to_string()))?;
+    let base =
+        read(cached.bytes, origin, Channel::Cache).map_err(|error| passed_over(format!("{error:#}")))?;
     if base.catalog.len() == 0 {
         return Err(passed_over("it has no models".to_owned()));
     }
@@ -422,7 +487,7 @@ fn from_cache(cache: &Cache, origin: &str, guards: &Guards) -> Result<Option<(Ba
     Ok(Some((base, cached.validators)))
 }
 
-/// What is fetched where nothing else is named.
+/// Returns the source to use if none is named.
 fn public_map() -> Option<Asked> {
     cfg!(feature = "http").then(|| Asked::Url(PUBLIC_MAP.to_owned()))
 }
@@ -433,9 +498,9 @@ enum Named {
     Nothing,
 }
 
-/// `true` for the bundled map and no other.
+/// The variable that is `true` to use the bundled map only.
 const LOCAL: &str = "LITELLM_LOCAL_MODEL_COST_MAP";
-/// Where the map is, else.
+/// The variable that otherwise has the URL of the map.
 const URL: &str = "LITELLM_MODEL_COST_MAP_URL";
 
 fn named_by_env() -> Result<Named, Error> {

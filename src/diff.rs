@@ -1,4 +1,4 @@
-//! What changed from one map to another.
+//! Differences between two maps.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,46 +8,52 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::json;
+use crate::num::Number;
 use crate::rates::field;
 use crate::resolve::Layers;
-use crate::usd::Usd;
 
-/// What changed from one map to a newer one.
+/// The differences between a map and a newer one.
 ///
-/// It serialises as `{"added": [model], "removed": [model], "repriced": [{"model", "field", "from", "to", "factor"}]}`.
+/// Serialises as `{"added": [model], "removed": [model], "repriced": [change]}`, where a change is
+/// `{"model", "field", "from", "to", "factor"}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Diff {
-    /// The keys of models that came, in the order of the newer map.
+    /// The keys of added models, in the order of the newer map.
     pub added: Vec<String>,
-    /// The keys of models that went, in the order of the older map.
+    /// The keys of removed models, in the order of the older map.
     pub removed: Vec<String>,
-    /// The prices that changed of models that both have, in the order of the newer map. Of what is beyond all measure some are left out: more
-    /// than 100,000 changes, keys of more than 512 bytes, tables of more than 1,000 numbers.
+    /// The changed prices of models in both maps, in the order of the newer map. At most 100,000
+    /// changes are listed. Changes of models or fields with keys or paths of more than 512 bytes,
+    /// and of the tables of an entry with 1,000 or more numbers in them, are left out.
     pub repriced: Vec<Repriced>,
-    /// How many models have a price that is more than ten times what it was, or less than a tenth: listed or not.
+    /// The number of models with a price that is more than ten times, or less than a tenth of, its
+    /// former value, listed or not.
     #[serde(skip)]
     jumped: usize,
 }
 
-/// A price that changed: any number in a field of an entry that calls are priced by.
+/// A changed price: any number in a field that calls are priced by.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Repriced {
     /// The model's key.
     pub model: String,
-    /// The field, as the map has it; of a number in a table, the path to it: `tiered_pricing[0].input_cost_per_token`.
+    /// The field, as the map has it. For a number in a table, this is the path:
+    /// `tiered_pricing[0].input_cost_per_token`.
     pub field: String,
-    /// What it was, in US dollars per unit (or the number of a bound or a factor, where the field is one). `None` where there was none.
-    pub from: Option<Usd>,
-    /// What it is. `None` where there is none.
-    pub to: Option<Usd>,
-    /// How many times what it was it is. `None` where either is absent, or where it was zero.
+    /// The former value, in US dollars per unit (or the number of a bound or a factor, if the field
+    /// holds one). `None` if there was none.
+    pub from: Option<Number>,
+    /// The new value. `None` if there is none.
+    pub to: Option<Number>,
+    /// The ratio of the new value to the former one. `None` if either is absent, or if the former
+    /// value was zero.
     pub factor: Option<f64>,
 }
 
 impl Repriced {
-    /// Whether it is more than ten times what it was, or less than a tenth.
+    /// Returns whether the price is more than ten times, or less than a tenth of, its former value.
     pub(crate) fn is_jump(&self) -> bool {
         is_jump(self.from, self.to)
     }
@@ -55,7 +61,8 @@ impl Repriced {
 
 impl fmt::Display for Repriced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |price: Option<Usd>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
+        let shown =
+            |price: Option<Number>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
         write!(f, "{}: {}: {} -> {}", self.model, self.field, shown(self.from), shown(self.to))?;
         self.factor.map_or(Ok(()), |factor| write!(f, " (x{factor})"))
     }
@@ -77,25 +84,27 @@ impl Diff {
         diff
     }
 
-    /// Whether nothing changed.
+    /// Returns whether there are no differences.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.repriced.is_empty()
     }
 
-    /// How many models have a price that is more than ten times what it was, or less than a tenth.
+    /// Returns the number of models with a price that is more than ten times, or less than a tenth
+    /// of, its former value.
     pub(crate) fn models_that_jumped(&self) -> usize {
         self.jumped
     }
 
     fn reprice(&mut self, model: &str, before: &str, after: &str) {
         let (before, after) = (Figures::of(before), Figures::of(after));
-        // Tables without measure are not compared, since what is left out of them would seem to have gone.
+        // Oversized tables are not compared, since numbers that were cut off would seem to be
+        // removed.
         let whole = before.is_whole() && after.is_whole();
         let (before, after) = (before.list(whole), after.list(whole));
         let is_listed = model.len() <= MAX_PATH;
         let mut has_jumped = false;
-        let mut change = |field: &str, from: Option<Usd>, to: Option<Usd>| {
+        let mut change = |field: &str, from: Option<Number>, to: Option<Number>| {
             if from == to {
                 return;
             }
@@ -105,7 +114,8 @@ impl Diff {
                 self.repriced.push(Repriced { model, field, from, to, factor: factor(from, to) });
             }
         };
-        let index = |figures: &[(String, Usd)]| -> HashMap<String, Usd> { figures.iter().cloned().collect() };
+        let index =
+            |figures: &[(String, Number)]| -> HashMap<String, Number> { figures.iter().cloned().collect() };
         let (was, is) = (index(&before), index(&after));
         for (field, to) in &after {
             change(field, was.get(field).copied(), Some(*to));
@@ -119,30 +129,30 @@ impl Diff {
     }
 }
 
-/// No map changes as many prices, and no row has as many, or paths to them as long: beyond that, they are not listed.
+/// Limits of a diff, beyond any real map: changes, numbers of an entry, and bytes of a key or path.
 const MAX_REPRICED: usize = 100_000;
 const MAX_FIGURES: usize = 1_000;
 const MAX_PATH: usize = 512;
 
-/// Whether a price is more than ten times what it was, or less than a tenth.
-fn is_jump(from: Option<Usd>, to: Option<Usd>) -> bool {
+/// Returns whether a price is more than ten times, or less than a tenth of, its former value.
+/// Prices that are absent or zero on either side do not count.
+fn is_jump(from: Option<Number>, to: Option<Number>) -> bool {
     let (Some(from), Some(to)) = (from, to) else { return false };
-    let [from, to] = [from, to].map(|usd| usd.units().unsigned_abs());
-    from > 0 && to > 0 && (to > from.saturating_mul(10) || from > to.saturating_mul(10))
+    to.is_over_tenfold(from) || from.is_over_tenfold(to)
 }
 
-fn factor(from: Option<Usd>, to: Option<Usd>) -> Option<f64> {
-    let [from, to] = [from?, to?].map(|usd| usd.units() as f64);
-    // To twelve digits: 3 and not 3.0000000000000004.
-    (from != 0.0).then(|| format!("{:.11e}", to / from).parse().unwrap_or(to / from))
+fn factor(from: Option<Number>, to: Option<Number>) -> Option<f64> {
+    let ratio = to?.as_f64() / from.filter(|from| !from.is_zero())?.as_f64();
+    // Rounded to twelve digits, so that 3 is not 3.0000000000000004.
+    ratio.is_finite().then(|| format!("{ratio:.11e}").parse().unwrap_or(ratio))
 }
 
-/// Every number of an entry that a price hangs on, by its path.
+/// All numbers of an entry that prices depend on, by path.
 struct Figures {
-    /// Those of the fields that calls are priced by: an entry has a few hundred at the most.
-    rates: Vec<(String, Usd)>,
-    /// Those of tables, and of fields that nobody knows.
-    others: Vec<(String, Usd)>,
+    /// Numbers of the rate fields that calls are priced by: a few hundred at most.
+    rates: Vec<(String, Number)>,
+    /// Numbers of tables, of other prices, and of unknown cost fields.
+    others: Vec<(String, Number)>,
 }
 
 impl Figures {
@@ -158,23 +168,23 @@ impl Figures {
         Self { rates, others }
     }
 
-    /// Whether all that there are are here.
+    /// Returns whether `others` is complete, that is, below its limit.
     fn is_whole(&self) -> bool {
         self.others.len() < MAX_FIGURES
     }
 
-    fn list(self, whole: bool) -> Vec<(String, Usd)> {
+    fn list(self, whole: bool) -> Vec<(String, Number)> {
         let others = if whole { self.others } else { Vec::new() };
         self.rates.into_iter().chain(others).collect()
     }
 }
 
-/// Whether prices hang on a field that does not name a cost itself.
+/// Returns whether prices depend on a field that does not have the name of a cost itself.
 fn is_priced_by(name: &str) -> bool {
     field::is_price(name) || name == "provider_specific_entry" || name.contains("uplift_multiplier")
 }
 
-fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Usd)>) {
+fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Number)>) {
     if path.len() > MAX_PATH || figures.len() >= MAX_FIGURES {
         return;
     }
@@ -190,7 +200,7 @@ fn flatten(path: Cow<'_, str>, json: &str, figures: &mut Vec<(String, Usd)>) {
                 flatten(format!("{path}[{position}]").into(), json.get(), figures);
             }
         }
-        // Words, such as the hours of an off-peak price, are no numbers.
+        // Other values, such as the hours of an off-peak block, are not numbers.
         _ => figures.extend(json.trim_matches('"').parse().ok().map(|figure| (path.into_owned(), figure))),
     }
 }
@@ -246,7 +256,7 @@ mod tests {
                 "m: input_cost_per_image: 0.01 -> none",
             ]
         );
-        // Digits beyond those of a float count.
+        // Digits beyond the precision of a float count.
         assert_eq!(
             repriced(
                 r#"{"input_cost_per_token": 0.000005000020000000000001}"#,
@@ -254,7 +264,7 @@ mod tests {
             ),
             ["m: input_cost_per_token: 0.000005000020000000000001 -> 0.000005000020000000000002 (x1)"]
         );
-        // Null is absent; factors count.
+        // Null counts as absent. Changes of multipliers are listed.
         assert_eq!(
             repriced(
                 r#"{"input_cost_per_token": null, "provider_specific_entry": {"us": 1.1}}"#,
@@ -279,7 +289,8 @@ mod tests {
             format!("{{{}}}", (0..100_000).map(field).collect::<Vec<_>>().join(","))
         };
         assert_eq!(repriced(&many("1"), &many("2")).len(), 0);
-        // What is not listed is counted: nothing hides a slip of units.
+        // Changes that are not listed are counted, so that a mistake in units cannot hide among
+        // them.
         let padded = |price: &str| {
             let field = |n: usize| format!(r#""cost_{n}": 1"#);
             let padding = (0..2_000).map(field).collect::<Vec<_>>().join(",");

@@ -4,179 +4,225 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
+use crate::cost::{NotPriced, Unpriced};
 use crate::text::clip;
 
-/// What can go wrong. Every message says what, where, and what to do about it.
+/// The error of every operation of this crate.
 ///
-/// [`Error::code`] is a stable word for each kind, for logs and metrics.
+/// A message says what is wrong, where, and what to do about it. An error that has a cause keeps it
+/// as its [`source`](std::error::Error::source): `{error}` leaves the cause out, and `{error:#}`
+/// appends it. [`Error::kind`] sorts errors by who can act on them, so that a server can choose a
+/// status.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::{CostMap, Error, ErrorKind, Usage};
+///
+/// let map = CostMap::from_json(r#"{"gpt-x": {"input_cost_per_token": 1e-6}}"#)?;
+/// let error = map.cost("gpt-y", &Usage::new(1, 1)).unwrap_err();
+/// assert!(matches!(error, Error::UnknownModel(_)));
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!(error.to_string(), "unknown model \"gpt-y\": did you mean gpt-x? If not, register it");
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No entry of the map answers to the name.
     #[error(transparent)]
     UnknownModel(Box<UnknownModel>),
-    /// Something that the call used has no price, so that the total would be too low.
-    /// Only from [`Cost::require_complete`](crate::Cost::require_complete).
-    #[error("the cost of {key} is incomplete: no price for {components}")]
-    Incomplete {
-        /// The entry's key.
-        key: String,
-        /// What was used and has no price, comma-separated.
-        components: String,
-    },
-    /// The bill is beyond 17 billion dollars, or a count beyond what can be counted.
+    /// The call used something that the map has no price for. Holds the partial bill.
+    #[error("{0}")]
+    Unpriced(Box<Unpriced>),
+    /// The amount is beyond 17 billion dollars, or a count beyond its range.
     #[error("the cost of {key} overflows: check the counts of the usage")]
+    #[non_exhaustive]
     Overflow {
         /// The entry's key.
         key: String,
     },
+    /// The service tier that was asked for is no known word, so that a total alone could be wrong.
+    #[error(
+        "unknown service tier {tier:?}: write auto, standard, flex, balanced, priority or ultrafast, or let the call accept_unknown"
+    )]
+    #[non_exhaustive]
+    UnknownServiceTier {
+        /// The word.
+        tier: String,
+    },
+    /// The data residency is no known region, so that a total alone could be wrong.
+    #[error("unknown data residency {region:?}: write eu or us, or let the call accept_unknown")]
+    #[non_exhaustive]
+    UnknownDataResidency {
+        /// The word, or its beginning if it is very long.
+        region: String,
+    },
     /// The text is not JSON, or not an object of models.
-    #[error("{origin} is no model map: {message}{}", Position(*.line, *.column))]
+    #[error("{origin} is no model map: {message}{}", TextPosition(*.line, *.column))]
+    #[non_exhaustive]
     InvalidMap {
-        /// Where the text is from: a path, or what it was handed in as.
+        /// The origin of the text: a path, a URL without credentials, or a name.
         origin: String,
-        /// What is wrong.
+        /// The reason.
         message: String,
-        /// The line, from 1; 0 where the text as a whole is wrong.
+        /// The line, from 1; 0 if the reason concerns the whole text.
         line: usize,
-        /// The column, from 1; 0 where the text as a whole is wrong.
+        /// The column, from 1; 0 if the reason concerns the whole text.
         column: usize,
     },
-    /// A map without a single model, where one with models was to be replaced.
+    /// The map has no models, and would replace one that has.
     #[error("{origin} has no models: the map in use is kept")]
+    #[non_exhaustive]
     EmptyMap {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
     },
-    /// The file could not be read.
-    #[error("cannot read {}: {source}", .path.display())]
+    /// A file could not be read.
+    #[error(fmt = fmt_io)]
+    #[non_exhaustive]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Arc<std::io::Error>,
     },
-    /// A map with fewer models than one must have: see
+    /// The map has fewer models than
     /// [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models).
     #[error("{origin} has {models} models, fewer than {least}: the map in use is kept")]
+    #[non_exhaustive]
     TooFewModels {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
-        /// How many models it has.
+        /// The number of its models.
         models: usize,
-        /// How many it must have.
+        /// The smallest number that is accepted.
         least: usize,
     },
-    /// A map that lost too many models: see
-    /// [`CostMapBuilder::max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio).
+    /// The map lost more models than
+    /// [`CostMapBuilder::max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio) accepts.
     #[error("{origin} has {models} models, where {live} are in use: the map in use is kept")]
+    #[non_exhaustive]
     MapShrank {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
-        /// How many models it has.
+        /// The number of its models.
         models: usize,
-        /// How many the map in use has.
+        /// The number of models of the map in use.
         live: usize,
     },
-    /// A map without a model that it must have: see
+    /// The map lacks a model of
     /// [`CostMapBuilder::required_models`](crate::CostMapBuilder::required_models).
     #[error("{origin} has no {model}, which is required: the map in use is kept")]
+    #[non_exhaustive]
     MissingModel {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
         /// The model.
         model: String,
     },
-    /// A map without a price of a model that must have one: see
+    /// The map lacks the price of a model of
     /// [`CostMapBuilder::required_models`](crate::CostMapBuilder::required_models).
     #[error("{origin} has no price of {model}, which is required: the map in use is kept")]
+    #[non_exhaustive]
     UnpricedModel {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
         /// The model.
         model: String,
     },
-    /// A map in which too many prices changed more than tenfold, as if by a slip of units: see
-    /// [`CostMapBuilder::max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio).
+    /// More prices changed more than tenfold than
+    /// [`CostMapBuilder::max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio) accepts,
+    /// as by a wrong unit.
     #[error(
         "{origin} changes prices of {models} of {of} models more than tenfold, such as {example}: the map in use is kept"
     )]
+    #[non_exhaustive]
     PricesJumped {
-        /// Where the text is from.
+        /// The origin of the text.
         origin: String,
-        /// How many models have such a price.
+        /// The number of models with such a price.
         models: usize,
-        /// How many models both maps have.
+        /// The number of models that both maps have.
         of: usize,
         /// One of the prices.
         example: String,
     },
-    /// The source did not give a map.
+    /// The source did not return a map.
     #[error("cannot fetch {origin}: {reason}")]
+    #[non_exhaustive]
     Fetch {
         /// The source: a URL without credentials, or its name.
         origin: String,
-        /// Why.
+        /// The reason, without credentials.
         reason: String,
     },
-    /// A setting that cannot be.
+    /// A setting is invalid.
     #[error("invalid {setting}: {reason}")]
+    #[non_exhaustive]
     InvalidSetting {
         /// The setting, as the builder's method is called.
         setting: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// There is nothing that a map could start with before it was ever fetched.
+    /// The map has a source that was not fetched yet, and nothing to start with.
     #[error(
         "{origin} was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
     )]
+    #[non_exhaustive]
     NothingToStartWith {
         /// The source: a URL without credentials, or its name.
         origin: String,
     },
-    /// The system starts no thread for the schedule.
-    #[error("cannot start a thread: {source}")]
+    /// The system did not start a thread.
+    #[error(fmt = fmt_thread)]
+    #[non_exhaustive]
     Thread {
-        /// Why.
+        /// The cause.
         source: Arc<std::io::Error>,
     },
-    /// A reload of a map that was not built from anything that can be read again.
+    /// The map has no source to be reloaded from.
     #[error(
         "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
     )]
     NoSource,
-    /// A reload that a source asks for while it is asked for the map, or a listener while it is told of a reload.
+    /// A source asked for a reload while it was being fetched, or a listener while it was being told
+    /// of one.
     #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
     NestedReload,
-    /// A registered model that cannot be priced, or is no JSON object.
+    /// The fields of a model cannot be registered.
     #[error("cannot register {model}: {}{reason}", FieldPrefix(.field.as_deref()))]
+    #[non_exhaustive]
     InvalidModel {
         /// The model's name.
         model: String,
-        /// The field that is wrong; `None` where it is the model as a whole.
+        /// The field; `None` if the reason concerns the whole model.
         field: Option<String>,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// A deployment that is none, or that cannot be among the others.
+    /// A deployment cannot be used.
     #[error("cannot use {deployment}: {}{reason}", FieldPrefix(.field.as_deref()))]
+    #[non_exhaustive]
     InvalidDeployment {
         /// Its name, or its place in the list.
         deployment: String,
-        /// The field that is wrong; `None` where it is the deployment as a whole.
+        /// The field; `None` if the reason concerns the whole deployment.
         field: Option<String>,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// No deployment has the id or the name.
     #[error("no deployment has the id or the name {name:?}: add it, or check the name")]
+    #[non_exhaustive]
     UnknownDeployment {
-        /// What was asked for, or its beginning where it is very long.
+        /// The id or the name, or its beginning if it is very long.
         name: String,
     },
-    /// The deployments of a name differ in what they cost, so that only an id says which is meant.
+    /// The deployments of a name differ in price, so that only an id tells which is meant.
     #[error("the deployments of {model_name:?} differ in price: ask for one of the ids {}", .ids.join(", "))]
+    #[non_exhaustive]
     AmbiguousDeployment {
         /// The name.
         model_name: String,
@@ -185,10 +231,41 @@ pub enum Error {
     },
 }
 
-/// Where in a text; nothing where it is about the text as a whole.
-struct Position(usize, usize);
+/// The kind of an [`Error`]: who can act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The map has no such model, or the list has no such deployment.
+    NotFound,
+    /// The caller's arguments or settings are invalid.
+    InvalidInput,
+    /// The source of the map failed, or gave a map that was refused.
+    Upstream,
+    /// The map lacks a price.
+    Unpriced,
+    /// The program or its system is at fault.
+    Internal,
+}
 
-impl fmt::Display for Position {
+fn fmt_io(path: &std::path::Path, source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "cannot read {}", path.display())?;
+    fmt_cause(source, f)
+}
+
+fn fmt_thread(source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("cannot start a thread")?;
+    fmt_cause(source, f)
+}
+
+/// Appends the cause to a message that is written with `{:#}`.
+fn fmt_cause(cause: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if f.alternate() { write!(f, ": {cause}") } else { Ok(()) }
+}
+
+/// A position in a text; writes nothing for line 0.
+struct TextPosition(usize, usize);
+
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 { Ok(()) } else { write!(f, " (line {}, column {})", self.0, self.1) }
     }
@@ -202,17 +279,54 @@ impl fmt::Display for FieldPrefix<'_> {
     }
 }
 
+impl From<NotPriced> for Error {
+    fn from(reason: NotPriced) -> Self {
+        match reason {
+            NotPriced::Unpriced(bill) => Self::Unpriced(bill),
+            NotPriced::Overflow { key } => Self::Overflow { key },
+        }
+    }
+}
+
 impl Error {
-    /// A stable word for the kind of error: `unknown_model`, `incomplete`, `overflow`, `invalid_map`,
-    /// `empty_map`, `io`, `too_few_models`, `map_shrank`, `missing_model`, `unpriced_model`, `prices_jumped`, `fetch`,
-    /// `invalid_setting`, `nothing_to_start_with`, `thread`, `no_source`, `nested_reload`, `invalid_model`, `invalid_deployment`,
-    /// `unknown_deployment`, `ambiguous_deployment`.
+    /// Returns the kind of the error: who can act on it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownModel(_) | Self::UnknownDeployment { .. } => ErrorKind::NotFound,
+            Self::Unpriced(_) => ErrorKind::Unpriced,
+            Self::Overflow { .. }
+            | Self::UnknownServiceTier { .. }
+            | Self::UnknownDataResidency { .. }
+            | Self::InvalidSetting { .. }
+            | Self::NothingToStartWith { .. }
+            | Self::NoSource
+            | Self::InvalidModel { .. }
+            | Self::InvalidDeployment { .. }
+            | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
+            Self::InvalidMap { .. }
+            | Self::EmptyMap { .. }
+            | Self::Io { .. }
+            | Self::TooFewModels { .. }
+            | Self::MapShrank { .. }
+            | Self::MissingModel { .. }
+            | Self::UnpricedModel { .. }
+            | Self::PricesJumped { .. }
+            | Self::Fetch { .. } => ErrorKind::Upstream,
+            Self::Thread { .. } | Self::NestedReload => ErrorKind::Internal,
+        }
+    }
+
+    /// Returns the name of the variant in lower case, such as `unknown_model`, for logs and metrics.
+    /// Programs match on the variants.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownModel(_) => "unknown_model",
-            Self::Incomplete { .. } => "incomplete",
+            Self::Unpriced(_) => "unpriced",
             Self::Overflow { .. } => "overflow",
+            Self::UnknownServiceTier { .. } => "unknown_service_tier",
+            Self::UnknownDataResidency { .. } => "unknown_data_residency",
             Self::InvalidMap { .. } => "invalid_map",
             Self::EmptyMap { .. } => "empty_map",
             Self::Io { .. } => "io",
@@ -235,15 +349,16 @@ impl Error {
     }
 }
 
-/// Knows the names that are near to a name which it does not know.
+/// Suggests names that are spelled almost like an unknown one.
 pub(crate) trait Suggest: Send + Sync {
     fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String>;
 }
 
-/// No entry of the map answers to a name.
+/// The error of a name that no entry of the map answers to.
 ///
-/// Its `Display` suggests names that are near. They are looked for when it is displayed, in the generation of the map that was asked, as long
-/// as that is in use: the error costs next to nothing, and keeps no generation alive.
+/// Its `Display` suggests keys that are spelled almost like the name. They are searched for when the
+/// error is displayed, in the generation of the map that was asked, if that is still in use: making
+/// the error costs little, and it keeps no generation alive.
 #[derive(Clone)]
 pub struct UnknownModel {
     model: Box<str>,
@@ -256,20 +371,20 @@ impl UnknownModel {
         Self { model: clip(model).into(), provider: provider.map(|provider| clip(provider).into()), asked }
     }
 
-    /// The name that was asked for, or its beginning where it is very long.
+    /// Returns the name that was asked for, or its beginning if it is very long.
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model
     }
 
-    /// The provider that was asked for.
+    /// Returns the provider that was asked for.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
     }
 
-    /// Keys of the map that are written almost like the name, nearest first; at most three. None where the map has moved on, and the
-    /// generation that was asked is no longer in use.
+    /// Returns at most three keys that are spelled almost like the name, nearest first. Returns none if
+    /// the generation of the map that was asked is no longer in use.
     #[must_use]
     pub fn near_names(&self) -> Vec<String> {
         self.asked.upgrade().map(|asked| asked.suggest(&self.model, self.provider())).unwrap_or_default()
@@ -296,7 +411,7 @@ impl fmt::Debug for UnknownModel {
     }
 }
 
-/// Two are the same if they are about the same name and provider.
+/// Two errors are equal if they are about the same name and provider.
 impl PartialEq for UnknownModel {
     fn eq(&self, other: &Self) -> bool {
         (&self.model, &self.provider) == (&other.model, &other.provider)

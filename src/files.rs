@@ -1,12 +1,13 @@
-//! Files that are read whole: whatever stands under their names, opening them does not wait.
+//! Files that are read whole, without a wait when they are opened.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Opens a regular file for reading. What else there is, such as a pipe that nobody writes to or a device without an end, is an error.
+/// Opens a regular file for reading. Anything else is an error, such as a pipe that nobody writes
+/// to or a device without an end.
 ///
-/// It is looked at once it is open, so that nothing can take its place in between.
+/// The type is checked after the file is opened, so that nothing can replace the file in between.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -24,8 +25,9 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
     if metadata.is_file() { Ok((file, metadata)) } else { Err(io::Error::other("not a file")) }
 }
 
-/// Why a file may be somebody else's work, if so: it belongs to another user than this process's or the system's, or others may write
-/// to it. Nothing is known of that on systems other than Unix.
+/// Returns the reason that another user may have written a file: it belongs to a user who is
+/// neither the process's nor root, or users other than its owner may write to it. Returns `None` if
+/// there is no such reason, and always on systems other than Unix.
 #[cfg_attr(not(unix), allow(unused_variables))]
 pub(crate) fn distrusted(metadata: &Metadata) -> Option<&'static str> {
     #[cfg(unix)]

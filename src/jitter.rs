@@ -1,10 +1,10 @@
-//! Chance, so that the programs of a fleet do not all ask at the same instant.
+//! Random jitter, so that the processes of a fleet do not all ask at the same time.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A number from 0 up to 1.
+/// Returns a random number in the range from 0 (inclusive) to 1 (exclusive).
 pub(crate) fn fraction() -> f64 {
-    // The keys of the standard library's hash tables are random.
+    // The keys of `RandomState` are random.
     let random = RandomState::new().hash_one(0_u8);
     (random >> 11) as f64 / (1_u64 << 53) as f64
 }

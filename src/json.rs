@@ -1,4 +1,4 @@
-//! JSON as slices of its text: borrowed where they can be, with their digits as they were written.
+//! JSON as slices of its text: borrowed where possible, with digits as written.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A name, borrowed from the text unless it is written with escapes. (`Cow` alone is always owned.)
+/// A seed that reads a string, borrowed from the text unless it has escapes. (`Cow` alone is always
+/// owned.)
 pub(crate) struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -39,9 +40,9 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// The fields of an object, in order, each with its JSON. Of fields with one name the last counts, in the place
-/// of the first, as every JSON reader has it.
-pub(crate) fn fields(json: &str) -> Result<Vec<Field<'_>>, serde_json::Error> {
+/// Returns the fields of an object in order, each with its JSON. Of repeated fields the last value
+/// counts, at the position of the first, as in other JSON readers.
+pub(crate) fn fields(json: &str) -> Result<Vec<JsonField<'_>>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let fields = deserializer.deserialize_map(FieldsVisitor)?;
     deserializer.end()?;
@@ -51,7 +52,7 @@ pub(crate) fn fields(json: &str) -> Result<Vec<Field<'_>>, serde_json::Error> {
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<Field<'de>>;
+    type Value = Vec<JsonField<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of fields")
@@ -66,7 +67,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// Fields laid one over the other: each stands where it came first, and says what came last.
+/// Fields laid over each other. Each field keeps the position of its first value and holds the
+/// last.
 pub(crate) struct Union<'a, V = &'a str> {
     pub(crate) fields: Vec<(Cow<'a, str>, V)>,
     positions: HashMap<Cow<'a, str>, usize>,
@@ -79,17 +81,17 @@ impl<V> Default for Union<'_, V> {
 }
 
 impl<'a, V> Union<'a, V> {
-    /// Sets a field, whatever it said before.
+    /// Sets a field, and replaces its value if it has one.
     pub(crate) fn set(&mut self, name: Cow<'a, str>, value: V) {
         self.set_if(name, value, |_| true);
     }
 
-    /// What a field says.
+    /// Returns the value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&V> {
         self.fields.get(*self.positions.get(name)?).map(|(_, value)| value)
     }
 
-    /// Sets a field where it is new, or where what it says may be replaced.
+    /// Sets a field if it is new, or if `is_replaced` returns true for its value.
     pub(crate) fn set_if(&mut self, name: Cow<'a, str>, value: V, is_replaced: impl FnOnce(&V) -> bool) {
         match self.positions.entry(name.clone()) {
             Entry::Occupied(known) => match self.fields.get_mut(*known.get()) {
@@ -104,18 +106,19 @@ impl<'a, V> Union<'a, V> {
     }
 }
 
-/// A value as it is shown: the text that was read, or another value in its place.
+/// A printable value: the JSON that was read, or a replacement.
 pub(crate) enum Shown<'a> {
-    /// JSON that every reader can read.
+    /// Original JSON that every reader can read.
     Json(&'a RawValue),
-    /// JSON that was made from it.
+    /// JSON derived from the original.
     Made(Box<RawValue>),
-    /// Anything else.
+    /// A value in place of the original.
     Value(Value),
 }
 
 impl<'a> Shown<'a> {
-    /// JSON as it was read. What few readers can read is shown as a string of its text.
+    /// Wraps JSON as it was read. JSON that is not [readable](is_readable) becomes a string of its
+    /// text.
     pub(crate) fn of(json: &'a str) -> Self {
         match serde_json::from_str(json) {
             Ok(raw) if is_readable(json) => Self::Json(raw),
@@ -123,7 +126,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// JSON that was made from what was read.
+    /// Wraps JSON derived from the original.
     pub(crate) fn of_text(json: String) -> Self {
         RawValue::from_string(json).map_or(Self::Value(Value::Null), Self::Made)
     }
@@ -147,7 +150,7 @@ impl Serialize for Shown<'_> {
     }
 }
 
-/// Fields as an object, in their order.
+/// Fields that serialise as an object, in order.
 pub(crate) struct InOrder<'a, N>(pub(crate) &'a [(N, Shown<'a>)]);
 
 impl<N: AsRef<str>> Serialize for InOrder<'_, N> {
@@ -160,7 +163,7 @@ impl<N: AsRef<str>> Serialize for InOrder<'_, N> {
     }
 }
 
-/// An object of fields, each with its JSON.
+/// Returns an object of fields, given with their JSON.
 pub(crate) fn object<N: AsRef<str>, J: AsRef<str>>(fields: impl IntoIterator<Item = (N, J)>) -> String {
     let mut text = String::from("{");
     for (position, (name, json)) in fields.into_iter().enumerate() {
@@ -175,13 +178,14 @@ pub(crate) fn object<N: AsRef<str>, J: AsRef<str>>(fields: impl IntoIterator<Ite
     text
 }
 
-/// A value as JSON text, with its digits as they were written.
+/// The JSON text of a value, with digits as written.
 ///
-/// Out of JSON that `serde_json` reads, it is the text itself, whatever features of `serde_json` other crates turn on. Out of any other
-/// format, or out of a value that was buffered on the way, it is what that hands over.
+/// Deserialised by `serde_json` from JSON, this is the text itself, whatever features of
+/// `serde_json` other crates enable. From other formats, and from values that were buffered on the
+/// way, it is built from the deserialised value.
 pub(crate) struct Raw<'de>(pub(crate) Cow<'de, str>);
 
-/// The name by which `serde_json` is asked for a value as it stands in the text.
+/// The name of the newtype that makes `serde_json` return a value as raw text.
 const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for Raw<'de> {
@@ -192,7 +196,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
 
 struct RawVisitor;
 
-/// The JSON of a value that is not read from JSON.
+/// The JSON of a value that was not read as raw text.
 impl From<Value> for Raw<'_> {
     fn from(value: Value) -> Self {
         Self(Cow::Owned(value.to_string()))
@@ -251,20 +255,20 @@ impl<'de> Visitor<'de> for RawVisitor {
 }
 
 /// A field of an object, with its JSON.
-pub(crate) type Field<'a> = (Cow<'a, str>, &'a str);
+pub(crate) type JsonField<'a> = (Cow<'a, str>, &'a str);
 
-/// Returns the JSON of a field; null counts as absent.
-pub(crate) fn get<'a>(fields: &[Field<'a>], wanted: &str) -> Option<&'a str> {
+/// Returns the JSON of a field. Null counts as absent.
+pub(crate) fn get<'a>(fields: &[JsonField<'a>], wanted: &str) -> Option<&'a str> {
     fields.iter().find(|(name, json)| name == wanted && *json != "null").map(|(_, json)| *json)
 }
 
-/// Reads the elements of a list, in order, each as its JSON.
+/// Returns the JSON of each element of a list, in order.
 pub(crate) fn list(json: &str) -> Result<Vec<&str>, serde_json::Error> {
     let elements: Vec<&RawValue> = serde_json::from_str(json)?;
     Ok(elements.into_iter().map(RawValue::get).collect())
 }
 
-/// Reads a string. `None` where the JSON is anything else.
+/// Reads a string. Returns `None` if the JSON is anything else.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
     Name.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
 }
@@ -274,8 +278,8 @@ pub(crate) fn is_number(json: &str) -> bool {
     json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
-/// Returns whether every reader can read the JSON: not `1e999`, which is no number of most, nor half a surrogate pair. The JSON must not be
-/// [deep](is_deep).
+/// Returns whether every reader can read the JSON. Numbers beyond the range of a float, such as
+/// `1e999`, and halves of surrogate pairs are not readable. The JSON must not be [deep](is_deep).
 pub(crate) fn is_readable(json: &str) -> bool {
     match json.as_bytes().first() {
         Some(b'{') => fields(json).is_ok_and(|fields| fields.iter().all(|(_, json)| is_readable(json))),
@@ -285,8 +289,8 @@ pub(crate) fn is_readable(json: &str) -> bool {
     }
 }
 
-/// How deep what is kept may be nested. Tables of the map are three deep; whoever reads or is shown an entry may stop at some
-/// depth.
+/// The limit of nesting in values that are kept. Tables of the map are three deep; readers of an
+/// entry may have limits of their own.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Returns whether objects and lists are nested more than [`MAX_DEPTH`] deep.
@@ -311,14 +315,8 @@ pub(crate) fn is_deep(json: &str) -> bool {
     deepest > MAX_DEPTH
 }
 
-/// Anything that serialises, as JSON; a text is JSON already.
-pub(crate) fn text_of(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let json = serde_json::to_string(value)?;
-    if json.starts_with('"') { serde_json::from_str(&json) } else { Ok(json) }
-}
-
-/// A text as JSON.
+/// Returns a text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    // A string is always JSON.
+    // Serialising a string cannot fail.
     serde_json::to_string(text).unwrap_or_else(|_| String::from("\"\""))
 }

@@ -1,87 +1,119 @@
-//! What a call to a language model costs, to the last digit, inside your own process.
+//! Prices calls to language models, exactly, inside your own process.
 //!
-//! A [`CostMap`] holds LiteLLM's public model map: prices, context windows and abilities of over 4,500 models.
-//! It prices calls from any number of threads, without a lock, while a newer map is swapped in.
+//! A [`CostMap`] holds LiteLLM's public model map: the prices, context windows and abilities of over
+//! 4,500 models. It prices calls from any number of threads, without a lock, while a newer map is
+//! swapped in.
 //!
 //! ```
 //! # #[cfg(feature = "bundled")] {
-//! use llm_costmap::{CostMap, CostRequest, Usage};
+//! use llm_costmap::{CostMap, Usage};
 //!
 //! let map = CostMap::bundled();
-//! let usage = Usage::new(1_000, 500);
-//! let cost = map.cost(&CostRequest::new("gpt-4o", &usage))?;
+//! let cost = map.cost("gpt-4o", &Usage::new(1_000, 500))?;
 //! println!("{} = {} in + {} out", cost.total(), cost.input(), cost.output());
 //! # assert_eq!(cost.total().to_string(), "0.0075");
 //! # }
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
 //!
-//! # The way through
+//! # Overview
 //!
-//! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_env`], [`CostMap::from_file`], [`CostMap::from_json`], or
-//!    [`CostMap::builder`]. The operator's own models go over it with [`CostMap::register_model`], and stay there
-//!    when it is reloaded.
-//! 2. **A usage.** [`Usage`] has LiteLLM's names and reads what OpenAI-compatible providers write.
-//! 3. **A request.** [`CostRequest`] joins the two with what else decides a price: the provider, the service
-//!    tier, whether it was a batch, regions, the time.
-//! 4. **A cost.** [`Cost`] has the total, and [lines](Cost::lines) that say what was used, what one costs, and where
-//!    in the map that [stands](RateSource). Its `Display` is a receipt.
+//! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_env`], [`CostMap::from_file`] and
+//!    [`CostMap::from_json`] create one, and [`CostMap::builder`] one with settings.
+//! 2. **A model.** A name, or a [`Lookup`]: a name with its provider.
+//! 3. **A call.** A [`Usage`], or a [`Call`]: a usage with what else its price depends on, such as the
+//!    service tier, a batch, a region or the time.
+//! 4. **A cost.** [`Cost`] is a complete bill. It has the total, and [lines](cost::Line) with the
+//!    quantity, the rate and the [place in the map](cost::RateSource) that the rate is from. Its
+//!    `Display` is a receipt.
 //!
-//! All prices are US dollars per unit, and all amounts are [`Usd`]: exact decimals, never floats.
+//! Prices are US dollars per unit, and amounts are [`Usd`]: exact decimals, never floats.
 //!
-//! # Any name
+//! # How do I ...
 //!
-//! A [`Lookup`] is a name and perhaps a provider; a plain `&str` will do. [`Snapshot::resolve`] finds the model under any name
-//! that its users write and says how it was [found](FoundBy); [`Snapshot::explain`] lists the
-//! [candidates](Candidate) and why each was passed over; [`Lookup::strict`] accepts nothing but keys and aliases. [`ModelInfo`] is
-//! what is known of a model: limits, prices, abilities, and any other field of the map.
+//! **... price a call on a service tier, or in a batch?** With a [`Call`]:
 //!
-//! # Models of your own
+//! ```
+//! # #[cfg(feature = "bundled")] {
+//! use llm_costmap::{Call, CostMap, Lookup, ServiceTier, Usage};
 //!
-//! [`CostMap::register_model`] lays fields over a model, or adds one; [`ModelInfo::field_origin`] says whose a field is. A
-//! [`Deployment`] is a model as an operator serves it, with prices of its own: [`CostMap::set_deployments`] takes a whole list,
-//! [`CostMap::deployment_cost`] prices by id or name, and [`Snapshot::model_info`] shows all as LiteLLM's `GET /model/info`
-//! does. Both outlive every reload. No secret is ever shown.
+//! let map = CostMap::bundled();
+//! let usage = Usage::new(300_000, 2_000).cached_tokens(250_000);
+//! let call = Call::new(&usage).service_tier(ServiceTier::Priority);
+//! let cost = map.cost(Lookup::new("gemini-2.5-pro").provider("vertex_ai"), &call)?;
+//! for line in cost.lines() {
+//!     println!("{} {} of {}: {}", line.quantity, line.unit(), line.component, line.amount);
+//! }
+//! # }
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! **... add my own price?** [`CostMap::register_model`] adds a model or lays fields over one, and
+//! [`CostMap::set_deployments`] takes LiteLLM's `model_list`. Both survive every reload.
+//! [`ModelInfo::field_origin`] tells an operator's field from one of the map;
+//! [`CostMap::deployment_cost`] prices a call by the id or the name of a [`Deployment`]; and
+//! [`Snapshot::model_info`] shows all deployments as LiteLLM's `GET /model/info` does. No secret is
+//! shown.
+//!
+//! **... reload the map every six hours?** Build it with a source, and schedule it. A fetched map is
+//! checked before it is swapped in, and a map that fails or is refused changes nothing:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use llm_costmap::CostMap;
+//!
+//! let map = CostMap::builder().env().cache_dir("/var/cache/my-gateway").build()?;
+//! map.schedule_reload(Duration::from_secs(6 * 3600))?;
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! The module [`reload`] has the reports, and [`source`] the sources: a file, a URL, or a [`Source`]
+//! of your own.
+//!
+//! **... find out why a name has a price?** [`Snapshot::resolve`] returns the entry and the
+//! [way it was found](lookup::FoundBy), and [`Snapshot::explain`] lists the candidates that were
+//! tried. [`Lookup::strict`] accepts only keys and aliases of the map. [`ModelInfo`] has all fields of
+//! an entry.
+//!
+//! **... store a bill and read it back?** A [`Cost`] serialises as a [`CostRecord`](cost::CostRecord),
+//! which can be deserialised.
+//!
+//! **... choose a status for an error?** [`Error::kind`] tells errors of the caller from those of the
+//! map and its source.
 //!
 //! # Absent is not zero
 //!
-//! An unknown model is an [`Error::UnknownModel`]. A known model that used something which the map has no price for gives
-//! a cost that is [not complete](Cost::is_complete): its total is too low, and
-//! [`Cost::require_complete`] turns it into an error. A price of zero is a price: free.
+//! An unknown model is an [`Error::UnknownModel`]. A known model that used something without a price is
+//! an [`Error::Unpriced`], which holds the [partial bill](cost::Unpriced). A price of zero is a price:
+//! the call is free.
 //!
 //! # Generations
 //!
-//! Every swap makes a new [`Snapshot`]. [`CostMap::cost`] loads the live one once, so that a cost never mixes two
-//! generations; [`CostMap::snapshot`] pins one for as long as it is kept:
+//! Every swap makes a new [`Snapshot`]. [`CostMap::cost`] loads the live one once, so that a cost never
+//! mixes two generations. [`CostMap::snapshot`] pins one for as long as it is kept:
 //!
 //! ```
-//! use llm_costmap::{CostMap, CostRequest, Usage};
+//! use llm_costmap::{CostMap, Usage};
 //!
 //! let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
 //! let usage = Usage::new(1_000_000, 0);
 //! let pinned = map.snapshot();
 //! map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
 //!
-//! assert_eq!(map.cost(&CostRequest::new("m", &usage))?.total().to_string(), "2");
-//! assert_eq!(pinned.cost(&CostRequest::new("m", &usage))?.total().to_string(), "1");
+//! assert_eq!(map.total("m", &usage)?.to_string(), "2");
+//! assert_eq!(pinned.total("m", &usage)?.to_string(), "1");
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
 //!
-//! [`CostMap::generation`] says later which file the prices of a [`Cost::generation`] came from.
+//! [`CostMap::generation`] returns the file that the prices of a [`Cost::generation`] came from.
 //!
-//! # The fast ways
+//! # Speed
 //!
-//! No price waits for anything, and none allocates; some ways do less all the same. [`CostMap::total`] leaves out the lines, for budgets and limits. A pinned
-//! [`Snapshot`] saves loading the live one for each call. [`Snapshot::resolve`] looks a model up once, and [`Resolved::total`] and
-//! [`Resolved::cost`] price calls to it without another lookup. A name that is a key is the fastest. Other names are remembered once they were
-//! priced by, some two thousand of them in a snapshot, and so are names that are unknown.
-//!
-//! # Reloads
-//!
-//! A map that was [built](CostMapBuilder) with a source is reloaded by [`CostMap::reload`], or in the background by
-//! [`CostMap::schedule_reload`]: from a file, a URL, or a [`Source`] of one's own. What is fetched is checked before it is swapped in; what
-//! fails or is refused leaves the map as it was. The [`ReloadReport`] says what changed; [`CostMap::status`] and
-//! [`CostMap::source_info`] how it is going. [`CostMapBuilder::cache_dir`] keeps the last good map for the next start.
+//! Pricing a call waits for nothing. It allocates nothing if the name is a key of the map or was looked
+//! up before; some two thousand other names are remembered in each snapshot. [`CostMap::total`] leaves
+//! out the lines, for budgets and limits. A pinned [`Snapshot`] saves loading the live one for each
+//! call, and [`Snapshot::resolve`] or [`CostMap::resolve`] save the lookup.
 //!
 //! # Features
 //!
@@ -95,8 +127,7 @@
 
 mod builder;
 mod catalog;
-mod cost;
-mod decimal;
+pub mod cost;
 mod deployment;
 mod diff;
 mod error;
@@ -106,44 +137,71 @@ mod json;
 mod live;
 mod map;
 mod model_info;
+mod num;
 mod overlay;
 mod panics;
 mod rates;
 mod redact;
-mod reload;
+pub mod reload;
 mod resolve;
 mod snapshot;
-mod source;
+pub mod source;
 mod sync;
 mod text;
 mod time;
-mod usage;
-mod usd;
+pub mod usage;
 mod version;
+mod words;
+
+/// How a name was looked up: the form of it that matched, and the candidates that did not.
+pub mod lookup {
+    pub use crate::error::UnknownModel;
+    pub use crate::resolve::{Candidate, Explanation, FoundBy, Match, Outcome, Step};
+}
 
 pub use builder::CostMapBuilder;
-
 #[cfg(feature = "bundled")]
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
-pub use catalog::{SetAside, UnpricedField, Warning};
-pub use cost::{Cost, CostRequest, Line, Note, Quantity, RateSource};
+#[doc(inline)]
+pub use cost::{Call, Cost};
 pub use deployment::Deployment;
-pub use diff::{Diff, Repriced};
-pub use error::{Error, UnknownModel};
+pub use error::{Error, ErrorKind};
 pub use map::CostMap;
 pub use model_info::{FieldOrigin, ModelInfo};
-pub use rates::{Component, Unit};
-pub use reload::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
-pub use resolve::{Candidate, Explanation, FoundBy, Lookup, Match, Outcome, Step};
-pub use snapshot::{ModelInfoList, Resolved, Snapshot};
+pub use num::Usd;
+pub use resolve::Lookup;
+pub use snapshot::{ModelInfoList, Resolved, ResolvedModel, Snapshot};
 #[cfg(feature = "http")]
+#[doc(inline)]
 pub use source::HttpSource;
-pub use source::{Fetched, Source, Validators};
-pub use usage::{
-    CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
+#[doc(inline)]
+pub use source::Source;
+#[doc(inline)]
+pub use usage::{ServiceTier, Usage};
+
+/// Any number of threads may share or send a value of a public type.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<(CostMap, CostMapBuilder, Snapshot, Resolved<'_>, ResolvedModel)>();
+    is_shared::<(Lookup<'_>, ModelInfo<'_>, ModelInfoList<'_>, FieldOrigin, Deployment)>();
+    is_shared::<(Error, ErrorKind, Usd, ServiceTier, Usage, Call<'_>, Cost)>();
+    is_shared::<(cost::Line, cost::RateSource, cost::Basis, cost::Component, cost::Unit, cost::Note)>();
+    is_shared::<(cost::CostRecord, cost::LineRecord, cost::SourceRecord, cost::RatePlace)>();
+    is_shared::<(cost::Unpriced, cost::Number, cost::ParseNumberError, cost::ParseUsdError)>();
+    is_shared::<(cost::ParseWordError, usage::UnknownTier, usage::PromptTokensDetails)>();
+    is_shared::<(usage::CachedTokensDetails, usage::CacheCreationTokenDetails)>();
+    is_shared::<usage::CompletionTokensDetails>();
+    is_shared::<(lookup::Candidate, lookup::Explanation, lookup::FoundBy, lookup::Match)>();
+    is_shared::<(lookup::Outcome, lookup::Step, lookup::UnknownModel)>();
+    is_shared::<(reload::ReloadReport, reload::ReloadOutcome, reload::ScheduleStatus)>();
+    is_shared::<(reload::SourceInfo, reload::Generation, reload::Diff, reload::Repriced)>();
+    is_shared::<(reload::SetAside, reload::Warning, reload::UnpricedField)>();
+    is_shared::<(source::Fetched, source::Validators, Box<dyn Source>)>();
+    #[cfg(feature = "http")]
+    is_shared::<HttpSource>();
+    #[cfg(feature = "bundled")]
+    is_shared::<BundledCatalog>();
 };
-pub use usd::{ParseUsdError, Usd};
-pub use version::Generation;
 
 /// The examples of the README, run as tests.
 #[cfg(all(doctest, feature = "bundled"))]

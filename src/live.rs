@@ -1,4 +1,4 @@
-//! The live snapshot: the only swap, and the only lock of writers.
+//! The live snapshot, and the one place where it is swapped.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,57 +11,59 @@ use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::overlay::{Overlay, Overrides};
 use crate::resolve::Layers;
-use crate::snapshot::{Parts, Snapshot};
+use crate::snapshot::{Snapshot, SnapshotParts};
 use crate::sync::lock;
 use crate::version::{Generation, Version};
 
-/// How many generations are remembered by where their prices are from.
+/// The number of generations whose provenance is kept.
 const REMEMBERED: usize = 64;
 
 /// A map that readers load while writers replace it.
 ///
-/// Writers are serialised; each builds the next snapshot aside, with the operator's models over the catalogue, and swaps it in whole.
+/// Writers are serialised by a lock. Each builds the next snapshot beside the live one, with the
+/// operator's models over the catalogue, and swaps it in whole.
 pub(crate) struct Live {
     current: ArcSwap<Snapshot>,
     writer: Mutex<Writer>,
 }
 
-/// A catalogue, and which text it was read from.
+/// A catalogue, and the version of the text that it was read from.
 #[derive(Debug, Clone)]
-pub(crate) struct Base {
+pub(crate) struct VersionedCatalog {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) version: Arc<Version>,
 }
 
-impl Base {
+impl VersionedCatalog {
     pub(crate) fn new(catalog: Arc<Catalog>, version: Version) -> Self {
         Self { catalog, version: Arc::new(version) }
     }
 
-    /// A map of no models.
+    /// Returns a map without models.
     pub(crate) fn empty() -> Self {
         Self::new(Arc::new(Catalog::empty()), Version::empty())
     }
 }
 
-/// What the next snapshot is made from, beside what the live one has.
+/// The writers' state, from which the next snapshot is built together with the live one.
 struct Writer {
-    base: Base,
+    base: VersionedCatalog,
     overrides: Overrides,
     generation: u64,
-    /// Snapshots that readers may still hold: kept until no reader can be the one that frees them.
+    /// Replaced snapshots that readers may still hold. They are kept so that no reader has to free
+    /// one.
     retired: Vec<Arc<Snapshot>>,
     history: VecDeque<Generation>,
 }
 
 impl Live {
-    pub(crate) fn new(base: Base) -> Self {
+    pub(crate) fn new(base: VersionedCatalog) -> Self {
         let generation = 1;
-        let parts = Parts {
+        let parts = SnapshotParts {
             base: base.catalog.clone(),
             version: base.version.clone(),
             generation,
-            ..Parts::default()
+            ..SnapshotParts::default()
         };
         let first = Snapshot::new(parts, SystemTime::now());
         let mut writer = Writer {
@@ -75,35 +77,36 @@ impl Live {
         Self { current: ArcSwap::new(first), writer: Mutex::new(writer) }
     }
 
-    /// The live snapshot, for as long as a call takes.
+    /// Loads the live snapshot for the duration of a call.
     #[inline]
     pub(crate) fn load(&self) -> Guard<Arc<Snapshot>> {
         self.current.load()
     }
 
-    /// The live snapshot, to keep.
+    /// Returns the live snapshot, for as long as the caller keeps it.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
 
-    /// The catalogue under the operator's models.
-    pub(crate) fn base(&self) -> Base {
+    /// Returns the catalogue under the operator's models.
+    pub(crate) fn base(&self) -> VersionedCatalog {
         self.writer().base.clone()
     }
 
-    /// The last generations, oldest first.
+    /// Returns the last generations, oldest first.
     pub(crate) fn history(&self) -> Vec<Generation> {
         self.writer().history.iter().cloned().collect()
     }
 
-    /// Puts a catalogue in the place of the one that is live. Nothing changes on an error.
-    pub(crate) fn replace(&self, base: Base) -> Result<Arc<Snapshot>, Error> {
+    /// Replaces the live catalogue. Nothing changes on an error.
+    pub(crate) fn replace(&self, base: VersionedCatalog) -> Result<Arc<Snapshot>, Error> {
         let mut writer = self.writer();
         let (overrides, deployments) = (writer.overrides.clone(), self.deployments());
         self.swap(&mut writer, base, overrides, deployments)
     }
 
-    /// Changes what is registered, and swaps it in where `change` says that it did. Nothing changes on an error.
+    /// Changes the registered models, and swaps in the result if `change` returns `true`. Nothing
+    /// changes on an error.
     ///
     /// `change` runs under the lock, and must not run a caller's code.
     pub(crate) fn change(
@@ -119,7 +122,8 @@ impl Live {
         self.swap(&mut writer, base, overrides, deployments).map(|_| true)
     }
 
-    /// Changes the deployments, and swaps them in where `change` says that it did. Nothing changes on an error.
+    /// Changes the deployments, and swaps in the result if `change` returns `true`. Nothing changes
+    /// on an error.
     ///
     /// `change` runs under the lock, and must not run a caller's code.
     pub(crate) fn change_deployments(
@@ -135,7 +139,7 @@ impl Live {
         self.swap_deployments(&mut writer, deployments).map(|()| true)
     }
 
-    /// Puts a list of deployments in the place of the one that is live.
+    /// Replaces the live list of deployments. Nothing changes on an error.
     pub(crate) fn set_deployments(&self, deployments: Arc<Deployments>) -> Result<(), Error> {
         self.swap_deployments(&mut self.writer(), deployments)
     }
@@ -153,11 +157,11 @@ impl Live {
         lock(&self.writer)
     }
 
-    /// Puts the next snapshot together and swaps it in. Nothing changes on an error.
+    /// Builds the next snapshot and swaps it in. Nothing changes on an error.
     fn swap(
         &self,
         writer: &mut Writer,
-        base: Base,
+        base: VersionedCatalog,
         overrides: Overrides,
         deployments: Arc<Deployments>,
     ) -> Result<Arc<Snapshot>, Error> {
@@ -173,7 +177,7 @@ impl Live {
         let priced =
             deployments.compose(layers, before.deployments_shared(), before.priced(), is_same_base)?;
         let generation = writer.generation + 1;
-        let parts = Parts {
+        let parts = SnapshotParts {
             base: base.catalog.clone(),
             version: base.version.clone(),
             own,

@@ -5,44 +5,44 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cost::{Cost, CostRequest};
+use crate::cost::{Call, Cost};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
-use crate::json;
-use crate::live::{Base, Live};
+use crate::live::{Live, VersionedCatalog};
 use crate::model_info::ModelInfo;
+use crate::num::Usd;
 use crate::overlay::Registration;
 use crate::reload::status::{ReloadReport, ScheduleStatus, SourceInfo};
 use crate::reload::{Guarded, History, Listener, Reloader, Settings};
 use crate::resolve::Lookup;
-use crate::snapshot::Snapshot;
-use crate::usd::Usd;
+use crate::snapshot::{ResolvedModel, Snapshot};
 use crate::version::Generation;
 
-/// A model map that any number of threads price by, while it is reloaded under them.
+/// A model map that any number of threads price by, while it is reloaded.
 ///
 /// A clone is another handle on the same map. Readers never wait: each call loads the live
-/// [`Snapshot`] once, without a lock. Writers (registering a model, reloading) are serialised; they build the
-/// next snapshot aside and swap it in whole, so that no reader ever sees half of a change.
+/// [`Snapshot`] once, without a lock. Writers (registering a model, reloading) are serialised. They
+/// build the next snapshot beside the live one and swap it in whole, so that no reader sees half of a
+/// change.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[cfg(feature = "bundled")] {
-/// use llm_costmap::{CostMap, CostRequest, Usage};
+/// use llm_costmap::{CostMap, Usage};
 ///
 /// let map = CostMap::bundled();
 /// let usage = Usage::new(1_000, 500);
-/// let cost = map.cost(&CostRequest::new("gpt-4o", &usage))?;
+/// let cost = map.cost("gpt-4o", &usage)?;
 /// assert_eq!(cost.total().to_string(), "0.0075");
 /// # }
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 ///
-/// A map of one's own, and a model that the operator adds:
+/// A map without models, and a model that the operator adds:
 ///
 /// ```
-/// use llm_costmap::{CostMap, CostRequest, Usage};
+/// use llm_costmap::{CostMap, Usage};
 /// use serde_json::json;
 ///
 /// let map = CostMap::empty();
@@ -51,17 +51,18 @@ use crate::version::Generation;
 ///     json!({"input_cost_per_token": 2e-7, "output_cost_per_token": "6e-7"}),
 /// )?;
 /// let usage = Usage::new(1_000_000, 0);
-/// assert_eq!(map.cost(&CostRequest::new("my-llama", &usage))?.total().to_string(), "0.2");
+/// assert_eq!(map.cost("my-llama", &usage)?.total().to_string(), "0.2");
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct CostMap {
-    /// At hand, since every call loads it.
+    /// Not behind the handle, since every call loads it.
     live: Arc<Live>,
     handle: Arc<Handle>,
 }
 
-/// What all handles on a map share beside it; its end is that of the last of them.
+/// The state that all handles on a map share. It is dropped with the last of them, which ends the
+/// schedule.
 struct Handle {
     reloader: Arc<Reloader>,
 }
@@ -74,7 +75,7 @@ impl Drop for Handle {
 
 impl CostMap {
     pub(crate) fn with(
-        base: Base,
+        base: VersionedCatalog,
         settings: Settings,
         history: History,
         listeners: Vec<Arc<Listener>>,
@@ -88,140 +89,233 @@ impl CostMap {
         &self.handle.reloader
     }
 
-    /// The live snapshot, pinned: it stays as it is for as long as it is kept.
+    /// Returns the live snapshot, which does not change for as long as it is kept.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.live.snapshot()
     }
 
-    /// What a call costs, by the live snapshot.
+    /// Prices a call to a model, by the live snapshot.
+    ///
+    /// The model is a name or a [`Lookup`]; the call is a [`Usage`](crate::Usage) or a [`Call`].
     ///
     /// # Errors
     ///
-    /// As [`Snapshot::cost`].
-    pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.live.load().cost(request)
-    }
-
-    /// What a call costs in all, by the live snapshot, for those who need no lines.
-    ///
-    /// # Errors
-    ///
-    /// As [`Snapshot::total`].
+    /// - [`Error::UnknownModel`] if no entry answers to the name.
+    /// - [`Error::Unpriced`] if the call used something that the map has no price for.
+    /// - [`Error::Overflow`] if an amount is beyond the range of [`Usd`].
     ///
     /// # Examples
     ///
     /// ```
     /// # #[cfg(feature = "bundled")] {
-    /// use llm_costmap::{CostMap, CostRequest, Usage};
+    /// use llm_costmap::{Call, CostMap, Lookup, ServiceTier, Usage};
     ///
     /// let map = CostMap::bundled();
     /// let usage = Usage::new(1_000, 500);
-    /// assert_eq!(map.total(&CostRequest::new("gpt-4o", &usage))?.to_string(), "0.0075");
+    /// let call = Call::new(&usage).service_tier(ServiceTier::Priority);
+    /// let cost = map.cost(Lookup::new("gemini-2.5-pro").provider("vertex_ai"), &call)?;
+    /// assert_eq!(cost.total().to_string(), "0.01125");
     /// # }
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
-    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        self.live.load().total(request)
+    #[inline]
+    pub fn cost<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Cost, Error> {
+        self.cost_of(model.into(), &call.into())
     }
 
-    /// What the map says of a model, under any name that it knows. A copy: pin a
-    /// [`snapshot`](Self::snapshot) to borrow instead.
+    fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        self.live.load().cost_of(lookup, call)
+    }
+
+    /// Returns the total of a call to a model, by the live snapshot: the amount of
+    /// [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`cost`](Self::cost); and, since a total cannot carry a
+    /// [note](crate::cost::Note), [`Error::UnknownServiceTier`] and [`Error::UnknownDataResidency`]
+    /// unless the call [accepts them](Call::accept_unknown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "bundled")] {
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::bundled();
+    /// assert_eq!(map.total("gpt-4o", &Usage::new(1_000, 500))?.to_string(), "0.0075");
+    /// # }
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    #[inline]
+    pub fn total<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Usd, Error> {
+        self.total_of(model.into(), &call.into())
+    }
+
+    fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
+        self.live.load().total_of(lookup, call)
+    }
+
+    /// Returns the model that a name leads to, with the live snapshot: a handle that prices calls
+    /// without another lookup, and by one generation for as long as it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`] if no entry answers to the name and no fallback rule describes it.
+    pub fn resolve<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Result<ResolvedModel, Error> {
+        self.snapshot().resolve_owned(lookup)
+    }
+
+    /// Returns a copy of what the map says of a model, under any name that it knows. To borrow
+    /// instead, pin a [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'static>> {
         self.live.load().get(lookup).map(ModelInfo::into_owned)
     }
 
-    /// The keys of all models. A copy: pin a [`snapshot`](Self::snapshot) to iterate over what is known
-    /// of them.
+    /// Returns a copy of the keys of all models. To iterate over the models themselves, pin a
+    /// [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn models(&self) -> Vec<String> {
         self.live.load().models().map(|model| model.key().to_owned()).collect()
     }
 
-    /// How many models there are.
+    /// Returns the number of models.
     #[must_use]
     pub fn len(&self) -> usize {
         self.live.load().len()
     }
 
-    /// Whether there are no models.
+    /// Returns whether the map has no models.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.live.load().is_empty()
     }
 
-    /// Adds a model, or lays fields over the one that answers to `name`. It survives every reload.
+    /// Adds a model, or lays fields over the one that answers to `name`. The registration survives
+    /// every reload.
     ///
-    /// `info` is anything that serialises to an object, or a text of JSON. Fields are merged one by one,
-    /// objects in them one level deep; null leaves a field alone; numbers may be strings. The name is
-    /// taken literally: registering `openai/gpt-4o` does not change `gpt-4o`, and registering an alias changes neither its model nor the
-    /// model's other aliases. An alias among the fields displaces aliases of the map, and no key.
+    /// `info` serialises to an object of fields. Fields are merged one by one, and objects in them one
+    /// level deep; null leaves a field alone; numbers may be strings. The name is taken literally:
+    /// registering `openai/gpt-4o` does not change `gpt-4o`, and registering an alias changes neither
+    /// its model nor the model's other aliases. An alias among the fields displaces aliases of the
+    /// map, and no key.
     ///
-    /// Where a newer map is such that the fields cannot be laid over its model, the model stays as it was, and the
+    /// If the fields cannot be laid over the model of a newer map, the model stays as it was, and the
     /// [report](ReloadReport::warnings) of the reload says so.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModel`] where `info` is no object, or a price in it is none; the map is then as
-    /// it was.
+    /// [`Error::InvalidModel`] if `info` is not an object, or a price in it is not valid. The map is
+    /// then unchanged.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.register(name, info, Registration::Over)
+        self.register(name, &object_json(name, &info)?, Registration::Over)
     }
 
-    /// Adds models, or lays fields over those that answer to their names: all of them, or none.
-    ///
-    /// `models` is anything that serialises to an object of models, or a text of JSON; each is taken as by
-    /// [`register_model`](Self::register_model).
+    /// Adds a model, or lays fields over one, as [`register_model`](Self::register_model) does, with
+    /// the fields as JSON text.
     ///
     /// # Errors
     ///
-    /// As [`register_model`](Self::register_model), for the first model that is none.
+    /// As [`register_model`](Self::register_model).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::empty();
+    /// map.register_model_json("my-llama", r#"{"input_cost_per_token": 2e-7}"#)?;
+    /// assert_eq!(map.total("my-llama", &Usage::new(1_000_000, 0))?.to_string(), "0.2");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn register_model_json(&self, name: &str, json: &str) -> Result<(), Error> {
+        self.register(name, json, Registration::Over)
+    }
+
+    /// Registers models, each as [`register_model`](Self::register_model) does: all of them, or none.
+    ///
+    /// `models` serialises to an object of models.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModel`] for the first model that cannot be registered.
     ///
     /// # Examples
     ///
     /// ```
     /// use llm_costmap::CostMap;
+    /// use serde_json::json;
     ///
     /// let map = CostMap::empty();
-    /// map.register_models(r#"{"a": {"max_input_tokens": 12345}, "b": {"max_output_tokens": "678"}}"#)?;
+    /// map.register_models(json!({
+    ///     "a": {"max_input_tokens": 12345},
+    ///     "b": {"max_output_tokens": "678"},
+    /// }))?;
     /// assert_eq!(map.get("b").and_then(|model| model.max_output_tokens()), Some(678));
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn register_models(&self, models: impl Serialize) -> Result<(), Error> {
-        let json = model_json("the models", models)?;
-        self.live.change(|overrides| overrides.register_all(&json).map(|()| true)).map(drop)
+        self.register_models_json(&object_json("the models", &models)?)
     }
 
-    /// Puts a model in the place of the one that answers to `name`: nothing of that is taken over, nor of what was
-    /// registered before.
+    /// Registers models, as [`register_models`](Self::register_models) does, from JSON text.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_models`](Self::register_models).
+    pub fn register_models_json(&self, json: &str) -> Result<(), Error> {
+        self.live.change(|overrides| overrides.register_all(json).map(|()| true)).map(drop)
+    }
+
+    /// Replaces the model that answers to `name`: takes over nothing of the map's model, nor of an
+    /// earlier registration.
     ///
     /// # Errors
     ///
     /// As [`register_model`](Self::register_model).
     pub fn replace_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
-        self.register(name, info, Registration::Instead)
+        self.register(name, &object_json(name, &info)?, Registration::Instead)
     }
 
-    fn register(&self, name: &str, info: impl Serialize, how: Registration) -> Result<(), Error> {
-        let json = model_json(name, info)?;
-        self.live.change(|overrides| overrides.register(name, &json, how).map(|()| true)).map(drop)
-    }
-
-    /// Takes back what was registered under `name`, so that the map's own model is back. Whether there was anything.
+    /// Replaces a model, as [`replace_model`](Self::replace_model) does, with the fields as JSON text.
     ///
     /// # Errors
     ///
-    /// As [`register_model`](Self::register_model); what is left was registered before, so that none is expected.
+    /// As [`register_model`](Self::register_model).
+    pub fn replace_model_json(&self, name: &str, json: &str) -> Result<(), Error> {
+        self.register(name, json, Registration::Instead)
+    }
+
+    fn register(&self, name: &str, json: &str, how: Registration) -> Result<(), Error> {
+        self.live.change(|overrides| overrides.register(name, json, how).map(|()| true)).map(drop)
+    }
+
+    /// Removes the registration of `name`, so that the map's own model is back. Returns whether one
+    /// existed.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_model`](Self::register_model). None is expected, since the registrations that are
+    /// left were accepted before.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
         self.live.change(|overrides| Ok(overrides.remove(name)))
     }
 
-    /// Adds a deployment, and says its id.
+    /// Adds a deployment, and returns its id.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] where another has its id; the map is then as it was.
+    /// [`Error::InvalidDeployment`] if another deployment has the same id. The map is then unchanged.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
         self.live.change_deployments(|list| {
@@ -231,11 +325,11 @@ impl CostMap {
         Ok(id)
     }
 
-    /// Puts a deployment in the place of the one with its id.
+    /// Replaces the deployment that has the same id.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownDeployment`] where none has it.
+    /// [`Error::UnknownDeployment`] if no deployment has the id.
     pub fn update_deployment(&self, deployment: Deployment) -> Result<(), Error> {
         let id = deployment.id().to_owned();
         let known = self.live.change_deployments(|list| {
@@ -245,11 +339,12 @@ impl CostMap {
         if known { Ok(()) } else { Err(Error::UnknownDeployment { name: id }) }
     }
 
-    /// Takes away the deployment with an id. Whether there was one.
+    /// Removes the deployment with an id. Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// As [`set_deployments`](Self::set_deployments); what is left was there before, so that none is expected.
+    /// As [`set_deployments`](Self::set_deployments). None is expected, since the deployments that are
+    /// left were accepted before.
     pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
         self.live.change_deployments(|list| {
             let before = list.len();
@@ -258,16 +353,16 @@ impl CostMap {
         })
     }
 
-    /// Puts a list of deployments in the place of all that there were, in one swap: no reader ever sees a mixture.
+    /// Replaces all deployments by a list, in one swap: no reader sees a mixture.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] where two have one id; the map is then as it was.
+    /// [`Error::InvalidDeployment`] if two deployments have the same id. The map is then unchanged.
     ///
     /// # Examples
     ///
     /// ```
-    /// use llm_costmap::{CostMap, CostRequest, Deployment, Usage};
+    /// use llm_costmap::{CostMap, Deployment, Usage};
     ///
     /// let map = CostMap::from_json(r#"{"gpt-x": {"litellm_provider": "openai", "input_cost_per_token": 1e-6}}"#)?;
     /// map.set_deployments(Deployment::list_from_json(
@@ -275,9 +370,9 @@ impl CostMap {
     ///         {"model_name": "cheap", "litellm_params": {"model": "openai/gpt-x", "input_cost_per_token": 5e-7}}]"#,
     /// )?)?;
     /// let usage = Usage::new(1_000_000, 0);
-    /// assert_eq!(map.deployment_cost(&CostRequest::new("a", &usage))?.total().to_string(), "1");
-    /// assert_eq!(map.deployment_cost(&CostRequest::new("cheap", &usage))?.total().to_string(), "0.5");
-    /// assert!(map.cost(&CostRequest::new("cheap", &usage)).is_err());
+    /// assert_eq!(map.deployment_cost("a", &usage)?.total().to_string(), "1");
+    /// assert_eq!(map.deployment_cost("cheap", &usage)?.total().to_string(), "0.5");
+    /// assert!(map.cost("cheap", &usage).is_err());
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
     pub fn set_deployments(&self, deployments: impl IntoIterator<Item = Deployment>) -> Result<(), Error> {
@@ -286,63 +381,83 @@ impl CostMap {
         self.live.set_deployments(deployments)
     }
 
-    /// What a call costs that a deployment served, by the live snapshot.
+    /// Prices a call that a deployment served, by the live snapshot. `name` is the id or the
+    /// `model_name` of a deployment: see [`Snapshot::deployment_cost`].
     ///
     /// # Errors
     ///
     /// As [`Snapshot::deployment_cost`].
-    pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        self.live.load().deployment_cost(request)
+    #[inline]
+    pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        self.deployment_cost_of(name, &call.into())
     }
 
-    /// Fetches the map from its source and swaps it in, with the operator's models over it. Readers price by the map in use meanwhile. A
-    /// call while another fetches shares its fetch and its answer.
+    fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {
+        self.live.load().deployment_cost_of(name, call)
+    }
+
+    /// Fetches the map from its source and swaps it in, with the operator's models over it. Readers
+    /// price by the map in use meanwhile. Concurrent calls share one fetch and its result.
     ///
-    /// The map is checked first: see [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models), [`max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio),
-    /// [`required_models`](crate::CostMapBuilder::required_models), [`max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio).
+    /// The map is checked first: see
+    /// [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models),
+    /// [`max_shrink_ratio`](crate::CostMapBuilder::max_shrink_ratio),
+    /// [`required_models`](crate::CostMapBuilder::required_models) and
+    /// [`max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio).
     ///
     /// # Errors
     ///
-    /// [`Error::NoSource`] where the map has none; [`Error::Fetch`] or [`Error::Io`] where the source gives nothing;
-    /// [`Error::NestedReload`] where a source or a listener of this map asks for it; and as
-    /// [`reload_from_bytes`](Self::reload_from_bytes). The map is then as it was.
+    /// - [`Error::NoSource`] if the map has no source.
+    /// - [`Error::Fetch`] or [`Error::Io`] if the source returns no map.
+    /// - [`Error::NestedReload`] if the caller is a source or a listener of this map.
+    /// - The errors of [`reload_from_bytes`](Self::reload_from_bytes).
+    ///
+    /// The map is then unchanged.
     pub fn reload(&self) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload(Guarded::Yes)
     }
 
-    /// As [`reload`](Self::reload), but nothing that the guards say keeps a map out, not even that it has no models;
-    /// [`ReloadReport::forced_past`] says what they did. It always fetches the whole map. A map that is forced in is not written to the cache.
+    /// Reloads the map as [`reload`](Self::reload) does, but accepts a map that the guards refuse, even
+    /// one without models. [`ReloadReport::forced_past`] has their objection.
+    ///
+    /// The whole map is fetched even if it has not changed. A map that was forced past a guard is not
+    /// written to the cache.
     ///
     /// # Errors
     ///
-    /// As [`reload`](Self::reload), but for the guards'.
+    /// As [`reload`](Self::reload), except those of the guards.
     pub fn reload_forced(&self) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload(Guarded::Forced)
     }
 
-    /// Reloads the map where its source is a file that is not as it was when it was last read. `None` where there was nothing to do. While
-    /// reloads are scheduled this is done every second.
+    /// Reloads the map if its source is a file that has changed since it was last read. Returns `None`
+    /// otherwise. While reloads are scheduled, this is done every second.
     ///
     /// # Errors
     ///
-    /// As [`reload`](Self::reload). A file that is no map is tried again when it changes.
+    /// As [`reload`](Self::reload). A file that holds no map is read again when it changes.
     pub fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
         self.handle.reloader.reload_if_changed()
     }
 
-    /// Swaps in a map that was fetched by other means, with the operator's models over it. It is checked as by
-    /// [`reload`](Self::reload), and not written to the cache.
+    /// Swaps in a map that the caller fetched, with the operator's models over it. The map is checked
+    /// as by [`reload`](Self::reload), and not written to the cache.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidMap`] where the bytes are not JSON, or not an object; [`Error::EmptyMap`] where there
-    /// is no model in them (unless [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models) is 0); [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`], [`Error::UnpricedModel`] and
-    /// [`Error::PricesJumped`] where a guard refuses them. The map is then as it was.
+    /// - [`Error::InvalidMap`] if the bytes are not JSON, or not an object.
+    /// - [`Error::EmptyMap`] if the map has no models, unless
+    ///   [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models) is 0.
+    /// - [`Error::TooFewModels`], [`Error::MapShrank`], [`Error::MissingModel`],
+    ///   [`Error::UnpricedModel`] or [`Error::PricesJumped`] if a guard refuses the map.
+    ///
+    /// The map is then unchanged.
     pub fn reload_from_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)
     }
 
-    /// As [`reload_from_bytes`](Self::reload_from_bytes), past the guards.
+    /// Swaps in a map as [`reload_from_bytes`](Self::reload_from_bytes) does, but accepts a map that the
+    /// guards refuse.
     ///
     /// # Errors
     ///
@@ -351,17 +466,23 @@ impl CostMap {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Forced)
     }
 
-    /// Reloads the map in the background, at once and then at an interval (or up to a tenth sooner), until the schedule is
-    /// [cancelled](Self::cancel_schedule) or the last handle on the map is dropped. After a failure it is tried again sooner: in 30 s, then in
-    /// twice that and so on, up to half the interval. A second call takes the place of the first.
+    /// Reloads the map in the background: at once, and then at an interval or up to a tenth sooner,
+    /// until the schedule is [cancelled](Self::cancel_schedule) or the last handle on the map is
+    /// dropped.
     ///
-    /// Where the source is a file, it is also looked at every second. With the last handle the thread ends at once: a fetch over HTTP is cut
-    /// (one that is still connecting, when that is done or times out), and a custom source is left to finish unheard.
+    /// After a failure the reload is tried again sooner: after 30 s, after twice that and so on, up to
+    /// half the interval. A second call replaces the schedule. If the source is a file, it is also
+    /// checked for changes every second.
+    ///
+    /// When the last handle is dropped, the thread ends at once: a fetch over HTTP is cut off (one that
+    /// is still connecting, when the connection is made or times out), and the result of a custom
+    /// source is ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSource`] where the map has none, [`Error::InvalidSetting`] where the interval is shorter than a second, [`Error::Thread`]
-    /// where the system starts no thread.
+    /// - [`Error::NoSource`] if the map has no source.
+    /// - [`Error::InvalidSetting`] if the interval is shorter than a second.
+    /// - [`Error::Thread`] if the system does not start a thread.
     ///
     /// # Examples
     ///
@@ -385,29 +506,33 @@ impl CostMap {
         self.handle.reloader.schedule(every)
     }
 
-    /// Ends the schedule. Whether there was one. A reload that runs is not interrupted.
+    /// Ends the schedule. Returns whether one existed. A running reload is not interrupted.
     #[allow(clippy::must_use_candidate)]
     pub fn cancel_schedule(&self) -> bool {
         self.handle.reloader.cancel_schedule()
     }
 
-    /// How reloads are going.
+    /// Returns the state of the schedule and the results of the last reloads.
     #[must_use]
     pub fn status(&self) -> ScheduleStatus {
         self.handle.reloader.status()
     }
 
-    /// Where the live map is from.
+    /// Returns the source of the live map.
     #[must_use]
     pub fn source_info(&self) -> SourceInfo {
         self.handle.reloader.source_info(&self.live)
     }
 
-    /// Calls `listener` after each reload that replaced the map, and after each that failed: on the thread that reloaded, outside every
-    /// lock. One that panics is reported by [`status`](Self::status). A listener that keeps a handle on the map keeps the map for ever.
+    /// Calls `listener` after each reload that replaced the map, and after each that failed: on the
+    /// thread that reloaded, outside every lock.
     ///
-    /// A listener cannot reload the map, since it would hear of that as well: it is given [`Error::NestedReload`]. It must not wait for a
-    /// reload on another thread either. To reload in answer to a reload, it hands the work to a thread of its own and returns.
+    /// A panic of a listener is reported by [`status`](Self::status). A listener that keeps a handle on
+    /// the map keeps the map alive forever.
+    ///
+    /// A listener cannot reload the map, since it would be told of that reload as well: it gets
+    /// [`Error::NestedReload`]. It must not wait for a reload on another thread either. To reload in
+    /// answer to a reload, it hands the work to a thread of its own and returns.
     ///
     /// # Examples
     ///
@@ -429,16 +554,17 @@ impl CostMap {
         self.handle.reloader.listen(Arc::new(listener));
     }
 
-    /// Which prices a generation has: what [`Cost::generation`] says of a bill. The last 64 are remembered; each swap makes
-    /// one, a registered model's too.
+    /// Returns the provenance of a generation's prices: the one that [`Cost::generation`] names, for
+    /// example. Each swap makes a generation, that of a registered model included. The last 64 are
+    /// kept.
     ///
     /// # Examples
     ///
     /// ```
-    /// use llm_costmap::{CostMap, CostRequest, Usage};
+    /// use llm_costmap::{CostMap, Usage};
     ///
     /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
-    /// let cost = map.cost(&CostRequest::new("m", &Usage::new(1, 0)))?;
+    /// let cost = map.cost("m", &Usage::new(1, 0))?;
     /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
     ///
     /// let generation = map.generation(cost.generation()).ok_or("forgotten")?;
@@ -450,20 +576,24 @@ impl CostMap {
         self.generations().into_iter().find(|known| known.generation == generation)
     }
 
-    /// The last 64 generations, oldest first.
+    /// Returns the last 64 generations, oldest first.
     #[must_use]
     pub fn generations(&self) -> Vec<Generation> {
         self.live.history()
     }
 }
 
-/// Serialises what an operator says of a model. The caller's code runs here, outside every lock: it may ask the map.
-fn model_json(model: &str, info: impl Serialize) -> Result<String, Error> {
-    json::text_of(&info).map_err(|error| Error::InvalidModel {
-        model: model.to_owned(),
-        field: None,
-        reason: error.to_string(),
-    })
+/// Serialises the fields of a model. The caller's code runs here, outside every lock: it may use the
+/// map.
+fn object_json(model: &str, info: &impl Serialize) -> Result<String, Error> {
+    let invalid = |reason: String| Error::InvalidModel { model: model.to_owned(), field: None, reason };
+    let json = serde_json::to_string(info).map_err(|error| invalid(error.to_string()))?;
+    if json.starts_with('"') {
+        return Err(invalid(
+            "not an object but a string: hand JSON text to the method whose name ends in _json".to_owned(),
+        ));
+    }
+    Ok(json)
 }
 
 impl std::fmt::Debug for CostMap {

@@ -1,4 +1,4 @@
-//! [`ModelInfo`]: what is known of a model, as LiteLLM names it.
+//! [`ModelInfo`]: the fields of a model, under LiteLLM's names.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,12 +12,13 @@ use serde_json::value::RawValue;
 
 use crate::catalog::{EntryRef, Filled, Rules};
 use crate::json::{self, InOrder, Name, Shown, object};
-use crate::usd::Usd;
+use crate::num::{Number, Usd};
 
-/// What `max_tokens` is read from; the first that is there counts.
+/// The fields that `max_tokens` is read from. The first one present counts.
 const MAX_TOKENS: [&str; 3] = ["max_tokens", "max_output_tokens", "max_input_tokens"];
 
-/// What LiteLLM's model info shows of every model, in its order; null where the map does not say.
+/// The fields that LiteLLM's model info shows for every model, in its order. Fields that the map
+/// lacks are null.
 const ALWAYS_SHOWN: [&str; 13] = [
     "max_tokens",
     "max_input_tokens",
@@ -34,13 +35,14 @@ const ALWAYS_SHOWN: [&str; 13] = [
     "mode",
 ];
 
-/// What the map says of a model: prices, limits and abilities, under LiteLLM's names.
+/// The map's information about a model: prices, limits and abilities, under LiteLLM's names.
 ///
-/// It reads from the entry's own text, so that every field can be had, known to this crate or not. What the entry leaves
-/// out and a fallback rule of the map fills in is there too.
+/// Reads from the entry's own text, so that every field is available, known to this crate or not.
+/// Fields that the entry leaves out and a fallback rule of the map fills in are included.
 ///
-/// It serialises as LiteLLM's model info shows a model: first `key`, limits, prices, provider and mode, which are always there and
-/// null where the map does not say; then the entry's other fields as the map has them, but for `aliases`.
+/// Serialises as LiteLLM's model info shows a model: first `key`, limits, prices, provider and
+/// mode, which are always present and null if the map lacks them, then the entry's other fields as
+/// the map has them, except `aliases`.
 ///
 /// # Examples
 ///
@@ -66,19 +68,20 @@ const ALWAYS_SHOWN: [&str; 13] = [
 pub struct ModelInfo<'a> {
     key: Cow<'a, str>,
     json: Cow<'a, str>,
-    /// What fills in the fields that the entry leaves out.
+    /// The rules that fill in the fields that the entry leaves out.
     rules: Option<&'a Rules>,
-    /// What the operator set.
+    /// The fields that the operator set, as a JSON object.
     said: Option<Cow<'a, str>>,
 }
 
-/// Who says what a field says.
+/// The origin of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldOrigin {
-    /// The map's entry, or the map's fallback rules.
+    /// The map's entry or the map's fallback rules.
     Map,
-    /// The operator, by registering the model. Of an object, all of it or some of its fields.
+    /// The operator, who registered the model. If the value is an object, the operator set all or
+    /// some of its fields.
     Operator,
 }
 
@@ -88,12 +91,12 @@ impl<'a> ModelInfo<'a> {
         Self { key, json, rules: Some(rules), said: said.map(Cow::Borrowed) }
     }
 
-    /// Of a model that has no entry: nothing is left to fill in.
+    /// Creates the info of a model without an entry. No rules fill in further fields.
     pub(crate) fn of_text(key: String, json: String) -> Self {
         Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, said: None }
     }
 
-    /// The same, with a text of its own.
+    /// Converts into a model info that owns its text.
     #[must_use]
     pub fn into_owned(self) -> ModelInfo<'static> {
         let filled = self.filled(|_| true);
@@ -105,19 +108,20 @@ impl<'a> ModelInfo<'a> {
         ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(json), rules: None, said }
     }
 
-    /// The entry's key in the map; of a model that fallback rules describe, the name that they matched.
+    /// Returns the entry's key in the map. For a model that only fallback rules describe, this is
+    /// the name that they matched.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The entry's JSON object, as it stands in the map.
+    /// Returns the entry's JSON object, as it stands in the map.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// Any field of the entry. `None` where it is absent, null, or of another type.
+    /// Returns any field of the entry, or `None` if it is absent, null, or of another type.
     #[must_use]
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let json = match self.own(name) {
@@ -127,7 +131,7 @@ impl<'a> ModelInfo<'a> {
         serde_json::from_str(json?).ok().flatten()
     }
 
-    /// Who says what a field says. `None` where it is absent.
+    /// Returns the origin of a field's value, or `None` if the field is absent.
     ///
     /// # Examples
     ///
@@ -135,7 +139,7 @@ impl<'a> ModelInfo<'a> {
     /// use llm_costmap::{CostMap, FieldOrigin};
     ///
     /// let map = CostMap::from_json(r#"{"gpt-x": {"max_input_tokens": 8192, "mode": "chat"}}"#)?;
-    /// map.register_model("gpt-x", r#"{"max_input_tokens": 12345}"#)?;
+    /// map.register_model_json("gpt-x", r#"{"max_input_tokens": 12345}"#)?;
     /// let snapshot = map.snapshot();
     /// let model = snapshot.get("gpt-x").ok_or("unknown")?;
     /// assert_eq!(model.field_origin("max_input_tokens"), Some(FieldOrigin::Operator));
@@ -144,7 +148,7 @@ impl<'a> ModelInfo<'a> {
     /// ```
     #[must_use]
     pub fn field_origin(&self, name: &str) -> Option<FieldOrigin> {
-        // A null of the operator's leaves the map's alone.
+        // A null set by the operator leaves the map's value alone.
         let said = self.said.as_deref().and_then(|said| find(said, name));
         if said.is_some_and(|json| json != "null") {
             return Some(FieldOrigin::Operator);
@@ -153,12 +157,12 @@ impl<'a> ModelInfo<'a> {
         known.then_some(FieldOrigin::Map)
     }
 
-    /// A field of the entry's own; null is one.
+    /// Returns the JSON of a field of the entry itself, which may be null.
     fn own(&self, name: &str) -> Option<&str> {
         find(&self.json, name)
     }
 
-    /// The fields that rules fill in, of those that are wanted.
+    /// Returns the wanted fields that the rules fill in.
     fn filled(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Cow<'_, str>, &str)> {
         let Some(rules) = self.rules.filter(|rules| rules.may_fill(&wanted)) else { return Vec::new() };
         let fields = json::fields(&self.json).unwrap_or_default();
@@ -169,83 +173,83 @@ impl<'a> ModelInfo<'a> {
         rules.fill(entry, |name| wanted(name) && !own.contains(name))
     }
 
-    /// Whose model it is, such as `openai` or `bedrock`.
+    /// Returns the provider, such as `openai` or `bedrock`.
     #[must_use]
     pub fn litellm_provider(&self) -> Option<String> {
         self.field("litellm_provider")
     }
 
-    /// What it is for: `chat`, `embedding`, `image_generation`, …
+    /// Returns the mode, that is, the kind of call: `chat`, `embedding`, `image_generation`, …
     #[must_use]
     pub fn mode(&self) -> Option<String> {
         self.field("mode")
     }
 
-    /// LiteLLM's `max_tokens`: the field of that name where the entry has it, as older maps do; else the most tokens of a
-    /// completion, or else of a prompt.
+    /// Returns LiteLLM's `max_tokens`: the field of that name if the entry has it, as in older
+    /// maps, else the maximum of completion tokens, else that of prompt tokens.
     #[must_use]
     pub fn max_tokens(&self) -> Option<u64> {
         MAX_TOKENS.iter().find_map(|name| self.count(name))
     }
 
-    /// The most tokens of a prompt.
+    /// Returns the maximum number of prompt tokens.
     #[must_use]
     pub fn max_input_tokens(&self) -> Option<u64> {
         self.count("max_input_tokens")
     }
 
-    /// The most tokens of a completion.
+    /// Returns the maximum number of completion tokens.
     #[must_use]
     pub fn max_output_tokens(&self) -> Option<u64> {
         self.count("max_output_tokens")
     }
 
-    /// The standard price of a prompt token, in US dollars.
+    /// Returns the standard price of a prompt token, in US dollars.
     #[must_use]
     pub fn input_cost_per_token(&self) -> Option<Usd> {
         self.field("input_cost_per_token")
     }
 
-    /// The standard price of a completion token, in US dollars.
+    /// Returns the standard price of a completion token, in US dollars.
     #[must_use]
     pub fn output_cost_per_token(&self) -> Option<Usd> {
         self.field("output_cost_per_token")
     }
 
-    /// The price of a prompt token that a cache had, in US dollars.
+    /// Returns the price of a prompt token that was read from a cache, in US dollars.
     #[must_use]
     pub fn cache_read_input_token_cost(&self) -> Option<Usd> {
         self.field("cache_read_input_token_cost")
     }
 
-    /// The price of a prompt token that was written to a cache, in US dollars.
+    /// Returns the price of a prompt token that was written to a cache, in US dollars.
     #[must_use]
     pub fn cache_creation_input_token_cost(&self) -> Option<Usd> {
         self.field("cache_creation_input_token_cost")
     }
 
-    /// How many numbers an embedding has.
+    /// Returns the number of dimensions of an embedding.
     #[must_use]
     pub fn output_vector_size(&self) -> Option<u64> {
         self.count("output_vector_size")
     }
 
-    /// The day on which the provider retires the model, such as `2026-10-31`.
+    /// Returns the day on which the provider retires the model, such as `2026-10-31`.
     #[must_use]
     pub fn deprecation_date(&self) -> Option<String> {
         self.field("deprecation_date")
     }
 
-    /// Whether the entry says that the model has an ability: `supports("vision")` reads `supports_vision`.
+    /// Returns whether the entry says that the model has an ability: `supports("vision")` reads
+    /// `supports_vision`.
     #[must_use]
     pub fn supports(&self, ability: &str) -> bool {
         self.field(&format!("supports_{ability}")).unwrap_or(false)
     }
 
-    /// A count, which the map may write as a float or a string.
+    /// Returns a count, which the map may write as a float or a string.
     fn count(&self, name: &str) -> Option<u64> {
-        let written: Usd = self.field(name)?;
-        written.to_string().parse().ok()
+        self.field::<Number>(name)?.as_u64()
     }
 }
 
@@ -255,13 +259,13 @@ impl fmt::Debug for ModelInfo<'_> {
     }
 }
 
-/// The JSON of one field of an object.
+/// Returns the JSON of one field of an object.
 fn find<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let found = serde_json::Deserializer::from_str(json).deserialize_map(FieldVisitor { name });
     Some(found.ok()??.get())
 }
 
-/// Finds one field and passes over the others.
+/// A visitor that returns one field and skips the others.
 struct FieldVisitor<'n> {
     name: &'n str,
 }
@@ -293,7 +297,7 @@ impl Serialize for ModelInfo<'_> {
 }
 
 impl ModelInfo<'_> {
-    /// Returns the fields as they are shown, in order.
+    /// Returns the fields in the form and order in which they are serialised.
     pub(crate) fn shown(&self) -> Result<Vec<(Cow<'_, str>, Shown<'_>)>, serde_json::Error> {
         let mut fields = json::fields(&self.json)?;
         fields.extend(self.filled(|_| true));

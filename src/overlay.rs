@@ -1,4 +1,4 @@
-//! The operator's own models, composed with the catalogue.
+//! The operator's registered models, composed with the catalogue.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::json::{self, Union};
 use crate::rates::field::{self, Field, Kind};
 use crate::resolve::{Layers, Lookup, described, resolve};
 
-/// What operators registered, in the order of first registration. It outlives every catalogue.
+/// The registered models, in the order of their first registration. They outlive every catalogue.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Overrides {
     models: Vec<Arc<Override>>,
@@ -22,19 +22,19 @@ struct Override {
     name: String,
     /// The JSON object that was registered.
     json: String,
-    /// Whether it takes nothing from the catalogue.
+    /// True if the model takes nothing from the catalogue.
     replaces: bool,
 }
 
 /// The operator's models, composed with a catalogue and compiled.
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    /// In the order of their registration.
+    /// The models in the order of their registration.
     models: Vec<Arc<Composed>>,
     layer: Layer,
 }
 
-/// One of the operator's models, composed with what the catalogue knows of it.
+/// One of the operator's models, composed with the catalogue's fields for the same name.
 #[derive(Debug)]
 struct Composed {
     of: Arc<Override>,
@@ -67,23 +67,27 @@ impl Overlay {
         self.model(key).map(|model| &*model.of.json)
     }
 
-    /// Returns what is odd about what the operator registered.
+    /// Returns the warnings about the models that the operator registered.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
         self.models.iter().flat_map(|model| model.row.notes().warnings.iter().chain(&model.warnings))
     }
 }
 
-/// What is done with what an operator knows of a model already.
+/// The treatment of the fields that a model already has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Registration {
-    /// The fields are laid over it.
+    /// The new fields are laid over them.
     Over,
-    /// It counts no longer, the catalogue's included.
+    /// The new fields replace them, including those of the catalogue.
     Instead,
 }
 
 impl Overrides {
-    /// Adds a model, or fields to one that was registered before.
+    /// Adds a model, or adds fields to a model that was registered before.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::InvalidModel`] if `json` is not an object.
     pub(crate) fn register(&mut self, name: &str, json: &str, how: Registration) -> Result<(), Error> {
         let position = self.models.iter().position(|known| known.name == name);
         self.register_at(position, name, json, how)
@@ -115,6 +119,11 @@ impl Overrides {
     }
 
     /// Adds all models of an object of models.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::InvalidModel`] if `json` or a model in it is not an object. The models
+    /// before it have been added by then.
     pub(crate) fn register_all(&mut self, json: &str) -> Result<(), Error> {
         let invalid =
             |reason: String| Error::InvalidModel { model: "the models".to_owned(), field: None, reason };
@@ -127,23 +136,28 @@ impl Overrides {
         Ok(())
     }
 
-    /// Returns whether these are the very same registrations.
+    /// Returns whether both hold the same registrations, by identity.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.models.len() == other.models.len()
             && self.models.iter().zip(&other.models).all(|(model, other)| Arc::ptr_eq(model, other))
     }
 
-    /// Takes a model back. Returns whether there was one.
+    /// Removes a model. Returns whether the model was registered.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         let before = self.models.len();
         self.models.retain(|model| model.name != name);
         self.models.len() < before
     }
 
-    /// Lays the operator's models over a catalogue. `None` where there are none.
+    /// Lays the operator's models over a catalogue. Returns `None` if there are no models.
     ///
-    /// Models that have not changed since `before` are taken from it: as they are where it lies over the same catalogue, and else
-    /// where they cannot be laid over the new one, with a warning. What is new and cannot be composed is an error.
+    /// Models that have not changed since `before` are taken from it: unconditionally if `before`
+    /// lies over the same catalogue, and otherwise, with a warning, if they cannot be laid over the
+    /// new one.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::InvalidModel`] if a new or changed model cannot be composed.
     pub(crate) fn compose(
         &self,
         base: &Catalog,
@@ -156,7 +170,7 @@ impl Overrides {
         let mut known = before.map_or(&[][..], |before| &before.models).iter().peekable();
         let mut models = Vec::with_capacity(self.models.len());
         for model in &self.models {
-            // Both lists are in one order, and some models may have been taken back.
+            // Both lists are in the same order, and models may have been removed.
             while known.peek().is_some_and(|known| known.of.name != model.name) {
                 known.next();
             }
@@ -178,7 +192,7 @@ impl Overrides {
 }
 
 impl Composed {
-    /// The same, where it cannot be laid over a newer catalogue.
+    /// Returns the model as it is, with a warning that it could not be laid over a newer catalogue.
     fn kept(&self, bad: &SetAside) -> Self {
         let message = format!("it stays as it was, since it cannot be laid over the new map: {}", bad.said());
         let warning = Warning { model: self.of.name.clone(), message };
@@ -200,7 +214,7 @@ fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> 
     let upstream = upstream.as_deref().map(Fields::read).transpose().map_err(invalid)?.unwrap_or_default();
     let half_overridden = half_overridden(&upstream, &own);
     let merged = upstream.merged(&own, Depth::Nested).to_json();
-    // What rules fill in of any other entry, they fill in of this.
+    // Rules fill in the operator's models as they fill in other entries.
     let mut fields = json::fields(&merged).map_err(invalid)?;
     base.rules().fill_in(&model.name, &mut fields);
     let row = Catalog::of_row(&model.name, &json::object(fields))?;
@@ -209,7 +223,8 @@ fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> 
     Ok(Composed { of: model.clone(), row: Arc::new(row), has_price: own.has_price(), warnings })
 }
 
-/// What the catalogue knows of a name that the operator registers. Other names of an entry stay that entry's.
+/// Returns the catalogue's fields for a name that the operator registers, as JSON. The aliases of
+/// the catalogue's entry are left out, since they stay with that entry.
 fn upstream(base: &Catalog, name: &str) -> Option<String> {
     let (layers, lookup) = (Layers::only(base), Lookup::new(name));
     match resolve(layers, lookup) {
@@ -222,8 +237,8 @@ fn upstream(base: &Catalog, name: &str) -> Option<String> {
     }
 }
 
-/// Rates of the map that apply above a threshold or in a service tier, where the operator set the rate that they
-/// go with, and not them.
+/// Returns a warning if the operator set a base rate, but not the catalogue's rates that depend on
+/// it: those above a threshold, in a service tier, in `tiered_pricing` or in `off_peak_pricing`.
 fn half_overridden(upstream: &Fields<'_>, own: &Fields<'_>) -> Option<String> {
     let rate = |name: &str| match field::parse(name) {
         Kind::Rate(rate) => Some(rate),
@@ -252,16 +267,16 @@ fn half_overridden(upstream: &Fields<'_>, own: &Fields<'_>) -> Option<String> {
     })
 }
 
-/// The fields of a JSON object, in their order.
+/// The fields of a JSON object, in order.
 #[derive(Default)]
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-/// How far objects are merged into each other.
+/// The depth to which objects are merged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
-    /// Objects in a field are merged too.
+    /// Objects in fields are merged, field by field. Objects within those are not.
     Nested,
-    /// A field is taken as a whole.
+    /// The value of each field is replaced as a whole.
     Flat,
 }
 
@@ -271,7 +286,8 @@ impl<'a> Fields<'a> {
         Ok(Self(fields.into_iter().map(|(name, json)| (name, Cow::Borrowed(json))).collect()))
     }
 
-    /// These fields with others over them: null leaves a field alone.
+    /// Returns these fields with `over` laid over them. A field that is null in `over` is left
+    /// alone.
     fn merged<'b>(&'b self, over: &'b Fields<'_>, depth: Depth) -> Fields<'b> {
         let mut merged = Union::default();
         for (name, json) in &self.0 {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::redact;
 
-/// Runs the code of a caller. A panic ends here, as what it says, without credentials.
+/// Runs the code of a caller. Returns the message of a panic as an error, without credentials.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().copied();
@@ -12,7 +12,7 @@ pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, String> {
         if let Some(text) = text {
             return redact::shown(text);
         }
-        // Whatever else it is may panic again when it is dropped.
+        // A payload of another type may panic again when it is dropped.
         std::mem::forget(payload);
         "it says not why".to_owned()
     })

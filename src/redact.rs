@@ -1,9 +1,10 @@
-//! Names of secrets, and texts without the credentials of the URLs in them.
+//! Detection of secrets by their names, and removal of credentials from texts.
 //!
-//! One matcher decides for fields, headers and parameters of URLs. It splits a name into words, so that `apiKey`, `api-key`, `api_key` and
-//! `X-API-Key` are one name.
+//! The same matcher serves fields, headers and parameters of URLs. It splits a name into words, so
+//! that `apiKey`, `api-key` and `api_key` are the same name, and `X-API-Key` has the same words
+//! after an `x`.
 
-/// Words that name a secret.
+/// Words that denote a secret.
 const SECRET: [&str; 40] = [
     "access",
     "auth",
@@ -47,7 +48,7 @@ const SECRET: [&str; 40] = [
     "token",
 ];
 
-/// Ends of words that are written as one, such as `accesstoken`; the same with an `s` are ends, too.
+/// Endings of compound words that denote a secret, such as `accesstoken`. A plural `s` may follow.
 const ENDS: [&str; 12] = [
     "auth",
     "authorization",
@@ -63,19 +64,20 @@ const ENDS: [&str; 12] = [
     "token",
 ];
 
-/// What tokens are secrets by, and not counts: `refresh_tokens`, `accesstokens`.
+/// Words that make `tokens` a secret and not a count: `refresh_tokens`, `accesstokens`.
 const BEARERS: [&str; 8] = ["access", "api", "auth", "bearer", "id", "refresh", "secret", "session"];
 
-/// Words with such an end that name no secret.
+/// Words with such an ending that do not denote a secret.
 const HARMLESS: [&str; 11] = [
     "donkey", "flunkey", "hickey", "hockey", "hotkey", "jockey", "lackey", "monkey", "turkey", "valkey",
     "whiskey",
 ];
 
-/// Pairs of words that name a secret.
+/// Pairs of words that denote a secret.
 const PAIRS: [[&str; 2]; 2] = [["connection", "string"], ["conn", "str"]];
 
-/// Names that LiteLLM shows, or gives to its users as their own, though they have such a word.
+/// Names that contain such a word, but are shown: LiteLLM shows them, or gives them to its users
+/// for their own fields.
 const SHOWN: [&str; 12] = [
     "access_groups",
     "access_windows",
@@ -91,13 +93,13 @@ const SHOWN: [&str; 12] = [
     "use_xai_oauth",
 ];
 
-/// Returns whether a name is a secret's: of a field, a header or a parameter of a URL.
+/// Returns whether a name is that of a secret: of a field, a header or a parameter of a URL.
 pub(crate) fn is_secret(name: &str) -> bool {
     if SHOWN.contains(&name) {
         return false;
     }
     let words = words(name);
-    // A token that costs something is no secret: `input_cost_per_token`.
+    // `token` in the name of a price is not a secret: `input_cost_per_token`.
     let is_price = words.iter().any(|word| word == "cost");
     words.iter().any(|word| !(is_price && word == "token") && is_secret_word(word))
         || words.last().is_some_and(|word| word == "pass")
@@ -108,7 +110,7 @@ fn is_secret_word(word: &str) -> bool {
     let is_end =
         |end: &&str| word.ends_with(*end) || word.strip_suffix('s').is_some_and(|word| word.ends_with(*end));
     let is_compound = ENDS.iter().any(is_end) && !HARMLESS.contains(&word.strip_suffix('s').unwrap_or(word));
-    // How many there are of something is mostly what is meant by `tokens`.
+    // `tokens` mostly means a count.
     match word.strip_suffix("tokens") {
         Some(first) => BEARERS.contains(&first),
         None => SECRET.contains(&word) || is_compound,
@@ -119,8 +121,8 @@ fn are_bearers(pair: &[String]) -> bool {
     matches!(pair, [first, tokens] if tokens == "tokens" && BEARERS.contains(&&**first))
 }
 
-/// Splits a name into its words, in lower case and without the digits that they end in: `apiKey2` is `api` and `key`, `JWTToken` is `jwt`
-/// and `token`.
+/// Splits a name into words, in lower case and without trailing digits: `apiKey2` becomes `api` and
+/// `key`, `JWTToken` becomes `jwt` and `token`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut letters = name.chars().peekable();
@@ -146,12 +148,13 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// A text without the credentials of the URLs in it.
+/// Returns a text without the credentials in it.
 pub(crate) fn shown(text: &str) -> String {
     without_credentials(text).unwrap_or_else(|| text.to_owned())
 }
 
-/// A text without the credentials in it: of its URLs, and behind the word of a scheme of authentication. `None` where there are none.
+/// Returns a text without the credentials in its URLs and after the name of an authentication
+/// scheme. Returns `None` if it has none.
 pub(crate) fn without_credentials(text: &str) -> Option<String> {
     let without = if text.contains("://") {
         without_bearers(&without_urls_credentials(text))
@@ -169,7 +172,7 @@ fn without_bearers(text: &str) -> String {
         shown.push_str(if position > 0 { " " } else { "" });
         let end = word.trim_end_matches([',', ';', '"', '\'', ')', ']', '}']).len();
         let (credential, behind) = word.split_at_checked(end).unwrap_or((word, ""));
-        // Any number of spaces may stand between them.
+        // Any number of spaces may separate the scheme from the credential.
         if hides_next && word.is_empty() {
             continue;
         }
@@ -201,7 +204,7 @@ fn without_urls_credentials(text: &str) -> String {
         });
         let (url, behind) = after.split_at_checked(end_of_url(after)).unwrap_or((after, ""));
         let ends_in_secret = url_without_credentials(url, &mut shown);
-        // A quoted secret goes on behind its quote.
+        // A quoted secret continues after its opening quote.
         let hidden = if ends_in_secret && behind.starts_with('"') {
             behind.find(char::is_whitespace).unwrap_or(behind.len())
         } else {
@@ -213,14 +216,15 @@ fn without_urls_credentials(text: &str) -> String {
     shown
 }
 
-/// What ends a URL in a text.
+/// Returns whether a character ends a URL in a text.
 fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '<' | '>')
 }
 
-/// Where a URL ends: at white space, quotes or brackets, or where another URL begins, as in a list with commas.
+/// Returns the length of a URL, which ends at white space, a double quote or an angle bracket, or
+/// where another URL begins, as in a list with commas.
 fn end_of_url(after: &str) -> usize {
-    // No further than to the next URL, so that a text of many is gone through once.
+    // The search stops at the next URL, so that a text of many URLs is scanned once.
     let next = after.find("://").map(|colon| {
         let before = after.get(..colon).unwrap_or("");
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -230,7 +234,8 @@ fn end_of_url(after: &str) -> usize {
     if let Some(end) = until_next.find(ends_url) {
         return end;
     }
-    // What seems to be another URL may be part of a secret, unless it is the next of a list.
+    // Text that looks like another URL may be part of a secret, unless a separator precedes it, as
+    // in a list.
     let last = until_next.rsplit(['?', '&', ';', '#']).next().unwrap_or("");
     let is_secret = last.split_once('=').is_some_and(|(name, _)| is_secret_parameter(name));
     match next {
@@ -242,8 +247,9 @@ fn end_of_url(after: &str) -> usize {
     }
 }
 
-/// What stands behind a name and a password with letters that end a host, where there are such: what seems to be a port, or is one, and an
-/// `@` follows.
+/// Returns the text after the user and the password of a URL, if the password contains characters
+/// that end a host. The text before such a character looks like a port, or is one, and an `@`
+/// follows.
 fn behind_odd_password(after: &str) -> Option<&str> {
     let same_url = after.split("://").next().unwrap_or(after);
     let ends_host = |c: char| ends_url(c) || matches!(c, '/' | '?' | '#' | ',');
@@ -253,13 +259,15 @@ fn behind_odd_password(after: &str) -> Option<&str> {
         return None;
     }
     let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    // A port may be a password of digits all the same, and is hidden with what follows it in one word.
+    // A port may be the digits at the start of a password. It is then hidden together with the rest
+    // of its word.
     let reach = if is_port { rest.split(|c| ends_url(c) || c == ',').next().unwrap_or(rest) } else { rest };
     let at = reach.rfind('@')?;
     after.get(host.len() + at + 1..)
 }
 
-/// Shows what stands behind `://`. Returns whether it ends in a secret.
+/// Appends the part of a URL after `://` without its credentials. Returns whether it ends in a
+/// secret.
 fn url_without_credentials(url: &str, shown: &mut String) -> bool {
     let (address, query) =
         url.split_once(['?', '#', ';']).map_or((url, None), |(address, query)| (address, Some(query)));
@@ -267,7 +275,7 @@ fn url_without_credentials(url: &str, shown: &mut String) -> bool {
     shown.push_str(&without_user(host));
     if let Some(path) = path {
         shown.push('/');
-        // Hosts of a list may have users of their own.
+        // Further hosts of a list may have users of their own.
         for (position, part) in path.split(',').enumerate() {
             shown.push_str(if position > 0 { "," } else { "" });
             let has_user = position > 0 && part.split_once('@').is_some_and(|(user, _)| user.contains(':'));
@@ -281,17 +289,17 @@ fn url_without_credentials(url: &str, shown: &mut String) -> bool {
     query.ends_with("=****")
 }
 
-/// A host without the name and the password before it.
+/// Replaces the user and the password before a host.
 fn without_user(host: &str) -> String {
     host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("****@{host}"))
 }
 
-/// A query, or a fragment, without its secrets.
+/// Returns a query or a fragment without its secrets.
 pub(crate) fn shown_query(query: &str) -> String {
     let mut shown = String::with_capacity(query.len());
     for (position, group) in query.split('&').enumerate() {
         shown.push_str(if position > 0 { "&" } else { "" });
-        // What follows a secret, and names nothing, is more of it.
+        // Text after a secret that has no name of its own is part of the secret.
         let mut hidden = false;
         for part in group.split_inclusive([';', '#', '?']) {
             let (pair, end) = match part.char_indices().next_back() {
@@ -316,8 +324,8 @@ pub(crate) fn shown_query(query: &str) -> String {
     shown
 }
 
-/// Returns whether a parameter of a URL is a secret: the code of an authorization is one, too, and so may be what is written with percent
-/// signs.
+/// Returns whether a parameter of a URL is a secret. So is the `code` of an authorization, and any
+/// name with a percent sign, which may hide one.
 fn is_secret_parameter(name: &str) -> bool {
     is_secret(name) || name.eq_ignore_ascii_case("code") || name.contains('%')
 }
@@ -350,7 +358,7 @@ mod tests {
             ),
             ("http://h/?next=http://u:SECRET@h/", "http://h/?next=http://****@h/"),
             ("http://h:80,http://u:SECRET@h", "http://h:80,http://****@h"),
-            // A path with an `@` behind a port may be a password of digits.
+            // A path with an `@` after a port may be a password that starts with digits.
             ("see http://host:80/a@b and http://u:p@h", "see http://****@b and http://****@h"),
             ("see http://host:80/a and mail to a@b", "see http://host:80/a and mail to a@b"),
             ("http://[::1]/a@b", "http://[::1]/a@b"),
@@ -468,7 +476,7 @@ mod tests {
         }
     }
 
-    /// A text of many URLs is gone through once.
+    /// A text of many URLs is scanned once.
     #[test]
     fn long_texts_take_no_longer_than_their_length() {
         for part in ["a://", "http://a:b/", "http://u:p@h ", "http://h/?token=a://", "Bearer "] {

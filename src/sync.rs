@@ -1,8 +1,9 @@
-//! Locks that no panic breaks.
+//! Locks that ignore poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Takes a lock. A panic elsewhere leaves nothing half done: what is guarded is replaced whole.
+/// Takes a lock, poisoned or not. A panic leaves no value half changed, since guarded values are
+/// replaced whole.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,16 +1,17 @@
-//! Times as people and endpoints read them: RFC 3339, UTC.
+//! Times and durations as they are serialised: RFC 3339 in UTC, and seconds.
 
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// `2026-11-21T07:21:26Z`, with as many digits of a second as it takes; `None` of a time beyond the year 9999.
+/// Formats a time as in `2026-11-21T07:21:26Z`, with as many fractional digits as the time needs.
+/// Returns `None` if the time is beyond the year 9999.
 fn rfc3339(time: SystemTime) -> Option<String> {
     Timestamp::try_from(time).ok().map(|time| time.to_string())
 }
 
-// serde's signature.
+// serde prescribes the signature.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     rfc3339(*time).serialize(serializer)
@@ -24,7 +25,7 @@ pub(crate) fn serialize_option<S: Serializer>(
     time.and_then(rfc3339).serialize(serializer)
 }
 
-/// A duration in seconds.
+/// Serialises a duration as seconds.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 pub(crate) fn serialize_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     time.as_secs_f64().serialize(serializer)

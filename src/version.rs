@@ -1,37 +1,37 @@
-//! Which text a map was made of: what lets a bill say by which prices it was made.
+//! Versions of a map: the text that it was made from, so that a bill can name the prices behind it.
 
 use std::time::SystemTime;
 
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
-/// Which text a catalogue was read from.
+/// The text that a catalogue was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Version {
-    /// A path, a URL without credentials, or words.
+    /// A path, a URL without credentials, or a description in words.
     pub(crate) source: String,
-    /// `None` of a map of nothing.
+    /// The git blob id of the text. `None` for an empty map.
     pub(crate) revision: Option<String>,
-    /// How it came in.
+    /// The way by which the text came in.
     pub(crate) channel: Channel,
 }
 
-/// How a text came in.
+/// The way by which a text came in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Channel {
-    /// It is part of the program, or there is none.
+    /// The text is bundled with the crate, or the map is empty.
     #[default]
     Bundled,
-    /// It was handed in.
+    /// The caller handed in the text.
     HandedIn,
-    /// From the cache on disk.
+    /// The text was read from the cache on disk.
     Cache,
-    /// From the map's source.
+    /// The text was fetched from the map's source.
     Source,
 }
 
 impl Version {
-    /// The version of the map that is part of the program.
+    /// Returns the version of the bundled map.
     #[cfg(feature = "bundled")]
     pub(crate) fn bundled() -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Version {
         }
     }
 
-    /// The version of a map of no models.
+    /// Returns the version of an empty map.
     pub(crate) fn empty() -> Self {
         Self { source: "empty".to_owned(), ..Self::default() }
     }
@@ -51,7 +51,7 @@ impl Version {
     }
 }
 
-/// The id that git gives to a file of these bytes, as `git hash-object` prints it.
+/// Returns the git blob id of a file with these bytes, as `git hash-object` prints it.
 pub(crate) fn git_blob_id(bytes: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));
@@ -59,20 +59,23 @@ pub(crate) fn git_blob_id(bytes: &[u8]) -> String {
     format!("{:x}", hash.finalize())
 }
 
-/// One generation of a map: which prices it has, and since when. From [`CostMap::generation`](crate::CostMap::generation).
+/// One generation of a map: the prices it has, and the time since which they are live. Returned by
+/// [`CostMap::generation`](crate::CostMap::generation).
 ///
-/// It serialises as `{"generation", "source", "source_revision", "loaded_at"}`, times as RFC 3339 in UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Serialises as `{"generation", "source", "source_revision", "loaded_at"}`, with times as RFC 3339
+/// in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Generation {
-    /// Its number: what [`Cost::generation`](crate::Cost::generation) says.
+    /// The number of the generation, as in [`Cost::generation`](crate::Cost::generation).
     pub generation: u64,
-    /// Where its map is from: `bundled`, a path, a URL without credentials, a source's name.
+    /// The source of the map: `bundled`, a path, a URL without credentials, or the name of a
+    /// source.
     pub source: String,
-    /// The git blob id of the map's bytes, as `git hash-object` prints it; of the bundled map, that of upstream's file. `None` of an
-    /// empty map.
+    /// The git blob id of the map's bytes, as `git hash-object` prints it. For the bundled map, the
+    /// id of upstream's file. `None` for an empty map.
     pub source_revision: Option<String>,
-    /// When it went live.
+    /// The time at which the generation went live.
     #[serde(serialize_with = "crate::time::serialize")]
     pub loaded_at: SystemTime,
 }

@@ -1,8 +1,8 @@
-//! Pricing a model by a name that is a key allocates nothing.
+//! Tests that pricing allocates nothing if the name is a key or was looked up before.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{Call, CostMap, Lookup, Usage};
 
 fn allocations(f: impl FnOnce()) -> u64 {
     allocation_counter::measure(f).count_total
@@ -16,7 +16,11 @@ fn the_counter_counts() {
 #[test]
 fn pricing_allocates_nothing() {
     let map = CostMap::bundled();
-    map.register_model("my-llama", serde_json::json!({"input_cost_per_token": 2e-7})).unwrap();
+    map.register_model(
+        "my-llama",
+        serde_json::json!({"input_cost_per_token": 2e-7, "output_cost_per_token": 6e-7}),
+    )
+    .unwrap();
     let mut usage = Usage::new(300_000, 5_000)
         .cached_tokens(100_000)
         .cache_creation_tokens(50_000)
@@ -31,35 +35,35 @@ fn pricing_allocates_nothing() {
     usage.completion_tokens_details.image_tokens = 70;
     usage.completion_tokens_details.video_tokens = 80;
     usage.inference_geo = Some("us".to_owned());
-    let request = |model| CostRequest::new(model, &usage).service_tier("priority").data_residency("eu");
-    let names = [
-        request("gpt-4o"),
-        request("claude-sonnet-4-5"),
-        request("gemini-2.5-pro").vertex_location("us-east5"),
-        request("gpt-4o").provider("openai"),
-        request("openai/gpt-4o"),
-        request("GPT-4O"),
-        request("gemini/gemini-2.5-pro").batch(true),
-        request("dashscope/qwen-flash"),
-        request("deepseek/deepseek-v4-pro"),
-        request("tencent/deepseek-v4-pro-0813"),
-        request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
-        request("gpt-4o").provider("azure"),
-        request("gpt-4o-2099-01-01").provider("openai"),
-        request("us.anthropic.claude-v2:1[1m]").provider("bedrock"),
-        request("gemini-2.5-pro-001").provider("gemini"),
-        request("my-llama"),
-        request("ollama/whatever"),
+    let call = Call::new(&usage).service_tier("priority").data_residency("eu");
+    let calls = [
+        ("gpt-4o".into(), call),
+        ("claude-sonnet-4-5".into(), call),
+        ("gemini-2.5-pro".into(), call.vertex_location("us-east5")),
+        (Lookup::new("gpt-4o").provider("openai"), call),
+        ("openai/gpt-4o".into(), call),
+        ("GPT-4O".into(), call),
+        ("gemini/gemini-2.5-pro".into(), call.batch()),
+        ("dashscope/qwen-flash".into(), call),
+        ("deepseek/deepseek-v4-pro".into(), call),
+        ("tencent/deepseek-v4-pro-0813".into(), call),
+        ("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b".into(), call),
+        (Lookup::new("gpt-4o").provider("azure"), call),
+        (Lookup::new("gpt-4o-2099-01-01").provider("openai"), call),
+        (Lookup::new("us.anthropic.claude-v2:1[1m]").provider("bedrock"), call),
+        (Lookup::new("gemini-2.5-pro-001").provider("gemini"), call),
+        ("my-llama".into(), call),
+        ("ollama/whatever".into(), call),
     ];
-    for request in &names {
-        // A name that is no key is looked up once, and then remembered.
-        assert!(map.cost(request).is_ok());
+    for (model, call) in &calls {
+        // A name that is not a key is looked up once, and then remembered.
+        map.cost(*model, call).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let count = allocations(|| {
-            let cost = map.cost(request).unwrap();
+            let cost = map.cost(*model, call).unwrap();
             assert!(cost.lines().map(|line| line.amount).max() <= Some(cost.total()));
             std::hint::black_box(cost);
         });
-        assert_eq!(count, 0, "{request:?}");
+        assert_eq!(count, 0, "{model:?}");
     }
 }
 
@@ -67,62 +71,71 @@ fn pricing_allocates_nothing() {
 fn a_total_allocates_nothing_under_any_name() {
     let map = CostMap::bundled();
     let usage = Usage::new(280_000, 9_000).cached_tokens(210_000).reasoning_tokens(3_000);
-    let request = |model| CostRequest::new(model, &usage).service_tier("Priority");
+    let call = Call::new(&usage).service_tier("Priority");
     let names = [
-        request("gpt-4o"),
-        request("gpt-4o").provider("openai"),
-        request("GPT-4o"),
-        request("gpt-4o-2031-01-31").provider("openai"),
-        request("xai/grok-4.5"),
-        request("fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b"),
-        request("deepseek/deepseek-v4-pro"),
+        "gpt-4o".into(),
+        Lookup::new("gpt-4o").provider("openai"),
+        "GPT-4o".into(),
+        Lookup::new("gpt-4o-2031-01-31").provider("openai"),
+        "xai/grok-4.5".into(),
+        "fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b".into(),
+        "deepseek/deepseek-v4-pro".into(),
     ];
     let snapshot = map.snapshot();
-    for request in &names {
-        // A name that is no key is looked up once, and then remembered.
-        assert!(map.total(request).is_ok());
-        let count = allocations(|| _ = std::hint::black_box(map.total(request)).unwrap());
-        assert_eq!(count, 0, "{request:?}");
+    for name in names {
+        // A name that is not a key is looked up once, and then remembered.
+        assert!(map.total(name, &call).is_ok());
+        let count = allocations(|| _ = std::hint::black_box(map.total(name, &call)).unwrap());
+        assert_eq!(count, 0, "{name:?}");
     }
     let model = snapshot.resolve("gpt-4o").unwrap();
-    assert_eq!(allocations(|| _ = std::hint::black_box(model.total(&names[0])).unwrap()), 0);
-    assert_eq!(allocations(|| drop(std::hint::black_box(model.cost(&names[0])).unwrap())), 0);
+    assert_eq!(allocations(|| _ = std::hint::black_box(model.total(&call)).unwrap()), 0);
+    assert_eq!(allocations(|| drop(std::hint::black_box(model.cost(&call)).unwrap())), 0);
+    let kept = map.resolve("gpt-4o").unwrap();
+    assert_eq!(allocations(|| _ = std::hint::black_box(kept.total(&call)).unwrap()), 0);
+    assert_eq!(allocations(|| drop(std::hint::black_box(kept.cost(&call)).unwrap())), 0);
 }
 
-/// The longest key of the bundled map has room in a cost.
+/// A cost has room for every key of the bundled map, the longest one included.
 #[test]
 fn every_key_of_the_map_is_carried_without_an_allocation() {
     let map = CostMap::bundled();
     let usage = Usage::new(1, 1);
     let keys = map.models();
+    let mut priced = 0;
     for key in &keys {
-        let request = CostRequest::new(key, &usage);
-        assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(&request)))), 0, "{key}");
+        let mut is_priced = false;
+        let count = allocations(|| is_priced = std::hint::black_box(map.cost(key, &usage)).is_ok());
+        // A bill without a price is a box: the bill itself.
+        assert_eq!(count, u64::from(!is_priced), "{key}");
+        priced += usize::from(is_priced);
     }
+    assert_eq!((keys.len(), priced), (4_551, 3_743));
 }
 
-/// A key allocates nothing, even when it is asked for the first time; a name that leads to one, only what is remembered of it: the names of
-/// the snapshot, and of the model and the provider, once each.
+/// A key allocates nothing, even on its first lookup. Another name allocates only what is
+/// remembered of it: an entry with the name and the provider, and once per snapshot the table of
+/// such entries.
 #[test]
 fn a_name_that_is_new_allocates_what_is_remembered_of_it() {
     let map = CostMap::bundled();
     let usage = Usage::new(1, 1);
-    let of = |request: &CostRequest<'_>| allocations(|| drop(std::hint::black_box(map.total(request))));
-    // A thread that reads its first snapshot has a place of its own made for it.
+    let of = |name: Lookup<'_>, usage| allocations(|| drop(std::hint::black_box(map.total(name, usage))));
+    // The first read of a snapshot on a thread allocates the thread's own slot.
     drop(map.snapshot());
-    assert!(of(&CostRequest::new("gpt-4o-mini", &usage)) <= 1);
-    assert_eq!(of(&CostRequest::new("gpt-4o", &usage)), 0);
-    assert_eq!(of(&CostRequest::new("gpt-4o", &usage).provider("openai")), 4);
-    assert_eq!(of(&CostRequest::new("gpt-4o-mini", &usage).provider("openai")), 3);
+    assert!(of("gpt-4o-mini".into(), &usage) <= 1);
+    assert_eq!(of("gpt-4o".into(), &usage), 0);
+    assert_eq!(of(Lookup::new("gpt-4o").provider("openai"), &usage), 4);
+    assert_eq!(of(Lookup::new("gpt-4o-mini").provider("openai"), &usage), 3);
 }
 
-/// The error of an unknown name is a box with the name and the provider in it.
+/// The error of an unknown name is a box that holds the name and the provider.
 #[test]
 fn an_unknown_name_allocates_its_error() {
     let map = CostMap::bundled();
     let usage = Usage::new(1, 1);
-    let request = CostRequest::new("no-such-model", &usage).provider("openai");
+    let request = (Lookup::new("no-such-model").provider("openai"), &usage);
     // The fallback rules are compiled when a name first needs them.
-    assert!(map.cost(&request).is_err());
-    assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(&request)))), 3);
+    assert!(map.cost(request.0, request.1).is_err());
+    assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(request.0, request.1)))), 3);
 }

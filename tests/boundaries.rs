@@ -1,14 +1,23 @@
-//! Where one price ends and the next begins.
+//! Tests of the boundaries at which one price ends and the next begins.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, SystemTime};
 
-use llm_costmap::{Cost, CostMap, CostRequest, Note, Usage};
+use llm_costmap::cost::Note;
+use llm_costmap::{Call, Cost, CostMap, Error, Lookup, ServiceTier, Usage};
 
-fn cost_with(entry: &str, usage: &Usage, set: impl Fn(CostRequest<'_>) -> CostRequest<'_>) -> Cost {
+fn cost_with(entry: &str, usage: &Usage, set: impl Fn(Call<'_>) -> Call<'_>) -> Cost {
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(map.snapshot().set_aside().next(), None);
-    map.cost(&set(CostRequest::new("m", usage))).unwrap_or_else(|e| panic!("{e}"))
+    map.cost("m", set(Call::new(usage))).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Returns the message of the error of a call that lacks prices.
+fn unpriced(entry: &str, usage: &Usage) -> String {
+    let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap();
+    let error = map.cost("m", usage).unwrap_err();
+    assert!(matches!(error, Error::Unpriced(_)), "{error:?}");
+    error.to_string()
 }
 
 fn cost(entry: &str, usage: &Usage) -> Cost {
@@ -44,7 +53,7 @@ fn a_threshold_is_crossed_above_its_count_and_moves_every_token() {
     ] {
         assert_eq!(amounts(&cost(entry, &Usage::new(prompt, 1))), pair(input, output), "{prompt}");
     }
-    // Completions never select.
+    // The number of completion tokens never selects a threshold.
     assert_eq!(amounts(&cost(entry, &Usage::new(1, 900_000))), pair("1", "9000000"));
 }
 
@@ -55,19 +64,20 @@ fn at_xai_a_threshold_is_reached_at_its_count() {
              "input_cost_per_token_batches": 3, "input_cost_per_token_above_100k_tokens_batches": 4}}"#,
     )
     .unwrap();
-    let input = |prompt: u64, set: &dyn Fn(CostRequest<'_>) -> CostRequest<'_>| {
+    let input = |prompt: u64, set: &dyn Fn(Call<'_>) -> Call<'_>| {
         let usage = Usage::new(prompt, 0);
-        map.cost(&set(CostRequest::new("xai/g", &usage))).map(|cost| cost.input().to_string()).ok()
+        map.cost("xai/g", set(Call::new(&usage))).map(|cost| cost.input().to_string()).ok()
     };
     for (prompt, expected) in [(199_999, "199999"), (200_000, "400000"), (200_001, "400002")] {
         assert_eq!(input(prompt, &|request| request).as_deref(), Some(expected));
     }
     for (prompt, expected) in [(99_999, "299997"), (100_000, "400000"), (100_001, "400004")] {
-        assert_eq!(input(prompt, &|request| request.batch(true)).as_deref(), Some(expected));
+        assert_eq!(input(prompt, &|request| request.batch()).as_deref(), Some(expected));
     }
-    // The rule is xAI's, not the entry's: a proxy in front counts as anyone else.
+    // The rule belongs to xAI, not to the entry. A proxy in front of it counts like any other
+    // provider.
     let usage = Usage::new(200_000, 0);
-    let proxied = map.cost(&CostRequest::new("xai/g", &usage).provider("litellm_proxy")).unwrap();
+    let proxied = map.cost(Lookup::new("xai/g").provider("litellm_proxy"), &usage).unwrap();
     assert_eq!(proxied.input().to_string(), "200000");
 }
 
@@ -132,16 +142,16 @@ fn what_was_served_beats_what_was_asked() {
     let mut usage = Usage::new(1, 0);
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap();
     let input = |usage: &Usage, asked: &str, served: Option<&str>| {
-        let mut request = CostRequest::new("m", usage).service_tier(asked);
+        let mut request = Call::new(usage).service_tier(asked);
         if let Some(served) = served {
             request = request.served_tier(served);
         }
-        map.cost(&request).unwrap().input().to_string()
+        map.cost("m", request).unwrap().input().to_string()
     };
     assert_eq!(input(&usage, "priority", Some("default")), "1");
     assert_eq!(input(&usage, "flex", Some("priority")), "2");
     assert_eq!(input(&usage, "flex", Some("on_demand")), "0.5");
-    usage.service_tier = Some("flex".to_owned());
+    usage.service_tier = Some(ServiceTier::Flex);
     assert_eq!(input(&usage, "priority", None), "0.5");
     assert_eq!(input(&usage, "priority", Some("default")), "1");
     assert_eq!(input(&usage, "priority", Some("on_demand")), "0.5");
@@ -166,11 +176,11 @@ fn whole_request_tiers_are_picked_by_range() {
         {"range": [100, 1000.0], "input_cost_per_token": 2, "cache_read_input_token_cost": 0.2},
         {"range": [0, 100], "input_cost_per_token": "1", "output_cost_per_token": 3, "output_cost_per_reasoning_token": 4}]}"#;
     let usage = |prompt| Usage::new(prompt, 10).cached_tokens(1).cache_creation_tokens(1).reasoning_tokens(4);
-    // Reads and writes fall back to the tier's input; output to the entry's own.
+    // Cache reads and writes fall back to the tier's input rate, output to the entry's own rate.
     assert_eq!(amounts(&cost(entry, &usage(100))), pair("100", "34"));
     assert_eq!(amounts(&cost(entry, &usage(101))), pair("200.2", "90"));
     assert_eq!(amounts(&cost(entry, &usage(1_000))), pair("1998.2", "90"));
-    // Above the highest range the last tier holds.
+    // Above the highest range the last tier applies.
     assert_eq!(amounts(&cost(entry, &usage(1_001))), pair("2000.2", "90"));
     let mut audio = Usage::new(50, 0);
     audio.prompt_tokens_details.audio_tokens = 10;
@@ -189,7 +199,7 @@ const OFF_PEAK: &str = r#"{"input_cost_per_token": 4, "output_cost_per_token": 8
 #[test]
 fn off_peak_rates_replace_all_others_while_the_window_is_open() {
     let usage = Usage::new(200, 10).cached_tokens(50).cache_creation_tokens(50).reasoning_tokens(2);
-    // 23:30 on Sunday in UTC is Monday in Shanghai.
+    // Sunday 23:30 in UTC is Monday in Shanghai.
     for (at, input, output) in [
         ("2026-11-22T16:29:59Z", "1150", "82"),
         ("2026-11-22T16:30:00Z", "550", "50"),
@@ -201,12 +211,13 @@ fn off_peak_rates_replace_all_others_while_the_window_is_open() {
         let cost = cost_with(OFF_PEAK, &usage, |request| request.at(time(at)));
         assert_eq!(amounts(&cost), pair(input, output), "{at}");
     }
-    // Batches know no hours.
-    let batch = cost_with(OFF_PEAK, &Usage::new(10, 0), |r| r.at(time("2026-11-22T16:30:00Z")).batch(true));
+    // Off-peak hours do not apply to batches.
+    let batch = cost_with(OFF_PEAK, &Usage::new(10, 0), |r| r.at(time("2026-11-22T16:30:00Z")).batch());
     assert_eq!(batch.input().to_string(), "20");
 }
 
 #[test]
+#[allow(clippy::redundant_closure_for_method_calls, reason = "a method is for one lifetime only")]
 fn a_batch_under_at_and_over_its_tier() {
     let entry = r#"{"input_cost_per_token": 2, "output_cost_per_token": 8, "input_cost_per_token_batches": 1,
         "output_cost_per_token_batches": 4, "input_cost_per_token_above_200k_tokens_batches": 1.5,
@@ -214,7 +225,7 @@ fn a_batch_under_at_and_over_its_tier() {
     for (prompt, input, output) in
         [(199_999, "199999", "4"), (200_000, "200000", "4"), (200_001, "300001.5", "6")]
     {
-        let cost = cost_with(entry, &Usage::new(prompt, 1), |request| request.batch(true));
+        let cost = cost_with(entry, &Usage::new(prompt, 1), |call| call.batch());
         assert_eq!(amounts(&cost), pair(input, output), "{prompt}");
     }
 }
@@ -231,9 +242,8 @@ fn each_multiplier_applies_alone_and_together() {
     let mut elsewhere = Usage::new(1, 1);
     elsewhere.inference_geo = Some("not_available".to_owned());
     elsewhere.speed = Some("FAST".to_owned());
-    let of = |usage: &Usage, set: &dyn Fn(CostRequest<'_>) -> CostRequest<'_>| {
-        cost_with(entry, usage, set).total().to_string()
-    };
+    let of =
+        |usage: &Usage, set: &dyn Fn(Call<'_>) -> Call<'_>| cost_with(entry, usage, set).total().to_string();
     assert_eq!(of(&usage, &|r| r), "11");
     assert_eq!(of(&usage, &|r| r.data_residency("EU")), "12.1");
     assert_eq!(of(&usage, &|r| r.data_residency("us")), "13.2");
@@ -242,7 +252,7 @@ fn each_multiplier_applies_alone_and_together() {
     assert_eq!(of(&served, &|r| r), "72.6");
     assert_eq!(of(&elsewhere, &|r| r), "11");
     assert_eq!(of(&served, &|r| r.data_residency("eu").vertex_location("us-east5")), "119.79");
-    assert_eq!(of(&served, &|r| r.data_residency("eu").batch(true)), "39.93");
+    assert_eq!(of(&served, &|r| r.data_residency("eu").batch()), "39.93");
     let unknown = cost_with(entry, &usage, |request| request.data_residency("moon"));
     assert_eq!(unknown.total().to_string(), "11");
     assert_eq!(unknown.notes().map(Note::as_str).collect::<Vec<_>>(), ["unknown_data_residency"]);
@@ -256,12 +266,14 @@ fn seconds_price_what_tokens_do_not() {
         timed.to_string(),
         "m: 0.01875 USD\n  1.5 seconds of duration x 0.0125 = 0.01875 (cost_per_second)"
     );
-    let untimed = cost(entry, &Usage::new(10, 10));
-    assert!(!untimed.is_complete());
-    // A token rate, or a mode that is not billed so, goes before.
+    assert_eq!(unpriced(entry, &Usage::new(10, 10)), "the map has no price of m for duration: register one");
+    // A rate per second does not apply beside a token rate, or in a mode that is not billed so.
     let priced = r#"{"input_cost_per_token": 1, "cost_per_second": 5}"#;
     assert_eq!(cost(priced, &Usage::new(3, 0)).total().to_string(), "3");
-    assert!(!cost(r#"{"mode": "realtime", "cost_per_second": 5}"#, &Usage::new(3, 0)).is_complete());
+    assert_eq!(
+        unpriced(r#"{"mode": "realtime", "cost_per_second": 5}"#, &Usage::new(3, 0)),
+        "the map has no price of m for input: register one"
+    );
 }
 
 #[test]
@@ -272,15 +284,15 @@ fn details_that_overlap_are_billed_once() {
     let mut usage = Usage::new(100, 0).cached_tokens(60);
     usage.prompt_tokens_details.audio_tokens = 30;
     usage.prompt_tokens_details.image_tokens = 30;
-    // 40 are not cached: 30 of audio, 10 of image.
+    // 40 tokens are not cached: 30 of audio, 10 of image.
     assert_eq!(cost(entry, &usage).input().to_string(), "116");
     usage.prompt_tokens_details.cached_tokens_details.audio_tokens = 20;
-    // 20 of the audio were cached: 10 fresh ones, 30 images, no text.
+    // 20 audio tokens were cached, which leaves 10 fresh audio tokens, 30 image tokens and no text.
     assert_eq!(cost(entry, &usage).input().to_string(), "104");
 
     let mut usage = Usage::new(0, 100).reasoning_tokens(40);
     usage.completion_tokens_details.text_tokens = 100;
-    // Text that nests reasoning: 60 + 40.
+    // The text count includes reasoning: 60 tokens of text, 40 of reasoning.
     assert_eq!(cost(entry, &usage).output().to_string(), "220");
     usage.completion_tokens_details.text_tokens = 60;
     assert_eq!(cost(entry, &usage).output().to_string(), "220");
@@ -299,15 +311,14 @@ fn a_stated_cost_is_the_cost_unless_the_operator_set_prices() {
         stated.to_string(),
         "m: 0.4 USD\n  10 tokens of input = 0.1 (stated by the provider)\n  \
          10 tokens of output = 0.3 (stated by the provider)\n  \
-         note: the total is what the provider states that it charged"
+         note: the total is the amount that the provider states"
     );
-    // Nothing of our own to split by: all of it is output.
+    // The entry has no rates to split the stated cost by, so all of it is output.
     assert_eq!(amounts(&cost("{}", &usage)), pair("0", "0.4"));
-    assert!(cost("{}", &usage).is_complete());
 
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap();
     map.register_model("m", serde_json::json!({"max_tokens": 5})).unwrap();
-    assert_eq!(map.cost(&CostRequest::new("m", &usage)).unwrap().total().to_string(), "0.4");
+    assert_eq!(map.cost("m", &usage).unwrap().total().to_string(), "0.4");
     map.register_model("m", serde_json::json!({"output_cost_per_token": 2})).unwrap();
-    assert_eq!(map.cost(&CostRequest::new("m", &usage)).unwrap().total().to_string(), "30");
+    assert_eq!(map.cost("m", &usage).unwrap().total().to_string(), "30");
 }

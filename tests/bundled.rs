@@ -1,4 +1,4 @@
-//! The bundled map is what its tool makes of the upstream file.
+//! Tests that the bundled map is what `examples/refresh_bundled.rs` makes of the upstream file.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
@@ -23,7 +23,7 @@ fn the_bundled_map_is_made_from_the_upstream_that_it_names() {
     assert_eq!(refresh_bundled::prune(&upstream).unwrap(), MAP);
 }
 
-/// Pruning takes out prose and nothing else: every other field is there, with its digits.
+/// Pruning removes prose and nothing else: every other field is kept, with its digits.
 #[test]
 fn every_price_limit_and_ability_is_kept_in_upstreams_order() {
     let upstream = CostMap::from_json(common::catalog(BUNDLED.package_version)).unwrap().snapshot();

@@ -1,4 +1,5 @@
-//! The last known good map on disk: what is kept, what is passed over, and that no crash leaves it half written.
+//! Tests of the cache, the last good map on disk: what is kept, what is passed over, and that no
+//! crash leaves it half written.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -14,9 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use common::{edition, price};
-use llm_costmap::{CostMap, CostMapBuilder, Fetched, Source, Validators};
+use llm_costmap::source::{Fetched, Validators};
+use llm_costmap::{CostMap, CostMapBuilder, Source};
 
-/// A store of one map, with a version.
+/// A store of one map with a version.
 #[derive(Clone, Default)]
 struct Store(Arc<Mutex<Option<(String, String)>>>);
 
@@ -45,7 +47,7 @@ fn builder(store: &Store, folder: &Path) -> CostMapBuilder {
     CostMap::builder().source(store.clone()).cache_dir(folder).json(edition(60, "1"))
 }
 
-/// The files in a folder, by name.
+/// Returns the files in a folder, sorted by name.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -65,7 +67,8 @@ fn a_map_starts_with_the_last_good_one() {
     store.put("v2", format!("\u{feff}{}", edition(60, "2")));
     let fetched = map.reload().unwrap();
     assert_eq!(fetched.cache_error, None);
-    // What a guard refuses, what is forced past one and what is handed in is not kept.
+    // Maps that a guard refuses, that are forced past a guard, or that are handed in are not
+    // cached.
     store.put("v3", "{}".to_owned());
     map.reload().unwrap_err();
     map.reload_forced().unwrap();
@@ -81,11 +84,12 @@ fn a_map_starts_with_the_last_good_one() {
     assert_eq!((info.etag.as_deref(), info.source_revision), (Some("v2"), fetched.source_revision.clone()));
     assert_eq!(price(&map, "m-0"), "2");
     assert_eq!(map.generation(1).unwrap().source, "store://prices");
-    // Its source is down: that is why it is what it is.
+    // The fallback reason is the failure of the source.
     map.reload().unwrap_err();
     let said = "cannot fetch store://prices: the store is down";
     assert_eq!(map.source_info().fallback_reason.as_deref(), Some(said));
-    // What a cache says of its version is not believed: the first reload fetches the whole map. The next need not.
+    // The validators in a cache are not trusted: the first reload fetches the whole map, the next
+    // one need not.
     down.put("v2", format!("\u{feff}{}", edition(60, "2")));
     assert!(map.reload().unwrap().bytes > 0);
     assert_eq!(map.source_info().fallback_reason, None);
@@ -106,7 +110,7 @@ fn a_file_that_cannot_be_read_starts_with_the_last_good_one() {
     let build = || CostMap::builder().file(&path).cache_dir(home.path().join("cache")).build();
     fs::write(&path, edition(60, "2")).unwrap();
     let map = build().unwrap();
-    // Nothing changed; but it was never kept.
+    // The map did not change, but it was not cached before.
     assert!(map.reload().unwrap().is_unchanged());
     fs::write(&path, "{half").unwrap();
     let map = build().unwrap();
@@ -115,9 +119,9 @@ fn a_file_that_cannot_be_read_starts_with_the_last_good_one() {
     fs::write(&path, edition(60, "3")).unwrap();
     assert!(map.reload_if_changed().unwrap().is_some());
     assert_eq!((price(&map, "m-0").as_str(), map.source_info().fallback_reason), ("3", None));
-    // Without a cache there is nothing to fall back to that was asked for.
+    // Without a cache there is no fallback that the caller asked for.
     fs::remove_file(&path).unwrap();
-    assert_eq!(CostMap::from_file(&path).unwrap_err().code(), "io");
+    assert!(matches!(CostMap::from_file(&path).unwrap_err(), llm_costmap::Error::Io { .. }));
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn a_bad_cache_is_passed_over_and_said_so() {
             "{name}"
         );
         assert_eq!((map.status().cache_error.as_ref(), info.etag), (Some(&said), None), "{name}");
-        // The next good map takes its place.
+        // The next good map replaces the bad cache.
         let map = builder(&store, home.path()).build().unwrap();
         assert_eq!(map.reload().unwrap().cache_error, None, "{name}");
         assert_eq!((map.status().cache_error, fs::read(&path).unwrap() == good), (None, true), "{name}");
@@ -240,23 +244,24 @@ fn a_map_goes_live_even_where_the_cache_cannot_be_written() {
     );
     assert!(error.ends_with(".cache: File exists (os error 17)"), "{error}");
     assert_eq!((price(&map, "m-0").as_str(), map.status().cache_error.as_ref()), ("2", Some(&error)));
-    // It is tried again with the next reload, changed or not.
+    // The next reload tries to write the cache again, even if the map did not change.
     assert_eq!(map.reload().unwrap().cache_error, Some(error));
     fs::remove_file(&folder).unwrap();
     let report = map.reload().unwrap();
     assert_eq!((report.is_unchanged(), report.cache_error, map.status().cache_error), (true, None, None));
     assert_eq!(price(&builder(&Store::default(), &folder).build().unwrap(), "m-0"), "2");
-    // The same bytes with a tag of another kind are written with that.
+    // The same bytes under another etag are written again, with the new etag.
     store.put("v3", edition(60, "2"));
     assert!(map.reload().unwrap().is_unchanged());
     assert!(fs::read_to_string(files(&folder).remove(0)).unwrap().contains(r#""etag":"v3""#));
-    // What is there is not written again.
+    // A cache that is up to date is not written again.
     let written = fs::metadata(files(&folder).remove(0)).unwrap().modified().unwrap();
     map.reload().unwrap();
     assert_eq!(fs::metadata(files(&folder).remove(0)).unwrap().modified().unwrap(), written);
 }
 
-/// What the processes of the next tests do: reload in a loop, and with each reload write the cache.
+/// The body of the processes that the next tests start. It reloads in a loop, and each reload
+/// writes the cache.
 #[test]
 #[ignore = "the process that others start"]
 fn child_writing_the_cache() {
@@ -283,7 +288,7 @@ fn child_writing_the_cache() {
     }
 }
 
-/// A map that takes a while to write.
+/// Returns a map that takes a while to write.
 fn large(price: &str) -> String {
     format!(
         r#"{{"long": {{"comment": "{}"}}, {}"#,
@@ -298,7 +303,7 @@ fn child(folder: &Path) -> Command {
     child
 }
 
-/// A map that starts with the cache alone.
+/// Returns a map that starts from the cache alone.
 fn started(folder: &Path) -> CostMap {
     let map = CostMap::builder().source(Store::default()).cache_dir(folder).json("{}").build().unwrap();
     assert_eq!((map.status().cache_error, map.source_info().fallback_reason), (None, None));
@@ -311,7 +316,7 @@ fn a_process_that_is_killed_while_it_writes_leaves_a_good_map() {
     assert!(child(home.path()).env("TURNS", "1").output().unwrap().status.success());
     let mut seen = std::collections::BTreeMap::new();
     for _ in 0..100 {
-        // Two at a time, which share the folder.
+        // Two processes at a time share the folder.
         let mut children: Vec<_> =
             (0..2).map(|_| child(home.path()).stdout(Stdio::piped()).spawn().unwrap()).collect();
         for child in &mut children {
@@ -319,7 +324,7 @@ fn a_process_that_is_killed_while_it_writes_leaves_a_good_map() {
             assert!(lines.any(|line| line.unwrap().ends_with("ready")));
         }
         for child in &mut children {
-            // Any instant will do: that it is a random one is the point.
+            // The process is killed at a random instant.
             std::thread::sleep(Duration::from_micros(RandomState::new().hash_one(0) % 10_000));
             child.kill().unwrap();
             child.wait().unwrap();
@@ -328,7 +333,7 @@ fn a_process_that_is_killed_while_it_writes_leaves_a_good_map() {
             *seen.entry(price(&map, "m-0")).or_insert(0) += 1;
         }
     }
-    // They were killed between writes of the one and of the other.
+    // The processes were killed between writes of either map.
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["2", "3"]);
     assert!(
         files(home.path()).iter().any(|file| file.extension().is_some_and(|end| end == "tmp")),
@@ -341,7 +346,7 @@ fn no_room_on_the_disk_leaves_the_old_map() {
     let home = tempfile::tempdir().unwrap();
     assert!(child(home.path()).env("TURNS", "1").output().unwrap().status.success());
     let before = fs::read(files(home.path()).remove(0)).unwrap();
-    // No file may be longer than 100 KB in that process, as if that were all the room there is.
+    // No file of that process may be longer than 100 KB, which simulates a full disk.
     let mut limited = Command::new("bash");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "bash"]);
     let own = child(home.path());
@@ -349,7 +354,8 @@ fn no_room_on_the_disk_leaves_the_old_map() {
     let output = String::from_utf8(limited.output().unwrap().stdout).unwrap();
     let path = files(home.path()).remove(0);
     let error = format!("error cannot write the cache {}: File too large (os error 27)", path.display());
-    // The first of the three is what it started with, and need not be written.
+    // The first of the three reloads fetches the map that is cached already, so it need not be
+    // written.
     assert_eq!(output.lines().filter(|line| *line == error).count(), 2, "{output}");
     assert_eq!(files(home.path()).len(), 1, "what was begun is gone");
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -371,7 +377,8 @@ fn what_crashes_left_behind_is_swept_later() {
         path
     };
     let (old, fresh) = (left("1-1", 3_600), left("1-2", 0));
-    // A clock that was set back since: it may be being written this very moment.
+    // A modification time in the future, from a clock that was set back since: the file may be in
+    // the course of being written.
     let future = left("1-3", 0);
     fs::File::options()
         .write(true)

@@ -1,16 +1,17 @@
-//! Real catalogues load whole; bad rows of made-up ones are set aside, with a reason.
+//! Tests that real catalogues load whole, and that bad rows of made-up ones are set aside with a
+//! reason.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
-use llm_costmap::{CostMap, CostRequest, Error, Lookup, Snapshot, Usage};
+use llm_costmap::{Call, CostMap, Error, Lookup, Snapshot, Usage};
 
 fn map(json: &str) -> std::sync::Arc<Snapshot> {
     CostMap::from_json(json).unwrap_or_else(|e| panic!("{e}")).snapshot()
 }
 
 fn total(snapshot: &Snapshot, model: &str, usage: &Usage) -> String {
-    snapshot.cost(&CostRequest::new(model, usage)).map_or_else(|e| e.to_string(), |c| c.total().to_string())
+    snapshot.cost(model, usage).map_or_else(|e| e.to_string(), |c| c.total().to_string())
 }
 
 #[test]
@@ -85,21 +86,20 @@ fn absent_is_not_zero() {
     let snapshot = map(r#"{"free": {"input_cost_per_token": 0, "output_cost_per_token": "0.0"},
             "unpriced": {"mode": "chat", "input_cost_per_token": null}}"#);
     let usage = Usage::new(10, 5);
-    let free = snapshot.cost(&CostRequest::new("free", &usage)).unwrap();
-    assert!(free.is_complete() && free.total().is_zero());
-    let unpriced = snapshot.cost(&CostRequest::new("unpriced", &usage)).unwrap();
-    assert!(!unpriced.is_complete());
-    let error = unpriced.require_complete().unwrap_err();
-    assert_eq!(error.to_string(), "the cost of unpriced is incomplete: no price for input, output");
-    assert_eq!(error.code(), "incomplete");
-    let error = snapshot.cost(&CostRequest::new("unknown", &usage).provider("openai")).unwrap_err();
+    let free = snapshot.cost("free", &usage).unwrap();
+    assert!(free.total().is_zero());
+    let error = snapshot.cost("unpriced", &usage).unwrap_err();
+    assert_eq!(error.to_string(), "the map has no price of unpriced for input, output: register one");
+    assert!(matches!(error, Error::Unpriced(_)));
+    assert_eq!(snapshot.total("unpriced", &usage).unwrap_err().to_string(), error.to_string());
+    let error = snapshot.cost(Lookup::new("unknown").provider("openai"), &usage).unwrap_err();
     assert_eq!(
         error.to_string(),
         "unknown model \"unknown\" of provider \"openai\": register it, or check the name"
     );
-    // Nothing used is nothing to price.
-    let nothing = snapshot.cost(&CostRequest::new("unpriced", &Usage::new(0, 0))).unwrap();
-    assert!(nothing.is_complete() && nothing.lines().len() == 0);
+    // A usage of zero needs no price.
+    let nothing = snapshot.cost("unpriced", &Usage::new(0, 0)).unwrap();
+    assert_eq!(nothing.lines().len(), 0);
 }
 
 #[test]
@@ -161,7 +161,8 @@ fn names_and_fields_may_be_written_with_escapes() {
         map(r#"{"gpt\u002d4o": {"input_cost\u005fper_token": "\u0031e-6", "litellm_provider": "open\u0061i",
             "regional_processing_uplift_multiplier_e\u0075": 2}}"#);
     let usage = Usage::new(1, 0);
-    let cost = snapshot.cost(&CostRequest::new("gpt-4o", &usage).provider("openai").data_residency("EU"));
+    let cost =
+        snapshot.cost(Lookup::new("gpt-4o").provider("openai"), Call::new(&usage).data_residency("EU"));
     assert_eq!(cost.unwrap().total().to_string(), "0.000002");
 }
 
@@ -182,7 +183,8 @@ fn model_info_shows_every_field_as_the_map_has_it() {
     assert_eq!(info.field::<String>("my_custom_key").as_deref(), Some("my_custom_value"));
     assert_eq!(info.json(), entry);
     let shown = serde_json::to_string(&info).unwrap();
-    // What is always shown comes first; the rest is in the map's order, whatever a tree of JSON would make of it.
+    // The fields that are always shown come first. The others follow in the map's order, which a
+    // tree of JSON need not keep.
     assert!(shown.starts_with(r#"{"key":"m","max_tokens":4096.0,"max_input_tokens":"8192","#), "{shown}");
     let rest = r#","zeta":[1,{"deep":null}],"supports_vision":true,"supports_audio_input":false,"my_custom_key":"my_custom_value"}"#;
     assert!(shown.ends_with(rest), "{shown}");
@@ -205,5 +207,9 @@ fn what_is_no_map_is_refused_with_its_place() {
     assert_eq!(error(b"\xef\xbb\xbf{\"a\": {}}"), Ok(1));
     let missing = CostMap::from_file("no/such/map.json").unwrap_err();
     assert!(matches!(missing, Error::Io { .. }));
-    assert!(missing.to_string().starts_with("cannot read no/such/map.json: "), "{missing}");
+    // The cause is the source of the error, and part of its alternate form.
+    assert_eq!(missing.to_string(), "cannot read no/such/map.json");
+    let cause = std::error::Error::source(&missing).unwrap().to_string();
+    assert_eq!(cause, "No such file or directory (os error 2)");
+    assert_eq!(format!("{missing:#}"), format!("{missing}: {cause}"));
 }

@@ -1,14 +1,14 @@
-//! Deployments: their ids, their prices, and what is shown of them, which is no secret.
+//! Tests of deployments: their ids, their prices, and that no secret is shown.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
-use llm_costmap::{CostMap, CostRequest, Deployment, Error, Usage};
+use llm_costmap::{Call, CostMap, Deployment, Error, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// Parameters, the id that the reference makes of them, and what its masker leaves.
+/// The parameters of a deployment, the reference's id of them, and the output of its masker.
 #[derive(Deserialize)]
 struct Reference {
     model_name: String,
@@ -37,9 +37,9 @@ fn deployment(json: &Value) -> Deployment {
     Deployment::from_json(&json.to_string()).unwrap()
 }
 
-/// What a thousand tokens in and a hundred out cost.
+/// Returns the cost of 1,000 input tokens and 100 output tokens.
 fn cost(map: &CostMap, name: &str) -> Result<String, Error> {
-    map.deployment_cost(&CostRequest::new(name, &Usage::new(1_000, 100))).map(|cost| cost.total().to_string())
+    map.deployment_cost(name, &Usage::new(1_000, 100)).map(|cost| cost.total().to_string())
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn ids_are_the_reference_s() {
     let gpt_4 = Deployment::new("gpt-4", json!({"model": "gpt-4"}), json!({})).unwrap();
     assert_eq!(gpt_4.id(), "e889baacd17f591cce4c63639275ba5e8dc60765d6c553e6ee5a504b19e50ddc");
     for Reference { model_name, litellm_params, id, .. } in reference() {
-        let deployment = Deployment::new(&*model_name, litellm_params.get(), json!({}));
+        let deployment = Deployment::new(&*model_name, &litellm_params, json!({}));
         assert_eq!(deployment.unwrap().id(), id, "{model_name:?} {litellm_params}");
     }
     let own = deployment(
@@ -60,7 +60,7 @@ fn ids_are_the_reference_s() {
 fn what_is_shown_is_what_the_reference_shows_but_for_the_stricter_rules() {
     let mut stricter = 0;
     for Reference { model_name, litellm_params, masked, .. } in reference() {
-        let deployment = Deployment::new(&*model_name, litellm_params.get(), json!({})).unwrap();
+        let deployment = Deployment::new(&*model_name, &litellm_params, json!({})).unwrap();
         let ours = serde_json::to_value(&deployment).unwrap();
         let original = serde_json::from_str(litellm_params.get()).unwrap();
         compare(&ours["litellm_params"], &masked, &original, false, &mut stricter);
@@ -68,7 +68,8 @@ fn what_is_shown_is_what_the_reference_shows_but_for_the_stricter_rules() {
     assert!(stricter > 100, "{stricter}");
 }
 
-/// Ours, the reference's, and what it was; `secret` where it stands under a secret's name.
+/// Compares a masked value with the reference's and with the original, and counts the values that
+/// are masked more strictly. `secret` is set if the value stands under a secret's name.
 fn compare(ours: &Value, theirs: &Value, original: &Value, secret: bool, stricter: &mut usize) {
     if let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) {
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
@@ -92,7 +93,7 @@ fn compare(ours: &Value, theirs: &Value, original: &Value, secret: bool, stricte
                 "fingerprint",
                 "tenancy",
             ];
-            // Of a price's name, only the tokens that it is for are no secret.
+            // In the name of a price, `token` is the unit and not a secret.
             let is_price = segments.contains(&"cost");
             let is_secret =
                 !limit && segments.iter().any(|part| words.contains(part) && !(is_price && *part == "token"));
@@ -111,7 +112,7 @@ fn compare(ours: &Value, theirs: &Value, original: &Value, secret: bool, stricte
         return;
     }
     *stricter += 1;
-    // Null stays null, where the reference prints it as a text.
+    // Null stays null. The reference prints it as text.
     if original.is_null() {
         assert_eq!(ours, original);
         return;
@@ -156,11 +157,11 @@ fn no_secret_is_ever_printed() {
         format!("{:?}", snapshot.model_info()),
         format!("{snapshot:?}"),
         format!("{map:?}"),
-        format!("{:?}", map.deployment_cost(&CostRequest::new("m", &Usage::new(1, 1)))),
+        format!("{:?}", map.deployment_cost("m", &Usage::new(1, 1))),
         format!("{:?}", map.add_deployment(deployment.clone())),
         map.add_deployment(deployment).unwrap_err().to_string(),
     ];
-    // What is wrong is said without what stands there.
+    // An error does not quote the bad value.
     for (name, json) in [
         ("", format!("{{\"model_name\": {:?}", marked("u"))),
         ("", format!("{:?}", marked("v"))),
@@ -197,7 +198,7 @@ fn no_secret_is_ever_printed() {
         printed.extend([error.to_string(), format!("{error:?}")]);
     }
     for text in &printed {
-        // Four letters at both ends of a long secret are shown, and no more.
+        // At most four characters at each end of a long secret are shown.
         assert!(!text.contains("SECRET-") && !text.contains("789abcdef"), "{text}");
     }
     assert!(printed[3].contains("\"plain\":\"shown\"") && printed[3].contains("\"my_custom_key\":\"shown\""));
@@ -222,7 +223,7 @@ fn the_documented_example_comes_out_field_for_field() {
         .replace("3e-05", "3e-5")
         .replace("0.00006", "6e-5")
         .replace("6e-05", "6e-5");
-    // The map knows more fields by now: they follow.
+    // The map has more fields by now. They follow the documented ones.
     assert!(shown.starts_with(documented), "{shown}");
 }
 
@@ -260,7 +261,7 @@ fn a_documented_config_is_read() {
     assert_eq!(shown["litellm_params"], json!({"model": "text-completion-openai/text-davinci-003"}));
     assert_eq!(shown["model_info"]["metadata"], "here's additional metadata on the model");
     assert_eq!(shown["model_info"]["db_model"], false);
-    // Keys keep their order, which the id is made of; prices may be texts, as YAML has it.
+    // Keys keep their order, on which the id depends.
     let json = r#"{"model_name": "m", "litellm_params": {"model": "x", "z": 1, "b": [1.5, null, true], "a": "it's"}}"#;
     let yaml = "model_list: [{model_name: m, litellm_params: {model: x, z: 1, b: [1.5, ~, true], a: it's}}]";
     assert_eq!(Deployment::list_from_yaml(yaml).unwrap()[0].id(), Deployment::from_json(json).unwrap().id());
@@ -272,7 +273,7 @@ fn a_documented_config_is_read() {
         "cannot use deployment 1 (m): litellm_params.model: missing: it says which model to call"
     );
     assert_eq!(error("a: 1"), "cannot use model_list: missing");
-    // What is wrong is said in words of our own: the parser's would quote the text.
+    // The messages are the crate's own, since those of the parser would quote the text.
     for (yaml, said) in [
         ("- [sk-1234567890abcdef: :\n", "line 1, column 3: a bracket that is not closed"),
         ("a: 'sk-1234567890abcdef\n", "line 2, column 1: wrong indentation"),
@@ -299,7 +300,8 @@ fn a_documented_config_is_read() {
     assert_eq!(error("sk-1234567890abcdef"), "cannot use model_list: not JSON: line 1, column 21");
 }
 
-/// Deployments of a `config.yaml` share what they have in common by an anchor; a few lines that unfold to billions are an error.
+/// Deployments of a `config.yaml` may share fields by an anchor. A few lines that unfold to
+/// billions of values are an error.
 #[test]
 #[cfg(feature = "yaml")]
 fn deployments_may_share_an_anchor_and_no_text_unfolds_without_end() {
@@ -318,7 +320,7 @@ fn deployments_may_share_an_anchor_and_no_text_unfolds_without_end() {
     let map = map();
     map.set_deployments(list).unwrap();
     let usage = Usage::new(1_000_000, 0);
-    assert_eq!(map.deployment_cost(&CostRequest::new("m999", &usage)).unwrap().total().to_string(), "2");
+    assert_eq!(map.deployment_cost("m999", &usage).unwrap().total().to_string(), "2");
 
     let mut laughs = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned()];
     for n in 1..12 {
@@ -361,18 +363,18 @@ fn a_deployment_s_prices_are_its_own() {
             assert_eq!(cost(&map, name).unwrap(), expected, "{name}");
         }
     }
-    let unpriced = map.deployment_cost(&CostRequest::new("6", &Usage::new(1_000, 100))).unwrap();
-    assert_eq!((unpriced.key(), unpriced.is_complete()), ("gpt-y", false));
-    assert_eq!(cost(&map, "8").unwrap_err().code(), "unknown_model");
-    // What the deployment does not price is its model's.
+    let unpriced = map.deployment_cost("6", &Usage::new(1_000, 100)).unwrap_err();
+    assert!(matches!(&unpriced, Error::Unpriced(bill) if bill.key() == "gpt-y"), "{unpriced}");
+    assert!(matches!(cost(&map, "8").unwrap_err(), Error::UnknownModel(_)));
+    // A rate that the deployment does not set is its model's.
     let usage = Usage::new(1_000, 0).cached_tokens(1_000);
-    assert_eq!(map.deployment_cost(&CostRequest::new("b", &usage)).unwrap().total().to_string(), "0.0005");
-    // Its own price wins over what the provider states.
+    assert_eq!(map.deployment_cost("b", &usage).unwrap().total().to_string(), "0.0005");
+    // The deployment's own price takes precedence over a cost that the provider states.
     let stated: Usage = serde_json::from_str(r#"{"prompt_tokens": 1000, "cost": 77}"#).unwrap();
-    assert_eq!(map.deployment_cost(&CostRequest::new("b", &stated)).unwrap().total().to_string(), "0.005");
-    // A name alone knows the map and what is registered.
-    assert!(map.cost(&CostRequest::new("b", &usage)).is_err());
-    assert_eq!(map.cost(&CostRequest::new("gpt-x", &usage)).unwrap().total().to_string(), "0.0005");
+    assert_eq!(map.deployment_cost("b", &stated).unwrap().total().to_string(), "0.005");
+    // `CostMap::cost` knows the map and registered models, and no deployments.
+    assert!(map.cost("b", &usage).is_err());
+    assert_eq!(map.cost("gpt-x", &usage).unwrap().total().to_string(), "0.0005");
     // Registered prices are those of the model, for every deployment that sets none.
     map.register_model("gpt-x", json!({"input_cost_per_token": 1e-3, "output_cost_per_token": 0})).unwrap();
     assert_eq!((cost(&map, "a").unwrap(), cost(&map, "b").unwrap()), ("1".to_owned(), "0.005".to_owned()));
@@ -389,8 +391,8 @@ fn seconds_may_be_what_a_deployment_charges() {
         "model": "sagemaker/mine", "input_cost_per_second": 0.001}})))
         .unwrap();
     let usage = Usage::new(1_000, 100);
-    let request = CostRequest::new("own", &usage).duration(std::time::Duration::from_millis(2_500));
-    assert_eq!(map.deployment_cost(&request).unwrap().total().to_string(), "0.0025");
+    let request = ("own", Call::new(&usage).duration(std::time::Duration::from_millis(2_500)));
+    assert_eq!(map.deployment_cost(request.0, request.1).unwrap().total().to_string(), "0.0025");
 }
 
 #[test]
@@ -408,7 +410,7 @@ fn a_name_prices_where_its_deployments_cost_alike() {
     map.add_deployment(of("3", json!({"model": "gpt-x", "input_cost_per_token": 1e-6}))).unwrap();
     let error = cost(&map, "m").unwrap_err();
     assert_eq!(error.to_string(), "the deployments of \"m\" differ in price: ask for one of the ids 1, 2, 3");
-    assert_eq!(error.code(), "ambiguous_deployment");
+    assert!(matches!(error, Error::AmbiguousDeployment { .. }));
     assert_eq!(cost(&map, "3").unwrap(), "0.0012");
     let error = cost(&map, "nobody").unwrap_err();
     assert_eq!(
@@ -431,8 +433,8 @@ fn a_star_stands_for_what_it_matches() {
     assert_eq!(cost(&map, "azure/gpt-x").unwrap(), "0.0004");
     assert_eq!(cost(&map, "gpt-x").unwrap(), "0.0012");
     assert_eq!(cost(&map, "openai/gpt-y").unwrap(), "100.007");
-    assert_eq!(cost(&map, "openai/").unwrap_err().code(), "unknown_model");
-    assert_eq!(cost(&map, "").unwrap_err().code(), "unknown_deployment");
+    assert!(matches!(cost(&map, "openai/").unwrap_err(), Error::UnknownModel(_)));
+    assert!(matches!(cost(&map, "").unwrap_err(), Error::UnknownDeployment { .. }));
 }
 
 #[test]
@@ -448,13 +450,13 @@ fn deployments_are_added_updated_and_removed() {
     map.update_deployment(of("1", "azure/gpt-x")).unwrap();
     assert_eq!(cost(&map, "1").unwrap(), "0.0034");
     let generation = map.snapshot().generation();
-    assert_eq!(map.update_deployment(of("2", "gpt-x")).unwrap_err().code(), "unknown_deployment");
+    assert!(matches!(map.update_deployment(of("2", "gpt-x")).unwrap_err(), Error::UnknownDeployment { .. }));
     assert!(!map.remove_deployment("2").unwrap() && !map.unregister_model("nobody").unwrap());
     assert_eq!(map.snapshot().generation(), generation);
     let snapshot = map.snapshot();
     assert!(map.remove_deployment("1").unwrap() && !map.remove_deployment("1").unwrap());
     assert_eq!((snapshot.deployments().len(), map.snapshot().deployments().len()), (1, 0));
-    // All or nothing.
+    // A list is set as a whole or not at all.
     map.set_deployments([of("1", "gpt-x"), of("2", "gpt-x")]).unwrap();
     assert!(map.set_deployments([of("3", "gpt-x"), of("3", "gpt-x")]).is_err());
     let ids: Vec<String> =
@@ -520,7 +522,7 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
         error.to_string(),
         "cannot use deployment 2 (b): litellm_params.model: missing: it says which model to call"
     );
-    assert_eq!(error.code(), "invalid_deployment");
+    assert!(matches!(error, Error::InvalidDeployment { .. }));
 }
 
 #[test]
@@ -544,8 +546,7 @@ fn overrides_and_deployments_outlive_reloads_under_readers() {
                         (Some(12_345), Some(678))
                     );
                     let base = model.input_cost_per_token().expect("a price");
-                    let cost =
-                        snapshot.deployment_cost(&CostRequest::new("d", &usage)).expect("the deployment");
+                    let cost = snapshot.deployment_cost("d", &usage).expect("the deployment");
                     assert_eq!((cost.input(), cost.output().to_string().as_str()), (base, "5"));
                     seen += 1;
                 }

@@ -1,14 +1,20 @@
-//! Where we differ from LiteLLM on purpose, and what we answer instead. The README lists the same.
+//! Tests of the deliberate differences from LiteLLM, which the README lists.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use llm_costmap::{CostMap, CostRequest, Note, Usage};
+use llm_costmap::cost::Note;
+use llm_costmap::{Call, CostMap, Error, Lookup, Usage};
 
 fn map(json: &str) -> CostMap {
     CostMap::from_json(json).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn amounts(map: &CostMap, request: &CostRequest<'_>) -> (String, String) {
-    let cost = map.cost(request).unwrap_or_else(|e| panic!("{e}"));
+fn lookup<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {
+    let lookup = Lookup::new(name);
+    provider.map_or(lookup, |provider| lookup.provider(provider))
+}
+
+fn amounts<'a>(map: &CostMap, model: impl Into<Lookup<'a>>, call: impl Into<Call<'a>>) -> (String, String) {
+    let cost = map.cost(model, call).unwrap_or_else(|e| panic!("{e}"));
     (cost.input().to_string(), cost.output().to_string())
 }
 
@@ -16,33 +22,36 @@ fn pair(input: &str, output: &str) -> (String, String) {
     (input.to_owned(), output.to_owned())
 }
 
-/// LiteLLM prices what has no rate at zero.
+/// A used quantity without a price is an error that holds the rest of the bill. LiteLLM prices it at
+/// zero.
 #[test]
-fn what_has_no_price_makes_a_bill_incomplete() {
+fn a_used_quantity_without_a_price_is_an_error() {
     let map = map(r#"{"m": {"input_cost_per_token": 1}}"#);
     let usage = Usage::new(2, 3);
-    let cost = map.cost(&CostRequest::new("m", &usage)).unwrap();
-    assert_eq!(
-        cost.to_string(),
-        "m: 2 USD (incomplete)\n  2 tokens of input x 1 = 2 (input_cost_per_token)\n  3 tokens of output: no price"
-    );
-    assert!(cost.lines().any(|line| line.is_unpriced() && line.quantity.as_u64() == Some(3)));
+    let Err(Error::Unpriced(bill)) = map.cost("m", &usage) else { panic!("a bill without a price") };
+    assert_eq!(bill.to_string(), "the map has no price of m for output: register one");
+    let lines: Vec<String> = bill.lines().map(|line| line.to_string()).collect();
+    assert_eq!(lines, ["2 tokens of input x 1 = 2 (input_cost_per_token)", "3 tokens of output: no price"]);
+    assert!(bill.lines().any(|line| line.is_unpriced() && line.quantity.as_u64() == Some(3)));
+    assert_eq!((bill.known_total().to_string().as_str(), bill.known_output().is_zero()), ("2", true));
 }
 
-/// LiteLLM fails on `jamba-*` without a provider, and prices a twin for some other keys.
+/// A name that is a key is priced by its own entry. LiteLLM fails on `jamba-*` without a provider,
+/// and prices a twin for some other keys.
 #[cfg(feature = "bundled")]
 #[test]
 fn a_name_that_is_a_key_is_priced_as_itself() {
     let map = CostMap::bundled();
     let usage = Usage::new(1_000_000, 1_000_000);
-    let request = CostRequest::new("jamba-1.5-mini", &usage);
-    assert_eq!(amounts(&map, &request), pair("0.2", "0.4"));
-    assert_eq!(map.cost(&request).unwrap().key(), "jamba-1.5-mini");
-    let request = CostRequest::new("deepseek-chat", &usage);
-    assert_eq!(map.cost(&request).unwrap().key(), "deepseek-chat");
+    let request = ("jamba-1.5-mini", &usage);
+    assert_eq!(amounts(&map, request.0, request.1), pair("0.2", "0.4"));
+    assert_eq!(map.cost(request.0, request.1).unwrap().key(), "jamba-1.5-mini");
+    let request = ("deepseek-chat", &usage);
+    assert_eq!(map.cost(request.0, request.1).unwrap().key(), "deepseek-chat");
 }
 
-/// LiteLLM's calculators for these providers forget the tiers that the entry carries.
+/// Service tiers apply if the entry has them. LiteLLM's calculators for these providers ignore
+/// them.
 #[test]
 fn tiers_count_wherever_the_entry_has_them() {
     for provider in ["fireworks_ai", "xai", "deepseek", "tencent", "perplexity", "dashscope"] {
@@ -50,12 +59,13 @@ fn tiers_count_wherever_the_entry_has_them() {
             r#"{{"{provider}/m": {{"litellm_provider": "{provider}", "input_cost_per_token": 1, "input_cost_per_token_priority": 2}}}}"#
         ));
         let (usage, name) = (Usage::new(1, 0), format!("{provider}/m"));
-        let request = CostRequest::new(&name, &usage).service_tier("priority");
-        assert_eq!(amounts(&map, &request), pair("2", "0"), "{provider}");
+        let request = (&name, Call::new(&usage).service_tier("priority"));
+        assert_eq!(amounts(&map, request.0, request.1), pair("2", "0"), "{provider}");
     }
 }
 
-/// LiteLLM bills every prompt token of Perplexity at the plain input rate.
+/// Cache and threshold rates apply on Perplexity. LiteLLM bills every prompt token of Perplexity at
+/// the plain input rate.
 #[test]
 fn cache_and_threshold_rates_count_on_perplexity() {
     let map = map(
@@ -64,16 +74,16 @@ fn cache_and_threshold_rates_count_on_perplexity() {
              "search_context_cost_per_query": {"search_context_size_low": 5, "search_context_size_high": 9}}}"#,
     );
     let mut usage = Usage::new(100, 0).cached_tokens(10);
-    let request = CostRequest::new("perplexity/m", &usage);
-    assert_eq!(amounts(&map, &request), pair("91", "0"));
+    let request = ("perplexity/m", &usage);
+    assert_eq!(amounts(&map, request.0, request.1), pair("91", "0"));
     usage.prompt_tokens = 101;
     usage.citation_tokens = 2;
     usage.prompt_tokens_details.web_search_requests = 3;
-    // Citations by the token; searches at the low price, as output.
-    assert_eq!(amounts(&map, &CostRequest::new("perplexity/m", &usage)), pair("189", "15"));
+    // Citations are billed by the token, searches at the low price and as output.
+    assert_eq!(amounts(&map, "perplexity/m", &usage), pair("189", "15"));
 }
 
-/// LiteLLM looks at the geo and the speed for Anthropic and Bedrock only.
+/// Geo and speed apply on any provider. LiteLLM applies them on Anthropic and Bedrock only.
 #[test]
 fn geo_and_speed_count_on_any_provider_and_in_batches() {
     let map = map(
@@ -82,11 +92,11 @@ fn geo_and_speed_count_on_any_provider_and_in_batches() {
     let mut usage = Usage::new(1, 0);
     usage.inference_geo = Some("us".to_owned());
     usage.speed = Some("fast".to_owned());
-    assert_eq!(amounts(&map, &CostRequest::new("openai/m", &usage)), pair("9", "0"));
-    assert_eq!(amounts(&map, &CostRequest::new("openai/m", &usage).batch(true)), pair("4.5", "0"));
+    assert_eq!(amounts(&map, "openai/m", &usage), pair("9", "0"));
+    assert_eq!(amounts(&map, "openai/m", Call::new(&usage).batch()), pair("4.5", "0"));
 }
 
-/// LiteLLM prices cached image tokens at the plain cache rate.
+/// Cached image tokens have a rate of their own. LiteLLM prices them at the plain cache rate.
 #[test]
 fn cached_images_have_a_rate_of_their_own() {
     let map = map(
@@ -96,20 +106,20 @@ fn cached_images_have_a_rate_of_their_own() {
     let mut usage = Usage::new(10, 0).cached_tokens(10);
     usage.prompt_tokens_details.cached_tokens_details.image_tokens = 4;
     usage.prompt_tokens_details.cached_tokens_details.audio_tokens = 3;
-    assert_eq!(amounts(&map, &CostRequest::new("m", &usage)), pair("20", "0"));
+    assert_eq!(amounts(&map, "m", &usage), pair("20", "0"));
 }
 
-/// LiteLLM gives nothing for an entry that prices no text.
+/// An entry without text rates bills the other tokens that it prices. LiteLLM bills nothing for it.
 #[test]
 fn an_entry_without_text_rates_bills_what_it_carries() {
     let map = map(r#"{"m": {"input_cost_per_audio_token": 2, "output_cost_per_image_token": 5}}"#);
     let mut usage = Usage::new(3, 4);
     usage.prompt_tokens_details.audio_tokens = 3;
-    assert_eq!(amounts(&map, &CostRequest::new("m", &usage)), pair("6", "20"));
+    assert_eq!(amounts(&map, "m", &usage), pair("6", "20"));
 }
 
-/// LiteLLM's batches drop the price of hits without a rate, count long writes as short ones, and have no
-/// rates for audio and reasoning.
+/// Batches apply every rate. LiteLLM's batches drop the price of cache hits without a batch rate,
+/// count long writes as short ones, and have no rates for audio and reasoning.
 #[test]
 fn batches_forget_nothing() {
     let map = map(
@@ -126,30 +136,31 @@ fn batches_forget_nothing() {
         .cache_creation_1h_tokens(1)
         .reasoning_tokens(4);
     usage.completion_tokens_details.audio_tokens = 1;
-    // 8 as text at 2, a short write at 2.5, a long one at 8 halved as the plain write is;
-    // 5 of text at 4, 4 of reasoning at 6, one of audio at 10.
-    assert_eq!(amounts(&map, &CostRequest::new("rated", &usage).batch(true)), pair("22.5", "54"));
-    // Half of: 5 fresh and 3 read at 4, a short write at 4, a long one at 8; images for text.
-    assert_eq!(amounts(&map, &CostRequest::new("halved", &usage).batch(true)), pair("22", "30"));
-    // More cached than there is: nothing is negative.
+    // Input: 8 tokens as text at 2, a short write at 2.5, a long write at 8, halved as the plain
+    // write is. Output: 5 tokens of text at 4, 4 of reasoning at 6, one of audio at 10.
+    assert_eq!(amounts(&map, "rated", Call::new(&usage).batch()), pair("22.5", "54"));
+    // Input: half of 5 fresh and 3 read tokens at 4, a short write at 4 and a long write at 8.
+    // Output: half the rate of image tokens for text.
+    assert_eq!(amounts(&map, "halved", Call::new(&usage).batch()), pair("22", "30"));
+    // More cached tokens than prompt tokens make no amount negative.
     let odd = Usage::new(1, 0).cached_tokens(5);
-    assert_eq!(amounts(&map, &CostRequest::new("halved", &odd).batch(true)), pair("10", "0"));
+    assert_eq!(amounts(&map, "halved", Call::new(&odd).batch()), pair("10", "0"));
 }
 
-/// LiteLLM bills the text that the details report, and no more.
+/// All prompt tokens are billed. LiteLLM bills only the text that the details report.
 #[test]
 fn all_of_the_prompt_is_billed() {
     let map = map(r#"{"m": {"input_cost_per_token": 1}}"#);
     let mut usage = Usage::new(100, 0);
     usage.prompt_tokens_details.text_tokens = 30;
-    assert_eq!(amounts(&map, &CostRequest::new("m", &usage)), pair("100", "0"));
+    assert_eq!(amounts(&map, "m", &usage), pair("100", "0"));
 }
 
-/// A cost in floating point would be 0.30000000000000004.
+/// Amounts are exact. In floating point this one would be 0.30000000000000004.
 #[test]
 fn money_is_exact() {
     let map = map(r#"{"m": {"input_cost_per_token": 0.1}}"#);
-    assert_eq!(amounts(&map, &CostRequest::new("m", &Usage::new(3, 0))), pair("0.3", "0"));
+    assert_eq!(amounts(&map, "m", &Usage::new(3, 0)), pair("0.3", "0"));
 }
 
 #[test]
@@ -171,29 +182,23 @@ fn older_families_are_priced_without_an_entry() {
         ("databricks/dbrx-instruct-071224", None, "databricks/databricks-dbrx-instruct", "14"),
         ("azure_ai/model-router/gpt-9", None, "azure_ai/model_router", "1"),
     ] {
-        let mut request = CostRequest::new(name, &usage);
-        if let Some(provider) = provider {
-            request = request.provider(provider);
-        }
-        let cost = map.cost(&request).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let request = (lookup(name, provider), &usage);
+        let cost = map.cost(request.0, request.1).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!((cost.key(), cost.input().to_string().as_str()), (key, input), "{name}");
     }
     for unknown in ["together_ai/org/chat", "together_ai/some-500b", "fireworks_ai/nameless", "some-70b"] {
-        assert_eq!(
-            map.cost(&CostRequest::new(unknown, &usage)).unwrap_err().code(),
-            "unknown_model",
-            "{unknown}"
-        );
+        assert_eq!(map.cost(unknown, &usage).unwrap_err().code(), "unknown_model", "{unknown}");
     }
-    // A router adds its fee to the model that it chose, once.
-    let routed = CostRequest::new("gpt-x", &usage).provider("azure_ai").requested_model("model-router");
-    assert_eq!(amounts(&map, &routed), pair("7", "0"));
-    let itself = CostRequest::new("azure_ai/model_router", &usage).requested_model("azure_ai/model-router");
-    assert_eq!(amounts(&map, &itself), pair("1", "0"));
-    // At home everything is free, and says so.
-    let home = map.cost(&CostRequest::new("ollama/anything", &usage)).unwrap();
-    assert!(home.is_complete() && home.total().is_zero());
-    assert_eq!(home.notes().collect::<Vec<_>>(), [Note::RunsAtHome]);
+    // A router adds its fee once to the model that it chose.
+    let routed =
+        (Lookup::new("gpt-x").provider("azure_ai"), Call::new(&usage).requested_model("model-router"));
+    assert_eq!(amounts(&map, routed.0, routed.1), pair("7", "0"));
+    let itself = ("azure_ai/model_router", Call::new(&usage).requested_model("azure_ai/model-router"));
+    assert_eq!(amounts(&map, itself.0, itself.1), pair("1", "0"));
+    // Self-hosted models are free, and the cost notes it.
+    let home = map.cost("ollama/anything", &usage).unwrap();
+    assert!(home.total().is_zero());
+    assert_eq!(home.notes().collect::<Vec<_>>(), [Note::SelfHosted]);
     assert_eq!(home.key(), "ollama/anything");
 }
 
@@ -206,20 +211,20 @@ fn a_cache_read_at_fireworks_is_half_price_unless_the_entry_says() {
             "m": {"input_cost_per_token": 4}}"#,
     );
     let usage = Usage::new(1, 0).cached_tokens(1);
-    let input = |request: CostRequest<'_>| {
+    let input = |model: Lookup<'_>, call: Call<'_>| {
         let at: jiff::Timestamp = "2026-11-18T18:00:00Z".parse().unwrap();
-        amounts(&map, &request.at(at.into())).0
+        amounts(&map, model, call.at(at.into())).0
     };
-    assert_eq!(input(CostRequest::new("fireworks_ai/m", &usage)), "2");
-    assert_eq!(input(CostRequest::new("fireworks_ai/m", &usage).service_tier("priority")), "2");
-    assert_eq!(input(CostRequest::new("fireworks_ai/said", &usage)), "1");
-    assert_eq!(input(CostRequest::new("m", &usage)), "4");
-    // The rule is Fireworks': a proxy in front of it has no such price.
-    assert_eq!(input(CostRequest::new("fireworks_ai/m", &usage).provider("litellm_proxy")), "4");
+    assert_eq!(input("fireworks_ai/m".into(), Call::new(&usage)), "2");
+    assert_eq!(input("fireworks_ai/m".into(), Call::new(&usage).service_tier("priority")), "2");
+    assert_eq!(input("fireworks_ai/said".into(), Call::new(&usage)), "1");
+    assert_eq!(input("m".into(), Call::new(&usage)), "4");
+    // The rule belongs to Fireworks. A proxy in front of it has no such price.
+    assert_eq!(input(lookup("fireworks_ai/m", Some("litellm_proxy")), Call::new(&usage)), "4");
     let morning: jiff::Timestamp = "2026-11-18T06:00:00Z".parse().unwrap();
-    let request = CostRequest::new("fireworks_ai/m", &usage).at(morning.into());
-    assert_eq!(amounts(&map, &request).0, "1.5");
-    let line = map.cost(&request).unwrap().lines().next().map(|line| line.to_string());
+    let request = ("fireworks_ai/m", Call::new(&usage).at(morning.into()));
+    assert_eq!(amounts(&map, request.0, request.1).0, "1.5");
+    let line = map.cost(request.0, request.1).unwrap().lines().next().map(|line| line.to_string());
     assert_eq!(
         line.as_deref(),
         Some(
@@ -238,11 +243,8 @@ fn vertex_models_with_a_step_at_128k_bill_each_side_flat() {
     );
     let of = |prompt, completion, provider: Option<&str>| {
         let usage = Usage::new(prompt, completion).cached_tokens(prompt);
-        let mut request = CostRequest::new("gemini-old", &usage);
-        if let Some(provider) = provider {
-            request = request.provider(provider);
-        }
-        amounts(&map, &request)
+        let request = (lookup("gemini-old", provider), &usage);
+        amounts(&map, request.0, request.1)
     };
     assert_eq!(of(128_000, 128_001, Some("vertex_ai")), pair("128000", "768006"));
     assert_eq!(of(128_001, 128_000, Some("vertex_ai")), pair("256002", "384000"));
@@ -258,12 +260,12 @@ fn hits_of_an_explicit_cache_have_a_rate_of_their_own() {
                 {"range": [100, 200], "input_cost_per_token": 9, "cache_read_input_token_cost": 4}]}}"#,
     );
     let mut usage = Usage::new(10, 0).cached_tokens(10);
-    assert_eq!(amounts(&map, &CostRequest::new("m", &usage)).0, "20");
-    assert_eq!(amounts(&map, &CostRequest::new("tiered", &usage)).0, "80");
+    assert_eq!(amounts(&map, "m", &usage).0, "20");
+    assert_eq!(amounts(&map, "tiered", &usage).0, "80");
     usage.prompt_tokens_details.cache_type = Some("ephemeral".to_owned());
-    assert_eq!(amounts(&map, &CostRequest::new("m", &usage)).0, "10");
-    assert_eq!(amounts(&map, &CostRequest::new("tiered", &usage)).0, "30");
+    assert_eq!(amounts(&map, "m", &usage).0, "10");
+    assert_eq!(amounts(&map, "tiered", &usage).0, "30");
     usage.prompt_tokens = 110;
     usage.prompt_tokens_details.cached_tokens = 110;
-    assert_eq!(amounts(&map, &CostRequest::new("tiered", &usage)).0, "440");
+    assert_eq!(amounts(&map, "tiered", &usage).0, "440");
 }

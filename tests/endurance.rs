@@ -1,4 +1,5 @@
-//! A map that is reloaded again and again under readers, in a process of its own: nothing is torn, nothing is left.
+//! Tests that a map reloaded again and again under readers is never torn and leaks nothing. Threads
+//! and resident memory are those of the whole process, so this test has a process of its own.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Over, Threads, edition, price, wait_for};
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{CostMap, Usage};
 
 #[test]
 fn a_thousand_reloads_under_readers_leave_nothing_behind() {
@@ -19,14 +20,14 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
     let editions = [edition(60, "1"), edition(60, "2")];
     fs::write(&path, &editions[0]).unwrap();
     let map = CostMap::from_file(&path).unwrap();
-    map.register_model("m-1", r#"{"max_input_tokens": 12345}"#).unwrap();
-    map.register_model("mine", r#"{"input_cost_per_token": 7}"#).unwrap();
+    map.register_model_json("m-1", r#"{"max_input_tokens": 12345}"#).unwrap();
+    map.register_model_json("mine", r#"{"input_cost_per_token": 7}"#).unwrap();
     let reload = |n: usize| {
         fs::write(home.path().join("next.json"), &editions[n % 2]).unwrap();
         fs::rename(home.path().join("next.json"), &path).unwrap();
         assert!(!map.reload().unwrap().is_unchanged());
     };
-    // What is remembered is full.
+    // The history of generations is full after this, and grows no more.
     (1..=100).for_each(reload);
     let (done, priced) = (AtomicBool::new(false), AtomicU64::new(0));
     let gone = AtomicUsize::new(0);
@@ -36,9 +37,8 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
                 let usage = Usage::new(1, 0);
                 while !done.load(Ordering::Acquire) {
                     let snapshot = map.snapshot();
-                    let of =
-                        |name| snapshot.cost(&CostRequest::new(name, &usage)).unwrap().total().to_string();
-                    // One generation for all, with the operator's models over it.
+                    let of = |name| snapshot.cost(name, &usage).unwrap().total().to_string();
+                    // All prices are of one generation, with the operator's models over it.
                     assert!(["1", "2"].contains(&of("m-0").as_str()));
                     assert_eq!(of("m-0"), of("m-59"));
                     assert_eq!(of("m-0"), of("m-1"));
@@ -55,7 +55,7 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
             (101..=1_100).for_each(reload);
             done.store(true, Ordering::Release);
             wait_for(|| (gone.load(Ordering::Acquire) == 3).then_some(()));
-            // What readers held is let go of with the next two swaps.
+            // The next two swaps free the snapshots that readers held.
             (1_101..=1_102).for_each(reload);
         });
         drop(over);
@@ -66,7 +66,7 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
     assert_eq!((left.count_current, left.bytes_current), (0, 0));
     threads.wait_until_all_are_gone();
 
-    // And with a thread of its own, which looks at the file all the while.
+    // The same with a scheduled thread, which watches the file meanwhile.
     map.schedule_reload(Duration::from_secs(3_600)).unwrap();
     wait_for(|| map.status().last_run);
     let resident = resident_kilobytes();
@@ -79,7 +79,7 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
             }
         });
         for n in 0..300 {
-            // As much text as a real map has.
+            // The text is as long as that of a real map.
             let padded =
                 editions[n % 2].replacen('{', &format!(r#"{{"p": {{"x": "{}"}},"#, "x".repeat(1_000_000)), 1);
             map.reload_from_bytes(padded).unwrap();
@@ -92,7 +92,7 @@ fn a_thousand_reloads_under_readers_leave_nothing_behind() {
     threads.wait_until_all_are_gone();
 }
 
-/// What the system says that this process has in memory.
+/// Returns the resident memory of this process.
 fn resident_kilobytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

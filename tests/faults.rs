@@ -1,5 +1,5 @@
-//! Everything that may be wrong with a source, against a server that misbehaves on purpose. After each fault the live map answers as
-//! before, status says in words what was wrong, and the next good map is taken over.
+//! Tests of faulty sources, against a server that misbehaves on purpose. After each fault the live
+//! map answers as before, the status says what was wrong, and the next good map is taken over.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -18,9 +18,10 @@ use common::server::{Connection, Request, Server, answer};
 use common::{edition, price};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use llm_costmap::{CostMap, CostMapBuilder, Fetched, HttpSource, Source, Validators};
+use llm_costmap::source::{Fetched, Validators};
+use llm_costmap::{CostMap, CostMapBuilder, HttpSource, Source};
 
-/// How many models the live map has.
+/// The number of models in the live map.
 const MODELS: usize = 60;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A client without patience.
+/// Returns a source with short timeouts and two attempts.
 fn source(url: String) -> HttpSource {
     HttpSource::new(url)
         .connect_timeout(Duration::from_secs(5))
@@ -40,13 +41,13 @@ fn source(url: String) -> HttpSource {
         .max_bytes(100_000)
 }
 
-/// What becomes of a map after a fault.
+/// The effect of a fault on the map.
 enum After {
-    /// It stays, and the error is this.
+    /// The map stays, and the reload fails with this error.
     Kept(String),
-    /// It is replaced: the fault is harmless.
+    /// The map is replaced, since the fault is harmless.
     New,
-    /// It stays, since nothing changed.
+    /// The map stays, since nothing changed.
     Unchanged,
 }
 use After::{Kept, New, Unchanged};
@@ -76,12 +77,12 @@ fn raw(text: &'static str) -> Handler {
     })
 }
 
-/// Waits until the client has gone, without sending anything.
+/// Waits until the client disconnects, and sends nothing.
 fn wait(connection: &mut dyn Connection) {
     while connection.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
 }
 
-/// Each fault: its name, what the server does, what becomes of the map.
+/// Returns the faults: the name of each, the answer of the server, and the effect on the map.
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn http_faults() -> Vec<(&'static str, Handler, After)> {
     let good = edition(MODELS, "2");
@@ -128,7 +129,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
             "a slow drip past the deadline",
             Box::new(|_, connection| {
                 connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").ok();
-                // The pace of the drip is the fault itself; it ends when the client is gone.
+                // The fault is the slow pace. The loop ends when the client disconnects.
                 while connection.write_all(b" ").and_then(|()| connection.flush()).is_ok() {
                     thread::sleep(Duration::from_millis(30));
                 }
@@ -320,7 +321,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
             )),
             kept("{url} is no model map: fallback_generalizations has 1001 rules, more than 1,000"),
         ),
-        // Harmless.
+        // Harmless faults.
         ("a byte order mark", ok(format!("\u{feff}{good}")), New),
         ("gzip", body("200 OK", &[("content-encoding", "gzip")], gzip(good.as_bytes())), New),
         (
@@ -391,7 +392,7 @@ fn builder() -> CostMapBuilder {
     CostMap::builder().json(edition(MODELS, "1")).required_models(["m-7"])
 }
 
-/// Reloads from a faulty source, and checks what became of the map.
+/// Reloads from a faulty source and checks the effect on the map.
 fn check(name: &str, map: &CostMap, url: &str, after: &After) {
     let before = map.snapshot().generation();
     let result = map.reload();
@@ -437,7 +438,7 @@ fn whatever_a_server_does_the_map_answers_as_before() {
                 });
                 let map = builder().http(source(server.url())).build().unwrap();
                 check(name, &map, &server.url(), &after);
-                // And then all is well again.
+                // The next good map is taken over.
                 healed.store(true, Ordering::SeqCst);
                 map.reload().unwrap_or_else(|error| panic!("{name}, healed: {error}"));
                 assert_eq!(price(&map, "m-0"), "3", "{name}");
@@ -460,13 +461,14 @@ fn a_server_that_is_not_there() {
 #[test]
 fn a_connection_that_is_reset_in_the_midst_of_a_body() {
     let server = Server::raw(|mut stream| {
-        // What is left unread makes the system reset the connection when it is closed.
+        // Unread bytes make the system reset the connection when it is closed.
         stream.read_exact(&mut [0]).ok();
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"m\"").ok();
     });
     let map = builder().http(source(server.url())).build().unwrap();
     let error = map.reload().unwrap_err().to_string();
-    // The reset may arrive before the headers are read, or after, and with it or without a word.
+    // The reset may arrive before or after the headers are read, and the error may or may not name
+    // it.
     let said: Vec<String> = ["the connection failed", "the answer broke off"]
         .iter()
         .flat_map(|what| {
@@ -500,7 +502,7 @@ fn a_server_that_is_not_who_it_says() {
         let map = builder().http(source).build().unwrap();
         check(name, &map, &server.url(), &after);
     }
-    // TLS spoken to who does not speak it, and the other way round.
+    // TLS to a server that does not speak it, and HTTP to a server that speaks TLS.
     let plain = Server::raw(|mut stream| {
         stream.read_exact(&mut [0; 100]).ok();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
@@ -571,9 +573,9 @@ fn rows_that_cannot_be_trusted_are_absent_and_reported() {
     for (model, row, _) in &rows {
         write!(text, r#","{model}": {row}"#).unwrap();
     }
-    // The last of two rows counts.
+    // The last of two rows with one name counts.
     text += r#","m-0": {"input_cost_per_token": 3}}"#;
-    // Before, the model was there; it is not carried over.
+    // The model was in the map before. Its old row is not carried over.
     let map = CostMap::from_json(edition(MODELS, "1").replace("\"m-1\"", "\"negative\"")).unwrap();
     let report = map.reload_from_bytes(text).unwrap();
     let set_aside: Vec<_> = report
@@ -592,7 +594,7 @@ fn rows_that_cannot_be_trusted_are_absent_and_reported() {
     assert!(map.get("negative").is_none() && map.get("not so deep").is_some());
 }
 
-/// What becomes of a file: its name, how, and what is said of it.
+/// A fault of a file: its name, the change to the file, and the expected error.
 type FileFault<'a> = (&'a str, Box<dyn Fn(&Path)>, &'a str);
 
 #[test]
@@ -662,11 +664,11 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
         assert!(map.reload_if_changed().unwrap().is_none(), "{name}");
         fault(&path);
         let shown = path.display().to_string();
-        let said = map.reload_if_changed().unwrap_err().to_string();
+        let said = format!("{:#}", map.reload_if_changed().unwrap_err());
         assert_eq!(said, error.replace("{path}", &shown), "{name}");
         assert_eq!(map.status().last_error.as_ref(), Some(&said), "{name}");
         assert_eq!((map.snapshot().generation(), price(&map, "m-0").as_str()), (1, "1"), "{name}");
-        // It is not tried again before it changes.
+        // The file is not read again before it changes.
         assert!(map.reload_if_changed().unwrap().is_none(), "{name}");
         assert_eq!(map.status().failures, 1, "{name}");
         if path.is_dir() {
@@ -680,7 +682,7 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
     }
 }
 
-/// A source that does what a test tells it to.
+/// A source that calls a function of the test.
 struct Told<F>(F);
 
 impl<F: Fn(&Validators) -> Result<Fetched, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static>
@@ -730,7 +732,8 @@ fn whatever_a_source_of_one_s_own_does_the_map_answers_as_before() {
 
 #[test]
 fn a_map_that_was_refused_is_not_taken_for_granted() {
-    // The refused map's tag is never sent: the server would say that it is unchanged.
+    // The etag of the refused map is never sent, since the server would answer that it is
+    // unchanged.
     let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = sent.clone();
     let source = Told(move |previous: &Validators| {
@@ -739,11 +742,11 @@ fn a_map_that_was_refused_is_not_taken_for_granted() {
     });
     let map = builder().source(source).build().unwrap();
     for _ in 0..2 {
-        assert_eq!(map.reload().unwrap_err().code(), "empty_map");
+        assert!(matches!(map.reload().unwrap_err(), llm_costmap::Error::EmptyMap { .. }));
     }
     assert_eq!(*sent.lock().unwrap(), [None, None]);
     assert_eq!(map.status().failures, 2);
-    // Knowingly, even an empty map goes live.
+    // A forced reload accepts even an empty map.
     let report = map.reload_forced().unwrap();
     assert_eq!(
         report.forced_past.as_deref(),
@@ -788,7 +791,7 @@ fn guards_are_as_they_are_set() {
     assert_eq!(reload(of().min_models(1).max_shrink_ratio(0.0), edition(1, "2")), Ok(1));
     assert_eq!(reload(of().max_shrink_ratio(0.0), "{}".to_owned()), refused("has no models"));
     assert_eq!(reload(of().min_models(0).max_shrink_ratio(0.0), "{}".to_owned()), Ok(0));
-    // Of 60 models, 3 are as many as may jump; two are never too many.
+    // The prices of up to 3 of 60 models may jump, and those of two models always may.
     let jumped = |count: usize| {
         let old = edition(MODELS, "1");
         (0..count).fold(old, |text, n| {
@@ -821,7 +824,7 @@ fn guards_are_as_they_are_set() {
 fn a_map_without_measure_takes_no_longer_than_its_length() {
     let numbered =
         |of: &dyn Fn(usize) -> String, count: usize| (0..count).map(of).collect::<Vec<_>>().join(",");
-    // Costs that nobody knows, providers, and thresholds, each another one.
+    // Unknown costs, thresholds and providers, each of them distinct.
     let unknown = numbered(&|n| format!(r#""cost_of_{n}": 1"#), 50_000);
     let thresholds = numbered(&|n| format!(r#""input_cost_per_token_above_{}_tokens": 1"#, n + 1), 50_000);
     let providers = numbered(&|n| format!(r#""p-{n}": {{"litellm_provider": "p-{n}"}}"#), 70_000);

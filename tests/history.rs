@@ -1,14 +1,17 @@
-//! The public map as it really changed over the years, reloaded version by version. The counts were made by another program, out of
-//! the same files: Python's `json` with decimals, comparing every number in a field that names a cost, a tier or a factor.
+//! Reloads the public map version by version, as it changed over the years. The expected counts
+//! come from another program, run on the same files: Python's `json` with decimals, comparing every
+//! number in a field that names a cost, a tier or a factor.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
 use common::catalog;
-use llm_costmap::{CostMap, Repriced};
+use llm_costmap::CostMap;
+use llm_costmap::reload::Repriced;
 
-/// A version, its models, and what changed since the one before: added, removed, repriced; of those prices that came, that went, and models
-/// with one that changed more than tenfold.
+/// A version, the number of its models, and the changes since the version before: models added,
+/// models removed, prices changed; among the changed prices those that were added, those that were
+/// removed, and the models with a price that changed more than tenfold.
 const VERSIONS: [(&str, usize, [usize; 6]); 5] = [
     ("1.60.0", 770, [0; 6]),
     ("1.80.0", 1_758, [1_036, 48, 77, 37, 0, 0]),
@@ -47,7 +50,7 @@ fn counts(added: &[String], removed: &[String], repriced: &[Repriced]) -> [usize
 fn every_version_takes_the_place_of_the_one_before() {
     let (first, models, _) = VERSIONS[0];
     let map = CostMap::from_json(catalog(first)).unwrap();
-    map.register_model("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
+    map.register_model_json("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
     assert_eq!(map.len(), models + 1);
     let mut snapshots = vec![map.snapshot()];
     for (version, models, expected) in &VERSIONS[1..] {
@@ -62,7 +65,8 @@ fn every_version_takes_the_place_of_the_one_before() {
         assert_eq!((report.set_aside.len(), report.warnings.len()), (0, 0), "{version}");
         assert_eq!(map.len(), models + 1, "{version}");
 
-        // Any two snapshots tell the same; and back, the other way round.
+        // Two snapshots have the same diff as the report, and the reverse diff in the other
+        // direction.
         let (before, now) = (snapshots.last().unwrap(), map.snapshot());
         assert_eq!(before.diff(&now), report.diff, "{version}");
         let back = now.diff(before);
@@ -77,7 +81,8 @@ fn every_version_takes_the_place_of_the_one_before() {
     let generations = map.generations();
     let revisions: Vec<_> =
         generations.iter().map(|known| known.source_revision.as_deref().unwrap()).collect();
-    // `git hash-object` of each file; the second is the first with a model over it.
+    // The revisions are those of `git hash-object` for each file. The second generation is the
+    // first one with a registered model over it.
     assert_eq!(revisions, REVISIONS);
     assert_eq!(generations.iter().map(|known| known.generation).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     #[cfg(feature = "bundled")]

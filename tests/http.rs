@@ -1,4 +1,5 @@
-//! How a map is fetched from a URL: what is sent, what is tried again, what is followed, what is cut.
+//! Tests of fetching a map from a URL: requests, further attempts, redirects, and fetches that are
+//! cut off.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -29,7 +30,7 @@ fn an_unchanged_map_is_not_sent_again() {
     let server = Server::new(move |request, connection| {
         let (etag, price) = *current.lock().unwrap();
         if request.header("if-none-match") == Some(etag) {
-            // A 304 need not say the tag again.
+            // A 304 need not repeat the etag.
             return answer(connection, "304 Not Modified", &[], b"");
         }
         let headers = [("etag", etag), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")];
@@ -44,7 +45,7 @@ fn an_unchanged_map_is_not_sent_again() {
     let second = map.reload().unwrap();
     assert_eq!((second.is_unchanged(), second.etag.as_deref(), second.bytes), (true, Some("\"one\""), 0));
     assert_eq!((second.generation, second.source_revision), (first.generation, first.source_revision));
-    // A forced reload fetches all of it.
+    // A forced reload fetches the whole map.
     assert!(map.reload_forced().unwrap().is_unchanged());
     *etag.lock().unwrap() = ("\"two\"", "3");
     let last = map.reload().unwrap();
@@ -52,7 +53,7 @@ fn an_unchanged_map_is_not_sent_again() {
         (last.is_unchanged(), last.etag.as_deref(), price(&map, "m-0").as_str()),
         (false, Some("\"two\""), "3")
     );
-    // What was handed in has none of the tags.
+    // Bytes that are handed in have no validators.
     map.reload_from_bytes(edition(60, "4")).unwrap();
     assert_eq!(map.status().etag, None);
     assert!(!map.reload().unwrap().is_unchanged());
@@ -115,7 +116,7 @@ fn a_server_without_tags_is_asked_for_the_whole_map_and_the_bytes_decide() {
     assert!(request.header("user-agent").unwrap().starts_with("llm-costmap/"));
 }
 
-/// A server that is busy for some requests, with these headers.
+/// Starts a server that answers the first `times` requests with a status and these headers.
 fn busy(times: usize, status: &'static str, headers: Vec<(&'static str, String)>) -> Server {
     let asked = AtomicUsize::new(0);
     Server::new(move |_, connection| {
@@ -136,7 +137,7 @@ fn a_busy_server_is_asked_again_and_others_are_not() {
         let map = map(source(server.url()));
         assert!(map.reload().is_ok(), "{status}");
         assert_eq!((server.asked().len(), price(&map, "m-0").as_str()), (3, "2"), "{status}");
-        // Three times, and no more.
+        // The default is three attempts.
         let server = busy(3, status, Vec::new());
         assert!(self::map(source(server.url())).reload().is_err(), "{status}");
         assert_eq!(server.asked().len(), 3, "{status}");
@@ -153,7 +154,7 @@ fn a_busy_server_is_asked_again_and_others_are_not() {
 
 #[test]
 fn a_server_says_how_long_to_wait() {
-    // Our own wait would be an hour long (or 30 s, which is the most).
+    // The source's own delay would be an hour, which is limited to 30 s.
     let impatient =
         |server: &Server| map(HttpSource::new(server.url()).retry_delay(Duration::from_secs(3_600)));
     let past = "Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
@@ -191,7 +192,7 @@ fn headers_of_one_s_own_never_follow_to_another_origin() {
             })
             .collect()
     };
-    // `user:p@ss`
+    // The credentials `user:p@ss`, encoded.
     let all = [Some("secret".to_owned()), Some("Basic dXNlcjpwQHNz".to_owned())];
     assert_eq!(tokens(&own), [all.clone(), all]);
     assert_eq!(tokens(&other), [[None, None]]);
@@ -209,7 +210,7 @@ fn a_bearer_token_takes_the_place_of_a_password() {
 
 #[test]
 fn the_last_handle_cuts_a_fetch() {
-    // Silent from the start, and in the midst of a body.
+    // The server is silent from the start, or in the midst of a body.
     for greeting in ["", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"] {
         let (arrived, has_arrived) = mpsc::channel();
         let (left, has_left) = mpsc::channel();
@@ -217,7 +218,7 @@ fn the_last_handle_cuts_a_fetch() {
             stream.read_exact(&mut [0; 10]).ok();
             stream.write_all(greeting.as_bytes()).ok();
             arrived.send(()).ok();
-            // Until the client is gone.
+            // Waits until the client disconnects.
             while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
             left.send(Instant::now()).ok();
         });
@@ -261,14 +262,14 @@ fn the_map_starts_with_what_it_fetched_or_with_what_it_has() {
     assert_eq!((price(&map, "m-0").as_str(), map.source_info().source), ("2", "remote"));
     assert_eq!(map.source_info().fallback_reason, None);
 
-    // It cannot be had: what there is, and why.
+    // The map cannot be fetched, so the map starts with its fallback and says why.
     let down = busy(usize::MAX, "404 Not Found", Vec::new());
     let said = format!("cannot fetch {}: the server answered 404 Not Found", down.url());
     let map = builder(down.url()).json(edition(60, "1")).build_and_fetch(Duration::from_secs(60)).unwrap();
     assert_eq!((price(&map, "m-0").as_str(), map.source_info().source), ("1", "local"));
     assert_eq!(map.source_info().fallback_reason.as_deref(), Some(said.as_str()));
 
-    // It is late: it is swapped in when it comes.
+    // The map arrives late, and is swapped in when it arrives.
     let (go, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     let late = Server::new(move |_, connection| {
@@ -291,7 +292,8 @@ fn the_map_starts_with_what_it_fetched_or_with_what_it_has() {
     assert_eq!((price(&map, "m-0").as_str(), map.source_info().fallback_reason), ("3", None));
 }
 
-/// What the process of the next test does: it prints what becomes of a map that is built from the environment.
+/// The body of the processes that the next tests start. It builds a map from the environment,
+/// reloads it, and prints the result.
 #[test]
 #[ignore = "the process that others start"]
 fn child_built_from_the_environment() {
@@ -348,7 +350,8 @@ fn the_environment_names_the_source() {
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &format!("file://{shown}"))]),
         format!("{shown} None false local Ok(2) 2")
     );
-    // The public map, through a proxy that knows where it is and does not let us there.
+    // The public map is asked for through a proxy that records the address and refuses the
+    // connection.
     let proxy = Server::new(|_, connection| answer(connection, "403 Forbidden", &[], b""));
     let public =
         "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json";

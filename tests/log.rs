@@ -1,4 +1,5 @@
-//! What reloads write to the log: a program's logger is global, so that this test has a process of its own.
+//! Tests of the lines that reloads write to the log. A program's logger is global, so this test has
+//! a process of its own.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -19,7 +20,7 @@ impl Log for Lines {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // Those of the libraries underneath are not ours to test.
+        // Lines of the underlying libraries are not tested here.
         if record.target().starts_with("llm_costmap") && record.level() <= Level::Info {
             self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
         }
@@ -39,10 +40,11 @@ fn swaps_failures_and_what_is_forced_are_logged() {
     std::fs::write(&cache, "").unwrap();
     let threads = common::Threads::now();
     let map = CostMap::builder().file(&path).cache_dir(&cache).build().unwrap();
-    // This process has no other map: building one starts no thread.
+    // Building a map starts no thread. This process has no other map.
     assert_eq!(threads.more("llm-costmap"), 0);
     map.on_reload(|result| assert!(result.is_ok(), "not good"));
-    // Nothing changed, which is no news; but it is not in the cache yet.
+    // The map did not change, which is not logged. It is not in the cache yet, so the reload
+    // writes it there.
     let cache_error = map.reload().unwrap().cache_error.unwrap();
     std::fs::write(&path, edition(61, "2").replace("\"m-3\"", "\"new\"")).unwrap();
     assert_eq!(map.reload().unwrap().cache_error.as_ref(), Some(&cache_error));

@@ -1,5 +1,6 @@
-//! No secret reaches a program's log, not even by the libraries underneath, which log whole requests at their finest level. A program's
-//! logger is global, so that this test has a process of its own.
+//! Tests that no secret reaches a program's log, not even through the underlying libraries, which
+//! log whole requests at their finest level. A program's logger is global, so this test has a
+//! process of its own.
 #![cfg(feature = "http")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
@@ -28,7 +29,8 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-/// So long that some of it is whole wherever a dump of bytes breaks its lines.
+/// Returns a secret so long that a dump of it contains `SECRET` unbroken, wherever the dump breaks
+/// its lines.
 fn secret(letter: char) -> String {
     format!("SECRET{letter}").repeat(20)
 }
@@ -66,7 +68,7 @@ fn no_secret_of_a_request_or_its_answer_is_logged() {
         assert_eq!(map.reload().unwrap().etag.as_deref(), Some("\"1\""));
         map.on_reload(|_| {});
 
-        // The server was told all of it.
+        // The server received every secret.
         let asked = server.asked();
         assert_eq!(asked.len(), 2);
         assert_eq!(asked[0].path, format!("/map.json?token={}", secret('b')));
@@ -82,7 +84,7 @@ fn no_secret_of_a_request_or_its_answer_is_logged() {
         let of_ureq = lines.iter().filter(|line| line.contains("ureq")).count();
         assert!(of_ureq >= 10, "it logs nothing: {of_ureq}");
         for line in lines {
-            // A dump has sixteen bytes a line, behind their digits.
+            // A dump shows sixteen bytes per line, after their digits.
             assert!(!line.contains("SECRET") && !line.contains(&basic), "{line}");
         }
     }

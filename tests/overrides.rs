@@ -1,7 +1,7 @@
-//! The operator's own models over the map's.
+//! Tests of the operator's own models, laid over the map's.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use llm_costmap::{CostMap, CostRequest, FieldOrigin, Usage};
+use llm_costmap::{CostMap, FieldOrigin, Usage};
 use serde_json::json;
 
 const MAP: &str = r#"{
@@ -18,7 +18,7 @@ fn map() -> CostMap {
 }
 
 fn input(map: &CostMap, model: &str) -> String {
-    map.cost(&CostRequest::new(model, &Usage::new(1, 0))).unwrap().total().to_string()
+    map.cost(model, &Usage::new(1, 0)).unwrap().total().to_string()
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_replaced_model_takes_nothing_from_the_map() {
     let model = map.get("gpt-x").unwrap();
     assert_eq!(model.json(), r#"{"input_cost_per_token":8}"#);
     map.reload_from_bytes(MAP).unwrap();
-    // What is registered later is laid over what replaced it.
+    // A later registration is laid over the replacement.
     map.register_model("gpt-x", json!({"mode": "chat"})).unwrap();
     assert_eq!(map.get("gpt-x").unwrap().json(), r#"{"input_cost_per_token":8,"mode":"chat"}"#);
     assert_eq!(map.snapshot().warnings().count(), 0);
@@ -119,10 +119,10 @@ fn many_models_are_registered_together_or_not_at_all() {
     assert_eq!(map.get("gpt-x").unwrap().max_input_tokens(), Some(12_345));
     assert_eq!(map.get("mine").unwrap().max_output_tokens(), Some(678));
     let generation = map.snapshot().generation();
-    let error =
-        map.register_models(r#"{"other": {"max_input_tokens": 1}, "bad": {"input_cost_per_token": -1}}"#);
+    let error = map
+        .register_models_json(r#"{"other": {"max_input_tokens": 1}, "bad": {"input_cost_per_token": -1}}"#);
     assert_eq!(error.unwrap_err().to_string(), "cannot register bad: input_cost_per_token: -1 is negative");
-    let error = map.register_models("[]").unwrap_err().to_string();
+    let error = map.register_models_json("[]").unwrap_err().to_string();
     assert!(error.starts_with("cannot register the models: not an object of models: "), "{error}");
     assert_eq!(map.get("other").unwrap().max_input_tokens(), None);
     assert_eq!(map.snapshot().generation(), generation);

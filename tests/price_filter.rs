@@ -1,4 +1,4 @@
-//! The filter `examples/price.rs`, run as people run it.
+//! Tests of the filter `examples/price.rs`, run as a process.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// The program, which is built along with the tests.
+/// Returns the path of the program, which is built along with the tests.
 fn program() -> PathBuf {
     let mut path = std::env::current_exe().expect("a path");
     path.pop();

@@ -1,4 +1,5 @@
-//! A live map under readers: reloads, registrations, and everything that must leave it as it was.
+//! Tests of a live map under readers: reloads, registrations, and failures that must leave it as it
+//! was.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -8,10 +9,10 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{CostMap, Usage};
 use serde_json::json;
 
-/// A map in which every price says which edition it is of.
+/// Returns a map in which every price is the number of its edition.
 fn edition(n: u64) -> String {
     format!(
         r#"{{"a": {{"input_cost_per_token": {n}, "output_cost_per_token": {n}}},
@@ -25,7 +26,7 @@ fn readers_see_the_old_map_or_the_new_one_and_never_a_mixture() {
     let path = folder.path().join("map.json");
     fs::write(&path, edition(1)).unwrap();
     let map = CostMap::from_file(&path).unwrap();
-    map.register_model("mine", json!({"input_cost_per_token": 1_000})).unwrap();
+    map.register_model("mine", json!({"input_cost_per_token": 1_000, "output_cost_per_token": 0})).unwrap();
     map.register_model("b", json!({"max_tokens": 99})).unwrap();
     let editions = 200;
     let done = AtomicBool::new(false);
@@ -38,12 +39,14 @@ fn readers_see_the_old_map_or_the_new_one_and_never_a_mixture() {
                     let (mut seen, mut last) = (BTreeSet::new(), 0);
                     loop {
                         let finished = done.load(Ordering::Acquire);
-                        // One calculation is of one generation: both sides tell the same edition.
-                        let cost = map.cost(&CostRequest::new("a", &usage)).unwrap();
+                        // A cost is of one generation, so both of its sides have the price of the
+                        // same edition.
+                        let cost = map.cost("a", &usage).unwrap();
                         assert_eq!(cost.input(), cost.output());
-                        // A pinned snapshot is of one generation: both models tell the same edition.
+                        // A pinned snapshot is of one generation, so both models have the price of
+                        // the same edition.
                         let pinned = map.snapshot();
-                        let price = |name| pinned.cost(&CostRequest::new(name, &usage)).unwrap().input();
+                        let price = |name| pinned.cost(name, &usage).unwrap().input();
                         assert_eq!(price("a"), price("b"));
                         assert_eq!(price("mine").to_string(), "1000");
                         assert_eq!(pinned.get("b").unwrap().max_tokens(), Some(99));
@@ -103,15 +106,15 @@ fn whatever_is_wrong_with_a_reload_the_map_stays_as_it_was() {
     }
     fs::remove_file(&path).unwrap();
     let missing = map.reload().unwrap_err();
-    assert_eq!(missing.code(), "io");
-    assert!(missing.to_string().starts_with(&format!("cannot read {shown}: ")), "{missing}");
+    assert!(matches!(missing, llm_costmap::Error::Io { .. }));
+    assert!(format!("{missing:#}").starts_with(&format!("cannot read {shown}: ")), "{missing:#}");
 
     let usage = Usage::new(1, 0);
-    let cost = map.cost(&CostRequest::new("a", &usage)).unwrap();
+    let cost = map.cost("a", &usage).unwrap();
     assert_eq!((cost.input().to_string().as_str(), cost.generation()), ("5", 1));
     fs::write(&path, whole).unwrap();
     assert_eq!(map.reload().map(|report| report.generation).ok(), Some(2));
-    assert_eq!(map.cost(&CostRequest::new("a", &usage)).unwrap().input().to_string(), "6");
+    assert_eq!(map.cost("a", &usage).unwrap().input().to_string(), "6");
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn registered_fields_lie_over_the_entry_and_survive_reloads() {
     let map = CostMap::from_json(
         r#"{"m": {"input_cost_per_token": 1, "output_cost_per_token": 2, "max_tokens": 10, "mode": "chat",
              "search_context_cost_per_query": {"search_context_size_low": 1, "search_context_size_high": 3}},
-            "provider/x": {"litellm_provider": "provider", "input_cost_per_token": 7}}"#,
+            "provider/x": {"litellm_provider": "provider", "input_cost_per_token": 7, "output_cost_per_token": 0}}"#,
     )
     .unwrap();
     map.register_model(
@@ -146,15 +149,15 @@ fn registered_fields_lie_over_the_entry_and_survive_reloads() {
             "search_context_cost_per_query": {"search_context_size_low": 9}}),
     )
     .unwrap();
-    // Text is JSON already; and a second registration adds to the first.
-    map.register_model("m", r#"{"max_input_tokens": 12345}"#).unwrap();
-    map.register_model("own", json!({"input_cost_per_token": 5})).unwrap();
-    // The name is literal: what it resolves to is its base, and stays as it is.
+    // A text is taken as JSON. A second registration adds to the first.
+    map.register_model_json("m", r#"{"max_input_tokens": 12345}"#).unwrap();
+    map.register_model("own", json!({"input_cost_per_token": 5, "output_cost_per_token": 0})).unwrap();
+    // The name is literal: the entry that it resolves to is its base, and stays as it is.
     map.register_model("provider/X", json!({"max_tokens": 678})).unwrap();
     let check = |map: &CostMap, input: &str| {
         let usage = Usage::new(1, 1);
         let price = |name: &str| {
-            let cost = map.cost(&CostRequest::new(name, &usage)).unwrap();
+            let cost = map.cost(name, &usage).unwrap();
             (cost.input().to_string(), cost.output().to_string())
         };
         assert_eq!(price("m"), (input.to_owned(), "0.0000004".to_owned()));
@@ -179,7 +182,7 @@ fn registered_fields_lie_over_the_entry_and_survive_reloads() {
         let next = format!(
             r#"{{"m": {{"input_cost_per_token": {n}, "max_tokens": 10,
                  "search_context_cost_per_query": {{"search_context_size_high": 3}}}},
-                "provider/x": {{"litellm_provider": "provider", "input_cost_per_token": 7}}}}"#
+                "provider/x": {{"litellm_provider": "provider", "input_cost_per_token": 7, "output_cost_per_token": 0}}}}"#
         );
         map.reload_from_bytes(next).unwrap();
         check(&map, &n.to_string());
@@ -203,8 +206,12 @@ fn a_model_that_cannot_be_priced_is_not_registered() {
         )
     );
     assert_eq!(
-        error(json!("{")),
+        map.register_model_json("m", "{").map_err(|e| e.to_string()),
         said("not an object of fields: EOF while parsing an object at line 1 column 1")
+    );
+    assert_eq!(
+        error(json!("{}")),
+        said("not an object but a string: hand JSON text to the method whose name ends in _json")
     );
     let reserved = map.register_model("sample_spec", json!({})).map_err(|e| e.to_string());
     assert_eq!(
@@ -230,7 +237,7 @@ fn an_alias_follows_what_was_registered_over_its_entry() {
     map.register_model("m", json!({"input_cost_per_token": 2})).unwrap();
     let usage = Usage::new(1, 0);
     for name in ["m", "also", "ALSO", "M"] {
-        let cost = map.cost(&CostRequest::new(name, &usage)).unwrap();
+        let cost = map.cost(name, &usage).unwrap();
         assert_eq!((cost.key(), cost.input().to_string().as_str()), ("m", "2"), "{name}");
     }
 }
@@ -240,11 +247,11 @@ fn a_cost_outlives_its_map() {
     let usage = Usage::new(10, 0);
     let map = CostMap::from_json(edition(2)).unwrap();
     let pinned = map.snapshot();
-    let cost = map.cost(&CostRequest::new("a", &usage)).unwrap();
+    let cost = map.cost("a", &usage).unwrap();
     map.reload_from_bytes(edition(3)).unwrap();
     drop(map);
     assert_eq!((cost.key(), cost.total().to_string().as_str()), ("a", "20"));
-    assert_eq!(pinned.cost(&CostRequest::new("a", &usage)).unwrap().total(), cost.total());
+    assert_eq!(pinned.cost("a", &usage).unwrap().total(), cost.total());
 }
 
 #[test]
@@ -276,7 +283,7 @@ fn a_source_that_was_never_fetched_is_nothing_to_start_with() {
         error.to_string(),
         "store://prices was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
     );
-    // Fetched first, it is; and an empty map is better than none where that is asked for.
+    // A fetch during the build gives the map to start with, and so does an explicit empty map.
     let map = CostMap::builder().source(Never).build_and_fetch(std::time::Duration::from_secs(60)).unwrap();
     assert_eq!(map.len(), 2);
     let map = CostMap::builder().source(Never).json("{}").build().unwrap();

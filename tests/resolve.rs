@@ -1,17 +1,17 @@
-//! Names to models: against the reference's answers, and where names are odd, hostile, or nobody's.
+//! Tests of resolving names to models: against the reference's answers, and with odd, hostile and
+//! unknown names.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
 use common::lookup;
-use llm_costmap::{
-    Candidate, CostMap, CostRequest, Error, Lookup, Match, ModelInfo, Outcome, Snapshot, Usage, Usd,
-};
+use llm_costmap::lookup::{Candidate, Match, Outcome};
+use llm_costmap::{CostMap, Error, Lookup, ModelInfo, Snapshot, Usage, Usd};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// A name, and what the reference knows of it.
+/// A name, and the reference's answer.
 #[derive(Deserialize)]
 struct Spelling {
     model: String,
@@ -38,10 +38,10 @@ fn real() -> Arc<Snapshot> {
     CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot()
 }
 
-/// The key that a name leads to, and how.
+/// Returns the key that a name leads to and the way in which it was found, or the error's code.
 fn found(snapshot: &Snapshot, name: &str, provider: Option<&str>) -> String {
     match snapshot.resolve(lookup(name, provider)) {
-        Ok(found) => format!("{}: {}", found.key(), found.found_by),
+        Ok(found) => format!("{}: {}", found.key(), found.found_by()),
         Err(error) => error.code().to_owned(),
     }
 }
@@ -53,17 +53,18 @@ fn agrees_with_the_reference_on_every_spelling() {
     assert_eq!(vectors.len(), 12_861);
     let (mut left_over, mut without_entry) = (Vec::new(), 0);
     for Spelling { model, provider, expect } in &vectors {
-        // What the reference knows of a model is what its own entry says; of its price it knows more.
+        // The reference's model info comes from a model's own entry alone. Its prices also cover
+        // names without an entry.
         let ours = snapshot.resolve(lookup(model, provider.as_deref())).ok();
         let (known, priced): (Vec<_>, Vec<_>) = ours
             .into_iter()
-            .partition(|found| !matches!(found.found_by.matched, Match::StandIn | Match::SelfHosted));
+            .partition(|found| !matches!(found.found_by().matched, Match::StandIn | Match::SelfHosted));
         without_entry += priced.len();
-        let ours = known.into_iter().next().map(|found| found.model_info);
+        let ours = known.into_iter().next().map(|found| found.model_info());
         let agrees = match (&ours, expect) {
             (None, None) => true,
             (Some(ours), Some(expect)) => {
-                // The reference says 0 where it does not know a price.
+                // The reference returns 0 for an unknown price.
                 let same = |ours: Option<f64>, theirs: Option<f64>| {
                     let (ours, theirs) = (ours.unwrap_or(0.0), theirs.unwrap_or(0.0));
                     (ours - theirs).abs() <= 1e-9 * theirs.abs()
@@ -84,7 +85,7 @@ fn agrees_with_the_reference_on_every_spelling() {
         }
     }
     assert_eq!(without_entry, 244);
-    // The reference infers another provider for these, and so finds no entry that fits.
+    // The reference infers another provider for these names, and so finds no entry that fits.
     let found = |key: &str| Some(key.to_owned());
     assert_eq!(
         left_over,
@@ -234,16 +235,15 @@ fn names_of_any_bytes_are_answered() {
         for provider in [None].into_iter().chain(providers.map(Some)) {
             let found = snapshot.resolve(lookup(name, provider)).map(|found| found.key().to_owned());
             assert!(found.is_err() || provider == Some("bedrock"), "{shown} of {provider:?}: {found:?}");
-            let request = CostRequest::new(name, &usage);
-            let request = provider.map_or(request, |provider| request.provider(provider));
-            assert!(snapshot.cost(&request).is_err() || provider == Some("bedrock"), "{shown}");
+            let cost = snapshot.cost(lookup(name, provider), &usage);
+            assert!(cost.is_err() || provider == Some("bedrock"), "{shown}");
             let explained = snapshot.explain(lookup(name, provider)).to_string();
             assert!(explained.len() < 5_000, "{shown}: {}", explained.len());
         }
         let error = snapshot.resolve(name).unwrap_err();
         assert!(error.to_string().len() < 2_000, "{shown}");
     }
-    // In lower case it is a letter of one byte instead of three.
+    // U+212A, the Kelvin sign, takes three bytes. Its lower case, `k`, takes one.
     assert_eq!(
         found(&snapshot, "gpt-4o-mini-search-preview".replace('k', "\u{212a}").as_str(), None).as_str(),
         "gpt-4o-mini-search-preview: the name as given, a key"
@@ -258,7 +258,7 @@ fn strict_lookups_accept_keys_and_aliases_alone() {
         "fallback_generalizations": {"rules": [{"pattern": "gpt", "model_info": {"mode": "chat"}}]},
     }));
     let strict = |name, provider| {
-        snapshot.resolve(lookup(name, provider).strict()).map(|found| found.found_by.matched)
+        snapshot.resolve(lookup(name, provider).strict()).map(|found| found.found_by().matched)
     };
     assert_eq!(strict("gpt-x", None).ok(), Some(Match::Key));
     assert_eq!(strict("gpt-x", Some("openai")).ok(), Some(Match::Key));
@@ -275,8 +275,8 @@ fn strict_lookups_accept_keys_and_aliases_alone() {
         assert!(snapshot.resolve(lookup(name, provider)).is_ok(), "{name}");
     }
     let usage = Usage::new(1, 0);
-    assert!(snapshot.cost(&CostRequest::new("openai/gpt-x", &usage)).is_ok());
-    let error = snapshot.cost(&CostRequest::new("openai/gpt-x", &usage).strict()).unwrap_err();
+    assert!(snapshot.cost("openai/gpt-x", &usage).is_ok());
+    let error = snapshot.cost(Lookup::new("openai/gpt-x").strict(), &usage).unwrap_err();
     assert_eq!(
         error.to_string(),
         "unknown model \"openai/gpt-x\": did you mean gpt-x, azure/gpt-x? If not, register it"
@@ -315,10 +315,10 @@ fn an_explanation_lists_what_was_tried_and_why_it_was_passed_over() {
          \x20 GPT-4O (the name without its provider): a key, ignoring case\n\
          gpt-4o"
     );
-    // It is the lookup's own account.
+    // An explanation agrees with the lookup on every spelling.
     for Spelling { model, provider, .. } in common::vectors("resolve") {
         let asked = lookup(&model, provider.as_deref());
-        let resolved = snapshot.resolve(asked).ok().map(|found| (found.key().to_owned(), found.found_by));
+        let resolved = snapshot.resolve(asked).ok().map(|found| (found.key().to_owned(), found.found_by()));
         let explained = snapshot.explain(asked);
         assert_eq!(explained.found, resolved, "{model}");
         let is_answer =
@@ -356,7 +356,8 @@ fn unknown_names_suggest_near_ones() {
         r#"UnknownModel { model: "gpt-4o-mni", provider: Some("openai"), .. }"#
     );
 
-    // The suggestions are those of the generation that did not know the name, as long as somebody has it: an error keeps none alive.
+    // The suggestions come from the generation that did not know the name, as long as something
+    // else keeps it alive. The error does not.
     let map = CostMap::from_json(r#"{"gpt-x": {}}"#).unwrap();
     let asked = map.snapshot();
     let error = asked.resolve("gpt-y").unwrap_err();
@@ -378,7 +379,7 @@ fn a_rule_routes_a_bare_name_to_its_provider() {
             {"name": "second", "pattern": "^new-1", "model_info": {"litellm_provider": "q"}},
         ]},
     }));
-    // A provider that is inferred is not put in front; but it has to fit.
+    // An inferred provider is not put in front of the name, but the entry has to be of it.
     assert_eq!(found(&snapshot, "new-1", None), "unknown_model");
     assert_eq!(found(&snapshot, "NEW-2", None), "new-2: the name as given, a key, ignoring case");
     assert_eq!(found(&snapshot, "new-2-2026-01-01", None), "unknown_model");
@@ -403,31 +404,28 @@ fn describing_rules_are_laid_one_over_the_other() {
     let snapshot = map.snapshot();
     let big = snapshot.resolve(Lookup::new("new-x").provider("p")).unwrap();
     assert_eq!(big.key(), "p/new-x");
-    assert_eq!(big.found_by.candidate, Candidate::WithProvider);
-    assert_eq!(big.found_by.matched, Match::Described);
+    assert_eq!(big.found_by().candidate, Candidate::WithProvider);
+    assert_eq!(big.found_by().matched, Match::Described);
     assert_eq!(
-        big.model_info.json(),
+        big.model_info().json(),
         r#"{"mode":"chat","max_input_tokens":20,"supports_vision":null,"input_cost_per_token":"2e-6","litellm_provider":"p"}"#
     );
-    assert!(!big.model_info.supports("vision"));
+    assert!(!big.model_info().supports("vision"));
     let small = snapshot.get("new-small").unwrap();
     assert_eq!(
         (small.max_input_tokens(), small.supports("vision"), small.litellm_provider()),
         (Some(10), true, None)
     );
 
-    // A rule's price is a price; what it does not price is incomplete.
-    let cost = snapshot.cost(&CostRequest::new("new-x", &Usage::new(1_000, 0)).provider("p")).unwrap();
-    assert_eq!(
-        (cost.key(), cost.total().to_string().as_str(), cost.is_complete()),
-        ("p/new-x", "0.002", true)
-    );
-    assert!(!snapshot.cost(&CostRequest::new("new-x", &Usage::new(0, 1))).unwrap().is_complete());
+    // A rate from a rule counts as a price. A quantity that the rule does not price is an error.
+    let cost = snapshot.cost(Lookup::new("new-x").provider("p"), &Usage::new(1_000, 0)).unwrap();
+    assert_eq!((cost.key(), cost.total().to_string().as_str()), ("p/new-x", "0.002"));
+    assert!(matches!(snapshot.cost("new-x", &Usage::new(0, 1)), Err(Error::Unpriced(_))));
 
-    // A model that another provider's entry is called by is known, and not guessed at.
+    // A name that is a key of another provider is known, so no rule describes it.
     assert_eq!(found(&snapshot, "taken", Some("p")), "unknown_model");
 
-    // An operator's model has what the rules say of its name.
+    // A registered model has the fields that the rules give to its name.
     map.register_model("new-mine", json!({"supports_audio_input": true})).unwrap();
     let mine = map.get("new-mine").unwrap();
     assert_eq!((mine.max_input_tokens(), mine.supports("audio_input")), (Some(20), true));
@@ -463,22 +461,18 @@ fn rules_fill_in_what_entries_leave_out() {
             (&2.into(), &true.into(), &"m-1".into())
         );
     }
-    // A price that is filled in is a price.
+    // A rate that is filled in counts as a price.
     let usage = Usage::new(1, 0);
-    let total = |model: &str| {
-        snapshot
-            .cost(&CostRequest::new(model, &usage))
-            .map(|cost| (cost.total().to_string(), cost.is_complete()))
-    };
-    assert_eq!(total("m-1").unwrap(), ("3".to_owned(), true));
-    assert_eq!(total("m-2").unwrap(), ("1".to_owned(), true));
-    assert_eq!(total("m-3").unwrap(), ("0".to_owned(), false));
+    let total = |model: &str| snapshot.cost(model, &usage).map(|cost| cost.total().to_string());
+    assert_eq!(total("m-1").unwrap(), "3");
+    assert_eq!(total("m-2").unwrap(), "1");
+    assert!(matches!(total("m-3"), Err(Error::Unpriced(_))));
 }
 
 #[test]
 fn rules_of_the_real_map_fill_its_entries() {
     let snapshot = real();
-    // None of these entries says so itself.
+    // None of these entries states the ability itself.
     for (name, ability) in [("claude-sonnet-4-5", "tool_search"), ("azure/eu/gpt-5-mini", "reasoning")] {
         let model = snapshot.get(name).unwrap_or_else(|| panic!("{name}"));
         assert!(!model.json().contains(ability), "{name}");
@@ -556,7 +550,7 @@ fn hostile_rules_stall_nothing() {
             .collect();
         json!({"m": {}, "fallback_generalizations": {"rules": rules}}).to_string()
     };
-    // Each would take longer than the universe has.
+    // Each of these patterns would backtrack practically forever.
     let catastrophic = [
         r"^(?!x)((a+)+)+\2z$",
         r"(?=a)((?:a|a)*(?:a|a)*)*z\1$",
@@ -574,7 +568,7 @@ fn hostile_rules_stall_nothing() {
             .unwrap();
     assert_eq!(map.snapshot().set_aside().count(), 1_000);
 
-    // As large as they may be.
+    // Patterns of the largest size that is accepted.
     let (choices, maybe) = ("a|".repeat(250) + "(?!b)", "a?".repeat(253) + "(?!b)");
     let map = CostMap::from_json(rules(&[&choices, &maybe, "(?:(?:a?){8}){8}(?!b)"], 1_000)).unwrap();
     assert!(map.get("nothing-of-the-kind").is_some());
@@ -584,7 +578,7 @@ fn hostile_rules_stall_nothing() {
         error.to_string(),
         "the text that was handed in is no model map: fallback_generalizations has 1001 rules, more than 1,000"
     );
-    assert_eq!(error.code(), "invalid_map");
+    assert!(matches!(error, Error::InvalidMap { .. }));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Reloads in the background: when they run, who hears of them, and how they end.
+//! Tests of reloads in the background: when they run, which listeners are called, and how they end.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -14,20 +14,21 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use common::{Threads, edition, price, wait_for};
-use llm_costmap::{CostMap, CostMapBuilder, CostRequest, Fetched, Source, Usage, Validators};
+use llm_costmap::source::{Fetched, Validators};
+use llm_costmap::{CostMap, CostMapBuilder, Source, Usage};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 type Answer = Result<Fetched, Box<dyn Error + Send + Sync>>;
 
-/// A source that says when it is asked, and answers what it is told to.
+/// A source that reports each fetch and answers as a test tells it to.
 struct Told {
-    /// With the entity tag that is asked about.
+    /// Receives the entity tag that each fetch is asked about.
     asked: Mutex<Sender<Option<String>>>,
     answers: Mutex<Receiver<Answer>>,
 }
 
-/// The other end of it.
+/// The test's end of a `Told` source.
 struct Teller {
     asked: Receiver<Option<String>>,
     answers: Sender<Answer>,
@@ -57,12 +58,13 @@ impl Source for Told {
 
     fn fetch(&self, previous: &Validators) -> Answer {
         self.asked.lock().unwrap().send(previous.etag().map(str::to_owned)).ok();
-        // A teller that is gone says nothing more.
+        // The fetch fails if the teller is gone.
         self.answers.lock().unwrap().recv().unwrap_or_else(|_| Err("nobody tells".into()))
     }
 }
 
-/// Says what listeners hear: the generation, or the error.
+/// Adds a listener to the builder, and returns the receiver of the generation or error that the
+/// listener is called with.
 fn listener(builder: CostMapBuilder) -> (CostMapBuilder, Receiver<Result<u64, String>>) {
     let (told, heard) = channel();
     let told = Mutex::new(told);
@@ -97,13 +99,13 @@ fn runs_at_once_is_replaced_and_cancelled() {
     teller.answer(Ok("2"));
     assert_eq!(hear(&heard), Ok(2));
     assert_eq!(price(&map, "m-0"), "2");
-    // The next run is planned once the listeners have heard of this one.
+    // The next run is planned after the listeners have been called.
     let status = wait_for(|| Some(map.status()).filter(|status| status.next_run > Some(before + HOUR)));
     let (last, next) = (status.last_run.unwrap(), status.next_run.unwrap());
     let until = next.duration_since(last).unwrap();
     assert!(last >= before && until <= 6 * HOUR + Duration::from_secs(60) && until >= 5 * HOUR, "{until:?}");
 
-    // A second call takes the place of the first, and runs at once too.
+    // A second call replaces the first schedule, and also runs at once.
     map.schedule_reload(HOUR).unwrap();
     assert_eq!(map.status().interval_hours, Some(1.0));
     teller.wait_until_asked();
@@ -114,11 +116,11 @@ fn runs_at_once_is_replaced_and_cancelled() {
     assert!(!map.cancel_schedule());
     let status = map.status();
     assert!(!status.scheduled && status.interval_hours.is_none() && status.next_run.is_none());
-    // By hand it still goes.
+    // A reload by hand still works.
     teller.answer(Ok("4"));
     assert_eq!(map.reload().unwrap().generation, 4);
     assert_eq!(hear(&heard), Ok(4));
-    // And so does another schedule.
+    // Another schedule works as well.
     map.schedule_reload(Duration::MAX).unwrap();
     teller.answer(Ok("5"));
     assert_eq!(hear(&heard), Ok(5));
@@ -127,7 +129,7 @@ fn runs_at_once_is_replaced_and_cancelled() {
 #[test]
 fn a_schedule_needs_a_source_and_a_time() {
     let map = CostMap::empty();
-    assert_eq!(map.schedule_reload(HOUR).unwrap_err().code(), "no_source");
+    assert!(matches!(map.schedule_reload(HOUR).unwrap_err(), llm_costmap::Error::NoSource));
     let map = CostMap::builder().source(Teller::new().0).json("{}").build().unwrap();
     let error = map.schedule_reload(Duration::ZERO).unwrap_err();
     assert_eq!(error.to_string(), "invalid schedule_reload: 0ns is less than a second");
@@ -161,7 +163,7 @@ fn a_failure_is_tried_again_sooner_and_remembered_until_it_is_over() {
     assert!(until <= Duration::from_secs(60), "{until:?}");
     assert_eq!((status.last_error.as_deref(), status.failures), (Some("cannot fetch told: it is down"), 1));
     let since = status.failing_since.unwrap();
-    // Another failure is the same trouble.
+    // A further failure leaves the time of the first one.
     teller.answer(Err("it is still down"));
     map.reload().unwrap_err();
     let status = map.status();
@@ -184,7 +186,7 @@ fn concurrent_reloads_share_one_fetch() {
         let mut threads = vec![reload("leads")];
         teller.wait_until_asked();
         threads.extend((0..8).map(|_| reload("joins")));
-        // Until all of them wait for the first.
+        // Waits until all of them wait for the first reload.
         wait_for(|| (asleep("joins") == 8).then_some(()));
         teller.answer(Ok("2"));
         threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
@@ -207,7 +209,7 @@ fn who_goes_past_the_guards_does_not_take_the_answer_of_who_does_not() {
             .unwrap();
         wait_for(|| (asleep("forces") == 1).then_some(()));
         teller.answers.send(Ok(Fetched::new("{}"))).unwrap();
-        assert_eq!(guarded.join().unwrap().unwrap_err().code(), "empty_map");
+        assert!(matches!(guarded.join().unwrap().unwrap_err(), llm_costmap::Error::EmptyMap { .. }));
         teller.wait_until_asked();
         teller.answers.send(Ok(Fetched::new("{}"))).unwrap();
         assert_eq!(forced.join().unwrap().unwrap().models_count, 0);
@@ -228,13 +230,13 @@ fn what_is_handed_in_during_a_fetch_is_not_what_has_not_changed() {
         assert_eq!(teller.wait_until_asked().as_deref(), Some("A"));
         map.reload_from_bytes(edition(60, "3")).unwrap();
         teller.answers.send(Ok(Fetched::unchanged())).unwrap();
-        // It asks again, for all of it.
+        // The reload fetches again, without an entity tag.
         assert_eq!(teller.wait_until_asked(), None);
         teller.answers.send(tagged("2")).unwrap();
         assert!(!reload.join().unwrap().unwrap().is_unchanged());
     });
     assert_eq!((price(&map, "m-0").as_str(), map.status().etag.as_deref()), ("2", Some("A")));
-    // The very bytes that the source has say nothing of its versions.
+    // Handing in the very bytes that the source has leaves its entity tag as it is.
     assert!(map.reload_from_bytes(edition(60, "2")).unwrap().is_unchanged());
     assert_eq!(map.status().etag.as_deref(), Some("A"));
 }
@@ -255,7 +257,7 @@ fn what_the_source_confirms_is_no_fallback() {
     assert!(map.source_info().fallback_reason.is_some());
 }
 
-/// How many threads of a name wait for something.
+/// Returns the number of sleeping threads with a name.
 fn asleep(name: &str) -> usize {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
@@ -274,13 +276,13 @@ fn listeners_hear_outside_every_lock_and_may_panic() {
     map.on_reload(move |result| {
         let map = handle.lock().unwrap().clone();
         if let (Some(map), false) = (map, nested.swap(true, Ordering::SeqCst)) {
-            // All of this takes locks.
-            map.register_model("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
+            // Each of these calls takes a lock.
+            map.register_model_json("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
             map.on_reload(|_| {});
-            // It would hear of another reload, and of the next.
+            // A reload from a listener would call the listener again, without end.
             let error = map.reload_from_bytes(edition(60, "3")).unwrap_err();
-            assert_eq!(error.code(), "nested_reload");
-            assert_eq!(map.reload().unwrap_err().code(), "no_source");
+            assert!(matches!(error, llm_costmap::Error::NestedReload));
+            assert!(matches!(map.reload().unwrap_err(), llm_costmap::Error::NoSource));
             assert!(map.status().listener_error.is_some() && map.source_info().model_count == 61);
         }
         told.lock().unwrap().send(result.is_ok()).ok();
@@ -290,11 +292,11 @@ fn listeners_hear_outside_every_lock_and_may_panic() {
     assert_eq!((price(&map, "m-0"), price(&map, "mine")), ("2".to_owned(), "1".to_owned()));
     map.reload_from_bytes("nonsense").unwrap_err();
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), [true, false]);
-    // The same map again is no news.
+    // A map that did not change is not reported.
     assert!(map.reload_from_bytes(edition(60, "2")).unwrap().is_unchanged());
     assert!(heard.try_recv().is_err());
     assert_eq!(map.status().listener_error.as_deref(), Some("a listener panicked: at noon"));
-    // A listener that keeps a handle keeps the map.
+    // A listener that keeps a handle keeps the map alive.
     *own.lock().unwrap() = None;
 }
 
@@ -328,23 +330,24 @@ fn a_file_is_read_again_whatever_way_it_changes() {
     assert_eq!(price(&map, "m-0"), "4");
     fs::write(&path, edition(60, "5")).unwrap();
     look("5", "deleted and created again");
-    // A clock that was set back: the file is older than the one before, and as long.
+    // The file is older than the one before and as long, as after a clock was set back.
     fs::write(&next, edition(60, "6")).unwrap();
     fs::File::options().write(true).open(&next).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     fs::rename(&next, &path).unwrap();
     look("6", "older than before");
-    // Half of it, and then the other half.
+    // The file is written in two halves.
     let text = edition(60, "7");
     fs::write(&path, text.get(..1_000).unwrap()).unwrap();
-    assert_eq!(map.reload_if_changed().unwrap_err().code(), "invalid_map");
+    assert!(matches!(map.reload_if_changed().unwrap_err(), llm_costmap::Error::InvalidMap { .. }));
     assert!(map.reload_if_changed().unwrap().is_none());
     fs::write(&path, &text).unwrap();
     look("7", "written to its end");
-    // The same bytes in a file of another time are no other map.
+    // The same bytes with another modification time are the same map.
     fs::write(&path, &text).unwrap();
     assert!(map.reload_if_changed().unwrap().is_none_or(|report| report.is_unchanged()));
 
-    // As Kubernetes mounts a ConfigMap: map.json -> ..data/map.json, and ..data -> a folder that is another at each change.
+    // Kubernetes mounts a ConfigMap like this: map.json -> ..data/map.json, and ..data -> a folder
+    // that is replaced at each change.
     fs::remove_file(&path).unwrap();
     for folder in ["one", "two"] {
         fs::create_dir(home.path().join(folder)).unwrap();
@@ -363,7 +366,7 @@ fn a_file_is_read_again_whatever_way_it_changes() {
 fn a_scheduled_file_is_looked_at_all_by_itself() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("map.json");
-    // Whole: what is half written is seen as such.
+    // A rename replaces the file as a whole, so that no reload sees it half written.
     let write = |text: &str| {
         fs::write(home.path().join("next.json"), text).unwrap();
         fs::rename(home.path().join("next.json"), &path).unwrap();
@@ -384,14 +387,15 @@ fn a_scheduled_file_is_looked_at_all_by_itself() {
 
 #[test]
 fn the_thread_ends_with_the_schedule_and_with_the_last_handle() {
-    // This name is that of no other test's thread: those of the others come and go.
+    // Only threads with the name of the scheduled thread are counted, since the test harness starts
+    // and ends other ones.
     let threads = Threads::now();
     let (source, teller) = Teller::new();
     let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
     let map = builder.build().unwrap();
     map.schedule_reload(HOUR).unwrap();
     teller.wait_until_asked();
-    // A source of one's own is left to finish, and nobody hears of it.
+    // A custom source is left to finish its fetch, and no listener is called.
     drop(map);
     teller.answer(Ok("2"));
     drop(teller);
@@ -423,14 +427,14 @@ fn no_fetch_holds_up_a_process_that_exits() {
 fn the_last_generations_say_where_their_prices_are_from() {
     let map = CostMap::from_json(edition(60, "1")).unwrap();
     let usage = Usage::new(1, 0);
-    let first = map.cost(&CostRequest::new("m-0", &usage)).unwrap();
+    let first = map.cost("m-0", &usage).unwrap();
     let known = map.generation(first.generation()).unwrap();
     assert_eq!((known.generation, known.source.as_str()), (1, "the text that was handed in"));
     for n in 2..=64 {
         map.reload_from_bytes(edition(60, &n.to_string())).unwrap();
     }
     assert_eq!(map.generation(first.generation()), Some(known));
-    map.register_model("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
+    map.register_model_json("mine", r#"{"input_cost_per_token": 1}"#).unwrap();
     assert_eq!(map.generation(first.generation()), None);
     let generations = map.generations();
     assert_eq!((generations.len(), generations[0].generation, generations[63].generation), (64, 2, 65));

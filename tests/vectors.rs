@@ -1,7 +1,7 @@
-//! The reference's answers on every entry of the map, one by one.
+//! Compares prices with the reference's answers (LiteLLM 1.109.1), on every entry of the map.
 //!
-//! Where we differ on purpose, the line falls into a class of its own; how many lines each class holds is
-//! asserted, and `tests/differences.rs` has what we answer instead.
+//! A line that differs on purpose falls into a class of its own. The tests assert the number of
+//! lines in each class, and `tests/differences.rs` has the answers of this crate.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -9,9 +9,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Expected, Vector, close};
-use llm_costmap::{Cost, CostMap, Snapshot};
+use llm_costmap::{Cost, CostMap, Error, Snapshot};
 
-/// Why a line may differ from the reference, from its question alone.
+/// Returns the reason for which a line may differ from the reference, judged by its question alone.
+/// Returns `None` if it may not differ.
 fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
     const TIERLESS: [&str; 8] = [
         "fireworks_ai",
@@ -26,7 +27,7 @@ fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
     let provider = snapshot
         .resolve(common::lookup(&vector.model, vector.provider.as_deref()))
         .ok()
-        .and_then(|found| found.model_info.litellm_provider())
+        .and_then(|found| found.model_info().litellm_provider())
         .unwrap_or_default();
     if vector.service_tier.is_some() && TIERLESS.contains(&provider.as_str()) {
         return Some("tiers wherever the entry has them");
@@ -41,15 +42,22 @@ fn on_purpose(snapshot: &Snapshot, vector: &Vector) -> Option<&'static str> {
     (vector.provider.is_none() && is_key).then_some("a key is itself")
 }
 
-/// Compares every line, and counts: agreements, and differences by class.
+/// Compares every line of a suite. Returns the number of agreements, and the number of differences
+/// by class.
 fn compare(suite: &str) -> (usize, BTreeMap<&'static str, usize>) {
     let snapshot = CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot();
     let (mut agree, mut differ) = (0, BTreeMap::new());
     for vector in common::vectors::<Vector>(suite) {
-        let ours = snapshot.cost(&vector.request());
-        // The sum alone is the same sum.
-        let whole = ours.clone().and_then(Cost::require_complete).map(|cost| cost.total());
-        assert_eq!(snapshot.total(&vector.request()).ok(), whole.ok(), "{}", vector.id);
+        let bill = snapshot.cost(vector.lookup(), vector.call());
+        // `Snapshot::total` equals the total of the bill.
+        let total = snapshot.total(vector.lookup(), vector.call().accept_unknown());
+        assert_eq!(total.ok(), bill.as_ref().ok().map(Cost::total), "{}", vector.id);
+        // The reference prices at zero what has no price.
+        let ours = match bill {
+            Ok(cost) => Ok(cost.record()),
+            Err(Error::Unpriced(partial)) => Ok(partial.record()),
+            Err(error) => Err(error),
+        };
         let expected = match &vector.expect {
             Expected { input: Some(input), output: Some(output), error: None } => Some((*input, *output)),
             Expected { error, .. } => {
@@ -58,17 +66,15 @@ fn compare(suite: &str) -> (usize, BTreeMap<&'static str, usize>) {
             }
         };
         let class = match (&ours, expected) {
-            (Ok(cost), Some((input, output)))
-                if close(cost.input(), input) && close(cost.output(), output) =>
-            {
-                let sum: Option<_> = cost.lines().map(|line| line.amount).sum();
-                assert_eq!(sum, Some(cost.total()), "{suite} {}: lines sum to the total", vector.id);
+            (Ok(cost), Some((input, output))) if close(cost.input, input) && close(cost.output, output) => {
+                let sum: Option<_> = cost.lines.iter().map(|line| line.amount).sum();
+                assert_eq!(sum, Some(cost.total), "{suite} {}: lines sum to the total", vector.id);
                 agree += 1;
                 continue;
             }
             (Ok(_), None) => "the reference errs, we answer",
             (Ok(cost), Some((input, output))) => on_purpose(&snapshot, &vector)
-                .unwrap_or_else(|| panic!("{suite} {}: not {input} + {output}:\n{cost}", vector.id)),
+                .unwrap_or_else(|| panic!("{suite} {}: not {input} + {output}:\n{cost:?}", vector.id)),
             (Err(error), _) => panic!("{suite} {}: {error}", vector.id),
         };
         *differ.entry(class).or_insert(0) += 1;
@@ -104,7 +110,8 @@ fn tiers_thresholds_batches_and_multipliers_agree() {
     );
 }
 
-/// Every entry asked for any combination of tiers, batches, regions and lifetimes, also of what it does not mention.
+/// Prices agree on every entry for any combination of tiers, batches, regions and lifetimes, also
+/// of those that the entry does not mention.
 #[test]
 fn any_combination_agrees_on_every_entry() {
     let (agree, differ) = compare("mixed");

@@ -1,13 +1,14 @@
-//! Cases measured in turn: a round runs every one of them once, and the median of the rounds counts. Machines are noisy; what is
-//! measured in the same rounds is noisy alike, so that ratios mean more than times.
+//! Measures cases in turn: a round runs each case once, and the median of the rounds counts. Noise
+//! of the machine affects all cases of a round alike, so that ratios are more reliable than times.
 //!
-//! `cargo bench --bench NAME -- --only CASE --passes N` runs one case that often and times nothing: two counts of
-//! instructions, at two numbers of passes, differ by what the calls between them take.
+//! `cargo bench --bench NAME -- --only CASE --passes N` runs one case N times and times nothing.
+//! The difference of two instruction counts, at two numbers of passes, is what the calls between
+//! them take.
 #![allow(dead_code, reason = "no bench uses all of it")]
 
 use std::time::Instant;
 
-/// What is measured together.
+/// Cases that are measured together.
 #[derive(Default)]
 pub(crate) struct Suite<'a> {
     cases: Vec<Case<'a>>,
@@ -15,13 +16,13 @@ pub(crate) struct Suite<'a> {
 
 struct Case<'a> {
     name: &'static str,
-    /// The case that it is compared with, and the ratio that is wanted.
+    /// The case that this one is compared with, and the wanted ratio.
     beside: Option<(&'static str, Goal)>,
     run: Box<dyn FnMut() -> f64 + 'a>,
     times: Vec<f64>,
 }
 
-/// What is wanted of a ratio.
+/// The wanted bound of a ratio.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     AtMost(f64),
@@ -30,13 +31,13 @@ pub(crate) enum Goal {
 }
 
 impl<'a> Suite<'a> {
-    /// Adds a case. What it hands back is the time of one call, in seconds.
+    /// Adds a case. `run` returns the time of one call, in seconds.
     pub(crate) fn add(&mut self, name: &'static str, run: impl FnMut() -> f64 + 'a) -> &mut Self {
         self.cases.push(Case { name, beside: None, run: Box::new(run), times: Vec::new() });
         self
     }
 
-    /// What the last case is compared with.
+    /// Compares the last case with another one.
     pub(crate) fn beside(&mut self, other: &'static str, goal: Goal) -> &mut Self {
         if let Some(case) = self.cases.last_mut() {
             case.beside = Some((other, goal));
@@ -44,7 +45,8 @@ impl<'a> Suite<'a> {
         self
     }
 
-    /// Runs all cases so many times, and shows what they took.
+    /// Runs all cases `rounds` times and prints the median time of each. If `--only` is given, runs
+    /// that case alone and times nothing.
     pub(crate) fn run(mut self, title: &str, rounds: usize) {
         if let Some((only, passes)) = asked() {
             for case in self.cases.iter_mut().filter(|case| case.name == only) {
@@ -84,7 +86,7 @@ impl Case<'_> {
     }
 }
 
-/// The middle of a list, which is sorted for it.
+/// Sorts a list and returns its middle element.
 pub(crate) fn median(list: &mut [f64]) -> f64 {
     list.sort_by(f64::total_cmp);
     list.get(list.len() / 2).copied().unwrap_or_default()
@@ -98,7 +100,7 @@ fn shown(seconds: f64) -> String {
     }
 }
 
-/// `--only CASE --passes N`.
+/// Returns the values of `--only CASE --passes N`, or `None` if one of them is missing.
 fn asked() -> Option<(String, usize)> {
     let arguments: Vec<String> = std::env::args().collect();
     let value = |name: &str| {
@@ -108,7 +110,7 @@ fn asked() -> Option<(String, usize)> {
     Some((value("--only")?.clone(), value("--passes")?.parse().ok()?))
 }
 
-/// The time of one call, out of one for each item.
+/// Returns a case that calls `call` once for each item and returns the mean time of a call.
 pub(crate) fn each<T>(items: &[T], mut call: impl FnMut(&T)) -> impl FnMut() -> f64 {
     move || {
         let start = Instant::now();
@@ -117,7 +119,7 @@ pub(crate) fn each<T>(items: &[T], mut call: impl FnMut(&T)) -> impl FnMut() -> 
     }
 }
 
-/// The time of one call whose result is let go of afterwards.
+/// Returns the time of one call. The result is dropped after the clock has stopped.
 pub(crate) fn once<T>(call: impl FnOnce() -> T) -> f64 {
     let start = Instant::now();
     let result = call();
@@ -126,7 +128,7 @@ pub(crate) fn once<T>(call: impl FnOnce() -> T) -> f64 {
     took
 }
 
-/// Numbers that look random, and are the same in every run.
+/// A generator of pseudo-random numbers, which are the same in every run.
 pub(crate) struct Seeded(u64);
 
 impl Seeded {
@@ -134,7 +136,7 @@ impl Seeded {
         Self(seed)
     }
 
-    /// Below `end`. (It is `SplitMix64`.)
+    /// Returns a number below `end`, by `SplitMix64`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = self.0;
@@ -144,12 +146,12 @@ impl Seeded {
         usize::try_from(word % u64::try_from(end.max(1)).unwrap_or(1)).unwrap_or(0)
     }
 
-    /// So many of a list, any of them any number of times.
+    /// Returns `count` items of a list, drawn with repetition.
     pub(crate) fn picks<'a, T>(&mut self, list: &'a [T], count: usize) -> Vec<&'a T> {
         (0..count).filter_map(|_| list.get(self.below(list.len()))).collect()
     }
 
-    /// So many of a list, each at most once.
+    /// Returns `count` items of a list, or all if it has fewer, drawn without repetition.
     pub(crate) fn sample<T: Clone>(&mut self, list: &[T], count: usize) -> Vec<T> {
         let mut rest = list.to_vec();
         (0..count.min(list.len())).map(|_| rest.swap_remove(self.below(rest.len()))).collect()

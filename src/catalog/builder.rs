@@ -1,4 +1,4 @@
-//! Puts a catalogue together, row by row.
+//! Construction of a catalogue, row by row.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,11 @@ use crate::json;
 use crate::rates::compile::{BadField, Inputs, compile};
 use crate::rates::{RateSet, field};
 
-/// How long the patterns of a map may take to fill in the prices of all rows. Those of real maps take milliseconds.
+/// The longest time that a map's patterns may take to fill in the prices of all rows. Those of real
+/// maps take milliseconds.
 const MAX_FILLING: Duration = Duration::from_secs(30);
 
-/// Why a text is no map of models.
+/// The reason that a text is not a map of models.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAMap {
     #[error(transparent)]
@@ -28,9 +29,9 @@ pub(crate) enum NotAMap {
     SlowRules,
 }
 
-/// A catalogue without the text that it is about.
+/// A catalogue without its text.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct CatalogParts {
     entries: Vec<Entry>,
     index: Index,
     rate_sets: Vec<RateSet>,
@@ -40,15 +41,15 @@ pub(super) struct Parts {
     notes: Notes,
 }
 
-impl Parts {
-    /// Returns the catalogue of the text that was read.
+impl CatalogParts {
+    /// Returns the catalogue of `text`, which must be the text that was read.
     pub(super) fn into_catalog(self, text: Text) -> Catalog {
         let Self { entries, index, rate_sets, providers, provider_ids, rules, notes } = self;
         Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes }
     }
 }
 
-/// A catalogue in the making.
+/// A catalogue under construction.
 pub(super) struct Builder<'a> {
     text: &'a str,
     entries: Vec<Entry>,
@@ -57,11 +58,11 @@ pub(super) struct Builder<'a> {
     providers: Vec<Box<str>>,
     provider_ids: HashMap<Box<str>, u32>,
     last_provider: Option<(String, u32)>,
-    /// How many models have a field that names an unknown cost.
+    /// The number of models that have each field of an unknown cost.
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, Target)>,
     rules_fill_prices: bool,
-    /// How long patterns took so far to fill in prices.
+    /// The time that patterns have taken so far to fill in prices.
     filling: Duration,
     rules: Rules,
     notes: Notes,
@@ -73,7 +74,7 @@ impl<'a> Builder<'a> {
             text,
             entries: Vec::with_capacity(rows),
             index: Index::with_capacity(rows),
-            // Two rows in five have prices of their own.
+            // About two rows in five have prices that no earlier row has.
             rate_sets: RateSets { sets: Vec::new(), by_inputs: HashMap::with_capacity(rows / 4) },
             providers: Vec::new(),
             provider_ids: HashMap::new(),
@@ -87,7 +88,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The same with fallback rules, and with what is noted of them in front.
+    /// Sets the fallback rules, and puts the notes on them in front of the others. Only rows that
+    /// are added later are filled in.
     pub(super) fn with_rules(mut self, rules: Rules, mut notes: Notes) -> Self {
         notes.set_aside.append(&mut self.notes.set_aside);
         notes.warnings.append(&mut self.notes.warnings);
@@ -95,7 +97,7 @@ impl<'a> Builder<'a> {
         Self { rules, notes, ..self }
     }
 
-    /// Whether a row that was set aside has the name of another.
+    /// Returns whether a row that was set aside has the same name as another row.
     pub(super) fn names_twice(&self) -> bool {
         let mut seen = HashSet::new();
         let names = self.notes.set_aside.iter().map(|row| &*row.model);
@@ -105,6 +107,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a row of the text, or sets it aside.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the whole map must be refused: it is too large, or its rules are too
+    /// slow.
     pub(super) fn add_row(&mut self, name: &str, json: &'a str, row: &mut Row<'a>) -> Result<(), NotAMap> {
         let added = match row.check() {
             Ok(()) => self.try_add(name, json, row)?,
@@ -141,7 +148,7 @@ impl<'a> Builder<'a> {
         let Some(Added::New(key)) = self.index.add_key(name, target) else {
             return Err(NotAMap::TooLarge);
         };
-        // A row is a slice of the text.
+        // `json` is a slice of the text.
         let start = json.as_ptr().addr() - self.text.as_ptr().addr();
         let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
         let provider = row.provider.as_deref().map(|provider| self.provider(provider)).transpose()?;
@@ -157,7 +164,7 @@ impl<'a> Builder<'a> {
         Ok(Ok(()))
     }
 
-    /// A row with the prices that rules fill in, where there are any.
+    /// Returns the row with the prices that rules fill in, or `None` if they fill in none.
     fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Result<Option<String>, NotAMap> {
         if !self.rules_fill_prices {
             return Ok(None);
@@ -176,7 +183,7 @@ impl<'a> Builder<'a> {
     }
 
     fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {
-        // Rows of one provider mostly stand together.
+        // Rows of one provider are mostly adjacent.
         if let Some((last, id)) = &self.last_provider {
             if last == name {
                 return Ok(*id);
@@ -194,8 +201,9 @@ impl<'a> Builder<'a> {
         Ok(id)
     }
 
-    /// Aliases come last: none displaces an entry, and the first to claim one has it.
-    pub(super) fn finish(self) -> Parts {
+    /// Returns the finished parts. Aliases are added last: no alias displaces a key, and the first
+    /// row to claim an alias gets it.
+    pub(super) fn finish(self) -> CatalogParts {
         let Self {
             mut entries,
             mut index,
@@ -218,24 +226,25 @@ impl<'a> Builder<'a> {
         notes.unpriced_fields =
             unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
-        Parts { entries, index, rate_sets, providers, provider_ids, rules, notes }
+        CatalogParts { entries, index, rate_sets, providers, provider_ids, rules, notes }
     }
 }
 
-/// Compiled rates, shared by all entries that say the same.
+/// Compiled rates, shared by all entries with the same price fields.
 struct RateSets<'a> {
     sets: Vec<RateSet>,
     by_inputs: HashMap<Inputs<'a>, u32>,
 }
 
 impl<'a> RateSets<'a> {
-    /// The set of these inputs, which are taken where they are new.
+    /// Returns the position of the rates compiled from `inputs`. New inputs may be moved out of
+    /// `inputs`.
     fn get(&mut self, inputs: &mut Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
         if let Some(known) = self.by_inputs.get(inputs) {
             return Ok(*known);
         }
         let id = self.add(inputs, warnings)?;
-        // A set with something odd is compiled for each of its rows, so that each row says so.
+        // Inputs with warnings are compiled again for each row, so that each row gets the warnings.
         if warnings.is_empty() {
             self.by_inputs.insert(std::mem::take(inputs), id);
         }

@@ -1,4 +1,4 @@
-//! The public map that is part of the program.
+//! The public map that is bundled with the crate.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use super::{Catalog, Text};
 
 include!("bundled_version.rs");
 
-/// Which public map a program carries: see [`BUNDLED`](crate::BUNDLED).
+/// The version of the public map that is bundled with the crate: see [`BUNDLED`](crate::BUNDLED).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BundledCatalog {
     /// The git blob id of the upstream file, as `git hash-object` prints it.
     pub source_revision: &'static str,
-    /// The LiteLLM version that shipped it.
+    /// The version of LiteLLM that shipped the map.
     pub package_version: &'static str,
-    /// The day it was taken, as `YYYY-MM-DD`.
+    /// The day on which the map was taken, as `YYYY-MM-DD`.
     pub date: &'static str,
 }
 
-/// The map: upstream's, without its prose.
+/// The text of the map: upstream's file without its prose.
 pub(super) static TEXT: &str = include_str!("bundled.json");
 
-/// The bundled catalogue, parsed once a process.
+/// Returns the bundled catalogue, which is parsed once per process.
 pub(crate) fn catalog() -> Arc<Catalog> {
     static CATALOG: OnceCell<Arc<Catalog>> = OnceCell::new();
-    // A test reads the very same text, so that the fallback is never seen.
+    // A test parses the same text, so the fallback is never used.
     CATALOG
         .get_or_init(|| Arc::new(Catalog::parse(Text::Static(TEXT)).unwrap_or_else(|_| Catalog::empty())))
         .clone()

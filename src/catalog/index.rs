@@ -1,4 +1,4 @@
-//! Names to entries: exactly, and ignoring case.
+//! An index of names: exact, and ignoring case.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +9,27 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-/// Which entry of a catalogue.
+/// The position of an entry in its catalogue.
 pub(crate) type EntryId = u32;
 
-/// What a name leads to: an entry, and its rates beside it, since pricing needs nothing else of it.
+/// The entry that a name leads to, and the position of its rates, since pricing needs nothing else
+/// of the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) entry: EntryId,
     pub(crate) rates: u32,
 }
 
-/// All names lie one behind the other in one string, so that a map is a handful of allocations
-/// and a lookup touches few cache lines.
+/// The names of a catalogue and their targets.
+///
+/// All names are stored in one string, so that an index takes few allocations and a lookup touches
+/// few cache lines.
 #[derive(Default)]
 pub(crate) struct Index {
     names: String,
     exact: HashTable<Slot>,
-    /// The names that are not plain, lower-case ASCII, by what they are in lower case; or the plain name that took the place of such a one.
+    /// The names that are not plain (lower-case ASCII), hashed by their lower case. A plain key
+    /// that is added after such a name with the same lower case takes its slot.
     folded: HashTable<Slot>,
     longest: usize,
 }
@@ -36,7 +40,7 @@ struct Slot {
     target: Target,
 }
 
-/// A stretch of a text.
+/// A range of bytes in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -44,14 +48,15 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// `None` beyond 4 GiB.
+    /// Creates a span. Returns `None` if the span ends beyond 4 GiB.
     pub(crate) fn new(start: usize, len: usize) -> Option<Self> {
         let end = u32::try_from(start.checked_add(len)?).ok()?;
         let start = u32::try_from(start).ok()?;
         Some(Self { start, len: end - start })
     }
 
-    /// Whether it is this, without a look at where characters begin.
+    /// Returns whether the text of the span is `name`. Compares bytes, without checking character
+    /// boundaries.
     #[inline]
     fn is(self, name: &str, text: &str) -> bool {
         let start = self.start as usize;
@@ -66,16 +71,18 @@ impl Span {
     }
 }
 
-/// A name's hash: one for all indexes of the process, and for what else remembers names.
+/// The hash of a name. Hashes are comparable within a process: all indexes and the memo of lookups
+/// use the same seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NameHash(u64);
 
 impl NameHash {
-    /// Names are hashed as bytes alone: what tells `str`s apart in a tuple has no part in it.
+    /// Hashes the bytes of a name alone, without the terminator that `str` adds to its hash.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half of it is one multiplication")]
     pub(crate) fn of(name: &str) -> Self {
-        /// Seeded by the system's randomness, so that nobody can prepare names for this process that all have one hash.
+        /// Seeded from the system's randomness, so that nobody can prepare names whose hashes
+        /// collide in this process.
         static SEEDS: LazyLock<FixedState> =
             LazyLock::new(|| FixedState::with_seed(RandomState::new().hash_one(0_u8)));
         let mut state = SEEDS.build_hasher();
@@ -88,7 +95,7 @@ impl NameHash {
     }
 }
 
-/// What became of a name that was added.
+/// The result of adding a name.
 pub(crate) enum Added {
     New(Span),
     /// Another entry has the name.
@@ -100,12 +107,17 @@ impl Index {
         Self { exact: HashTable::with_capacity(names), ..Self::default() }
     }
 
-    /// Adds a key. Of two that differ in case only, the last answers where case is ignored.
+    /// Adds a key. If two keys differ in case only, the later one answers to lookups that ignore
+    /// case.
+    ///
+    /// Returns `None` if the names together exceed 4 GiB.
     pub(crate) fn add_key(&mut self, name: &str, target: Target) -> Option<Added> {
         self.add(name, target, true)
     }
 
-    /// Adds an alias, which displaces nothing.
+    /// Adds an alias, which displaces no name.
+    ///
+    /// Returns `None` if the names together exceed 4 GiB.
     pub(crate) fn add_alias(&mut self, name: &str, target: Target) -> Option<Added> {
         self.add(name, target, false)
     }
@@ -127,7 +139,8 @@ impl Index {
 
         let names = names.as_str();
         if is_plain(name) {
-            // It is in lower case: it takes the place of another that is not, and needs none of its own.
+            // A plain name needs no slot of its own in `folded`: a key takes the slot of a name
+            // with the same lower case, if there is one.
             let other = folded.find_mut(hash, |slot| folds_to(slot.name.of(names), name));
             if let (Some(other), true) = (other, displaces) {
                 *other = slot;
@@ -149,15 +162,15 @@ impl Index {
         Some(Added::New(span))
     }
 
-    /// What a name leads to.
+    /// Returns the target of a name.
     #[inline]
     pub(crate) fn find(&self, name: &str, hash: NameHash) -> Option<Target> {
         self.exact.find(hash.0, |slot| slot.name.is(name, &self.names)).map(|slot| slot.target)
     }
 
-    /// What a name leads to, exactly or else ignoring case; and whether it is exact.
+    /// Returns the target of a name, exactly or else ignoring case, and whether the match is exact.
     pub(crate) fn find_either(&self, name: &str) -> Option<(Target, bool)> {
-        // Lower-casing makes a name at most three times as short.
+        // Lower-casing makes a name at most three times shorter.
         if name.len() > self.longest.saturating_mul(3) {
             return None;
         }
@@ -181,7 +194,7 @@ impl Index {
         self.folded.find(hash.0, |slot| folds_to(slot.name.of(&self.names), lower)).map(|slot| slot.target)
     }
 
-    /// Returns all names and what they lead to, in no particular order.
+    /// Returns all names and their targets, in no particular order.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, Target)> {
         self.exact.iter().map(|slot| (self.name(slot.name), slot.target))
     }
@@ -190,7 +203,7 @@ impl Index {
         span.of(&self.names)
     }
 
-    /// How long the longest name is.
+    /// Returns the length of the longest name, in bytes.
     pub(crate) fn longest(&self) -> usize {
         self.longest
     }
@@ -202,14 +215,14 @@ impl Index {
     }
 }
 
-/// Its names and what they lead to, by name.
+/// Writes the names and their targets, sorted by name.
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.names().collect::<BTreeMap<_, _>>()).finish()
     }
 }
 
-/// Names up to this length are lower-cased without an allocation.
+/// The longest name that is lower-cased without an allocation, in bytes.
 const INLINE: usize = 128;
 
 /// Calls `f` with the name in lower case.
@@ -223,13 +236,13 @@ fn with_folded<T>(name: &str, f: impl FnOnce(&str) -> T) -> T {
     }
 }
 
-/// Whether a name has nothing to be lower-cased, and nothing beyond ASCII.
+/// Returns whether a name is ASCII without upper-case letters.
 fn is_plain(name: &str) -> bool {
-    // All bytes are looked at, so that many are at once.
+    // Without an early exit, the compiler can test many bytes at once.
     !name.bytes().fold(false, |odd, byte| odd | !byte.is_ascii() | byte.is_ascii_uppercase())
 }
 
-/// Whether a name is `lower` in lower case.
+/// Returns whether `lower` is the lower case of a name.
 fn folds_to(name: &str, lower: &str) -> bool {
     if name.is_ascii() { name.eq_ignore_ascii_case(lower) } else { name.to_lowercase() == lower }
 }
@@ -266,7 +279,7 @@ mod tests {
         assert_eq!(find(&index, "gpt-4o"), Some(0));
         assert_eq!(find(&index, "GPT-4O"), Some(3));
         assert_eq!(find(&index, "Gpt-4o"), None);
-        // On a tie the last key.
+        // If keys differ in case only, the last one answers.
         assert_eq!(find_either(&index, "Gpt-4o"), Some(3));
         assert_eq!(find_either(&index, "org/MODEL-7b"), Some(1));
         assert_eq!(find_either(&index, "ÜBER-MODELL"), Some(2));

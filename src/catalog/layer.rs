@@ -1,4 +1,4 @@
-//! Entries that lie over a catalogue: the operator's own.
+//! A layer of entries over a catalogue: the operator's own models.
 
 use std::sync::Arc;
 
@@ -7,17 +7,19 @@ use hashbrown::HashSet;
 use super::index::{Index, NameHash, Target};
 use super::{Catalog, EntryRef};
 
-/// Entries that lie over a catalogue, each a catalogue of one row, so that one of them changes without the others being read again.
+/// Entries that take precedence over a catalogue. Each is a catalogue of one row, so that one entry
+/// can change without reading the others again.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     rows: Vec<Arc<Catalog>>,
-    /// By name: the position among the rows.
+    /// Leads from a name to a position in `rows`.
     index: Index,
     providers: HashSet<Box<str>>,
 }
 
 impl Layer {
-    /// Indexes rows, each of which has one entry, by their keys and then by their aliases, which displace no key.
+    /// Indexes rows of one entry each by their keys, and then by their aliases, which displace no
+    /// key.
     pub(crate) fn new(rows: Vec<Arc<Catalog>>) -> Self {
         let mut layer = Self { index: Index::with_capacity(rows.len()), rows, providers: HashSet::new() };
         let Self { rows, index, providers } = &mut layer;

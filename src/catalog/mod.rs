@@ -1,4 +1,4 @@
-//! A model map as it was read: entries that keep their own text, names, and compiled rates.
+//! The parsed model map: entries that keep their own text, an index of names, and compiled rates.
 
 mod builder;
 #[cfg(feature = "bundled")]
@@ -41,13 +41,13 @@ pub(crate) struct Catalog {
     notes: Notes,
 }
 
-/// The key of a map that holds its fallback rules, and is no model.
+/// The key of a map's fallback rules, which is not a model.
 const RULES: &str = "fallback_generalizations";
 
-/// The key of a map that describes the fields of others, and is no model.
+/// The key of a map's description of its fields, which is not a model.
 const SAMPLE: &str = "sample_spec";
 
-/// The text of a map: part of the program, or its own.
+/// The text of a map: bundled with the crate, or owned.
 #[derive(Debug)]
 pub(crate) enum Text {
     #[cfg(feature = "bundled")]
@@ -70,13 +70,13 @@ impl Deref for Text {
 #[derive(Debug)]
 struct Entry {
     key: Span,
-    /// Its JSON object.
+    /// The JSON object of the entry.
     json: Span,
     rates: u32,
     provider: Option<u32>,
 }
 
-/// What was noticed while a map was read.
+/// The problems that were found while a map was read.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) set_aside: Vec<SetAside>,
@@ -84,21 +84,21 @@ pub(crate) struct Notes {
     pub(crate) unpriced_fields: Vec<UnpricedField>,
 }
 
-/// A row of a map that was not loaded, since its price cannot be trusted; or one of its fallback rules, since it
-/// is none. The others are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A row of a map that was not loaded because its price cannot be trusted, or a fallback rule that
+/// is invalid. The other rows and rules are loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct SetAside {
-    /// The model; `fallback_generalizations` for a rule.
+    /// The key of the model, or `fallback_generalizations` for a rule.
     pub model: String,
-    /// The field that is wrong, or the rule; `None` where it is the row as a whole.
+    /// The field that is wrong, or the name of the rule. `None` if the row as a whole is wrong.
     pub field: Option<String>,
-    /// What is wrong with it.
+    /// The reason for setting the row or the rule aside.
     pub reason: String,
 }
 
 impl SetAside {
-    /// Returns what is wrong, without the model.
+    /// Returns the field and the reason, without the model.
     pub(crate) fn said(&self) -> String {
         self.field.as_ref().map_or_else(|| self.reason.clone(), |field| format!("{field}: {}", self.reason))
     }
@@ -110,13 +110,13 @@ impl std::fmt::Display for SetAside {
     }
 }
 
-/// Something odd in a row that was loaded all the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An oddity in a row that was loaded nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The model.
+    /// The key of the model.
     pub model: String,
-    /// What is odd, and what was done about it.
+    /// A description of the oddity and of how it was handled.
     pub message: String,
 }
 
@@ -126,13 +126,14 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// A field that names a cost which this version does not know, and so does not price.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A field that names a cost unknown to this version of the crate, and that is therefore not
+/// priced.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct UnpricedField {
-    /// The field's name, as the map has it.
+    /// The name of the field in the map.
     pub name: String,
-    /// How many models have it.
+    /// The number of models that have the field.
     pub models: usize,
 }
 
@@ -143,7 +144,7 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// A map of no models.
+    /// Returns a map without models.
     pub(crate) fn empty() -> Self {
         Self {
             text: Text::Owned(Box::default()),
@@ -166,7 +167,8 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// Where the row cannot be trusted, or its name means something else in a map: the row as it would be set aside.
+    /// If the row cannot be trusted, or if maps use the key for something else, returns the row as
+    /// it would be set aside.
     pub(crate) fn of_row(key: &str, json: &str) -> Result<Self, SetAside> {
         let bad = |reason: String| SetAside { model: key.to_owned(), field: None, reason };
         let text = json::object([(key, json)]);
@@ -178,7 +180,7 @@ impl Catalog {
         }
     }
 
-    /// What it was read from.
+    /// Returns the text that the catalogue was read from.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -195,7 +197,8 @@ impl Catalog {
         &self.rules
     }
 
-    /// What was not loaded, the rules whose patterns do not compile included.
+    /// Returns the rows and rules that were not loaded, including rules whose patterns do not
+    /// compile.
     pub(crate) fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
         self.notes.set_aside.iter().chain(self.rules.set_aside())
     }
@@ -213,34 +216,35 @@ impl Catalog {
         EntryRef { catalog: self, target }
     }
 
-    /// The entry of a key or an alias.
+    /// Returns the entry of a key or an alias.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<EntryRef<'_>> {
         self.find_hashed(name, NameHash::of(name))
     }
 
-    /// The same, for those who have hashed the name.
+    /// Does the same as [`find`](Self::find), with a hash that the caller has already computed.
     #[inline]
     pub(crate) fn find_hashed(&self, name: &str, hash: NameHash) -> Option<EntryRef<'_>> {
         self.index.find(name, hash).map(|target| self.entry_ref(target))
     }
 
-    /// The entry of a key or an alias, exactly or else ignoring case; and whether it is exact.
+    /// Returns the entry of a key or an alias, exactly or else ignoring case, and whether the match
+    /// is exact.
     pub(crate) fn find_either(&self, name: &str) -> Option<(EntryRef<'_>, bool)> {
         self.index.find_either(name).map(|(target, exact)| (self.entry_ref(target), exact))
     }
 
-    /// How long the longest name is.
+    /// Returns the length of the longest name, in bytes.
     pub(crate) fn longest_name(&self) -> usize {
         self.index.longest()
     }
 
-    /// Whether a name is an entry's key, and not just an alias.
+    /// Returns whether a name is the key of an entry. Aliases do not count.
     pub(crate) fn has_key(&self, name: &str) -> bool {
         self.find(name).is_some_and(|entry| entry.key() == name)
     }
 
-    /// Returns the names that are no keys, in no particular order.
+    /// Returns the aliases of the catalogue, in no particular order.
     fn aliases(&self) -> impl Iterator<Item = &str> {
         let is_alias = |(name, target): &(&str, Target)| {
             self.entry(target.entry).is_some_and(|entry| entry.key() != *name)
@@ -248,13 +252,13 @@ impl Catalog {
         self.index.names().filter(is_alias).map(|(name, _)| name)
     }
 
-    /// Returns the entry at a place that a name led to before.
+    /// Returns the entry of a target that an earlier lookup returned.
     #[inline]
     pub(crate) fn at(&self, target: Target) -> EntryRef<'_> {
         self.entry_ref(target)
     }
 
-    /// Whether some entry names this provider.
+    /// Returns whether any entry has this provider.
     pub(crate) fn has_provider(&self, name: &str) -> bool {
         self.provider_ids.contains_key(name)
     }
@@ -272,12 +276,12 @@ impl<'a> EntryRef<'a> {
         self.target.entry
     }
 
-    /// Where it stands in its catalogue.
+    /// Returns the positions of the entry and its rates in the catalogue.
     pub(crate) fn target(self) -> Target {
         self.target
     }
 
-    /// Whether it is an entry of that catalogue.
+    /// Returns whether the entry belongs to `catalog`.
     pub(crate) fn is_of(self, catalog: &Catalog) -> bool {
         std::ptr::eq(self.catalog, catalog)
     }
@@ -290,7 +294,7 @@ impl<'a> EntryRef<'a> {
         self.entry().map_or("", |entry| self.catalog.index.name(entry.key))
     }
 
-    /// Its JSON object, as the map has it.
+    /// Returns the JSON object of the entry, as written in the map.
     pub(crate) fn json(self) -> &'a str {
         self.entry().map_or("", |entry| entry.json.of(&self.catalog.text))
     }

@@ -9,7 +9,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::builder::{Builder, NotAMap, Parts};
+use super::builder::{Builder, CatalogParts, NotAMap};
 use super::row::Row;
 use super::rules::Rules;
 use super::{Catalog, Notes, RULES, SAMPLE, Text, Warning, stream};
@@ -24,14 +24,14 @@ pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
 }
 
 /// A map as upstream writes it is read in one pass. Whatever is odd about another is told apart in two: its rows first, then each row.
-fn read(text: &str) -> Result<Parts, NotAMap> {
+fn read(text: &str) -> Result<CatalogParts, NotAMap> {
     // A byte order mark is no part of the map.
     let map = text.strip_prefix('\u{feff}').unwrap_or(text);
     stream::read(text, map).map_or_else(|| read_in_two(text, map), Ok)
 }
 
 /// Reads a map that is part of a text.
-fn read_in_two(text: &str, map: &str) -> Result<Parts, NotAMap> {
+fn read_in_two(text: &str, map: &str) -> Result<CatalogParts, NotAMap> {
     let mut deserializer = serde_json::Deserializer::from_str(map);
     let rows = deserializer.deserialize_map(MapVisitor)?;
     deserializer.end()?;
@@ -112,7 +112,7 @@ mod tests {
 
     fn both(map: &str) -> (Option<String>, String) {
         // The providers' names are there in their order as well.
-        let shown = |mut parts: Parts| {
+        let shown = |mut parts: CatalogParts| {
             parts.provider_ids.clear();
             format!("{parts:#?}")
         };

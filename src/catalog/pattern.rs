@@ -1,9 +1,11 @@
-//! What matching a pattern may cost, before it is compiled.
+//! Patterns of fallback rules, with a bound on the cost of a match.
 //!
-//! The engine of look-around backtracks, and its own limit counts backtracks alone: a repetition of something empty runs as long as its
-//! numbers say without one, and references back to a group can make it panic. So a pattern is weighed first. Of the constructs that
-//! patterns of model maps need, the steps between two backtracks have a bound that follows from the tree of the pattern; patterns with any
-//! other construct, and those with too high a bound, are refused.
+//! The engine backtracks for look-around, and its own limit counts only backtracks. A repetition of
+//! an empty match runs as often as its numbers say without a single backtrack, and back-references
+//! can make the engine panic. A pattern is therefore weighed before it is compiled. For the
+//! constructs that model maps need, the number of steps between two backtracks has a bound that
+//! follows from the syntax tree. Patterns with any other construct, or with too high a bound, are
+//! refused.
 
 use std::sync::Arc;
 
@@ -12,50 +14,57 @@ use fancy_regex::{Assertion, BytesMode, Expr, LookAround, Regex, RegexBuilder};
 /// The longest name that is matched, in bytes.
 pub(super) const MAX_NAME: usize = 256;
 
-/// The longest pattern, in bytes. The map's own are less than half as long.
+/// The longest pattern, in bytes. The public map's patterns are less than half as long.
 const MAX_PATTERN: usize = 512;
 
-/// How often a pattern may backtrack over one name. The map's own need fewer than 3,000 on the worst names.
+/// The largest number of backtracks over one name. The public map's patterns need fewer than 3,000
+/// on the worst names.
 const MAX_BACKTRACKS: u64 = 4_000;
 
-/// A pattern that may not backtrack as often as this is refused.
+/// The smallest limit on backtracks. A pattern is refused if its cost allows fewer.
 const MIN_BACKTRACKS: u64 = 1_200;
 
-/// How many steps a pattern may take on one name: about a quarter of a second.
+/// The largest number of steps that a pattern may take on one name: about a quarter of a second.
 const MAX_STEPS: u64 = 600_000_000;
 
-/// How many states and transitions the automata of a pattern may have.
+/// The largest number of states and transitions in the automata of a pattern.
 const MAX_STATES: u64 = 2_000;
 
-/// How much a compiled pattern may take, in bytes. The map's own take less than a quarter.
+/// The largest size of a compiled pattern, in bytes. The public map's patterns take less than a
+/// quarter of it.
 const MAX_COMPILED: usize = 32 << 10;
 
-/// How many instructions a compiled pattern may have.
+/// The largest number of instructions in a compiled pattern.
 const MAX_PROGRAM: usize = 1_024;
 
-/// What a call of an automaton takes beside its states.
+/// The cost of calling an automaton, in steps, apart from its states.
 const CALL: u64 = 50;
 
 const LONGEST: u64 = MAX_NAME as u64;
 
-/// A pattern that is searched for in ASCII, ignoring case.
+/// A pattern that is searched for in names, as ASCII and ignoring case.
 pub(super) struct Pattern {
     regex: Regex,
-    /// The most steps that it takes on one name.
+    /// The largest number of steps that the pattern takes on one name.
     pub(super) steps: u64,
 }
 
 impl Pattern {
-    /// Compiles a pattern, or says why it is refused.
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the pattern is invalid or refused.
     pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         if pattern.len() > MAX_PATTERN {
             return Err(format!("its pattern is longer than {MAX_PATTERN} bytes"));
         }
         let bad = |error: fancy_regex::Error| format!("its pattern does not compile: {error}");
-        // What is wrong is said of the pattern as it was written; what it costs hangs on what ignores case.
+        // Errors are reported for the pattern as written. The cost is that of the pattern ignoring
+        // case.
         Expr::parse_tree(pattern).map_err(bad)?;
         let tree = Expr::parse_tree(&format!("(?i){pattern}")).map_err(bad)?;
-        let cost = Cost::of_pattern(&tree.expr).ok_or(
+        let cost = MatchCost::of_pattern(&tree.expr).ok_or(
             "its pattern has a construct that is not matched here, such as a possessive or atomic group, a reference back, \
              or a condition",
         )?;
@@ -75,33 +84,37 @@ impl Pattern {
         Ok(Self { regex, steps: backtracks * cost.run() })
     }
 
-    /// Returns whether it occurs in a name. One that backtracks too often does not.
+    /// Returns whether the pattern occurs in a name. A match that exceeds the limit of backtracks
+    /// counts as none.
     pub(super) fn is_match(&self, name: &str) -> bool {
         self.regex.is_match(name.as_bytes()).unwrap_or(false)
     }
 }
 
-/// What an expression costs between two backtracks, in steps. Without look-around a match never goes back in the name, so that what its
-/// loops cost by the byte is added up, and not multiplied.
+/// The cost of an expression between two backtracks, in steps.
+///
+/// Outside look-around, a match never moves back in the name. The costs per byte of its loops are
+/// therefore added, not multiplied.
 #[derive(Clone, Copy)]
-struct Cost {
-    /// However little it consumes.
+struct MatchCost {
+    /// The cost that does not depend on the number of bytes consumed.
     once: u64,
-    /// For every byte that it consumes.
+    /// The cost of each byte consumed.
     per_byte: u64,
-    /// States and transitions of its automaton, where an automaton matches it.
+    /// States and transitions of the automaton, if an automaton matches the expression.
     states: u64,
-    /// How many bytes it consumes at the most.
+    /// The largest number of bytes that the expression consumes.
     longest: u64,
-    /// How many groups it captures.
+    /// The number of capturing groups.
     groups: u64,
-    /// Whether it always consumes as many bytes.
+    /// True if the expression always consumes the same number of bytes.
     is_fixed: bool,
-    /// Whether an automaton can match it.
+    /// True if an automaton can match the expression.
     is_plain: bool,
 }
 
-/// How many values are saved for each capturing group, each loop and each look-around; and for the match as a whole.
+/// Returns the number of values that the engine saves: some for each capturing group, loop and
+/// look-around below `expr`, and `own` for the expression itself.
 fn saved_values(expr: &Expr, own: u64) -> u64 {
     expr.children_iter().fold(own, |sum, child| {
         let own = match child {
@@ -113,7 +126,8 @@ fn saved_values(expr: &Expr, own: u64) -> u64 {
     })
 }
 
-/// A look-ahead at the end, which the engine compiles as if it were none, with the rest in a group.
+/// Rewrites a pattern that ends in a look-ahead as the engine compiles it: the rest in a group,
+/// followed by the inner expression of the look-ahead. Returns `None` for other patterns.
 fn without_last_look_ahead(expr: &Expr) -> Option<Expr> {
     let (last, rest) = match expr {
         Expr::Concat(parts) => parts.split_last()?,
@@ -124,14 +138,15 @@ fn without_last_look_ahead(expr: &Expr) -> Option<Expr> {
     Some(Expr::Concat(vec![rest, (**inner).clone()]))
 }
 
-impl Cost {
+impl MatchCost {
     const NOTHING: Self = Self::leaf(0, 0);
 
     const fn leaf(states: u64, longest: u64) -> Self {
         Self { once: 0, per_byte: 0, states, longest, groups: 0, is_fixed: true, is_plain: true }
     }
 
-    /// What a whole pattern costs. `None` where it has a construct that no bound is known for.
+    /// Returns the cost of a whole pattern, or `None` if the pattern has a construct without a
+    /// known bound.
     fn of_pattern(expr: &Expr) -> Option<Self> {
         let save = saved_values(expr, 4).div_ceil(4);
         let mut cost = Weighing { save }.weigh(expr, false)?;
@@ -139,19 +154,19 @@ impl Cost {
             let rewritten = Weighing { save }.weigh(&rewritten, false)?;
             cost = if rewritten.run() > cost.run() { rewritten } else { cost };
         }
-        // Going on to the next byte, and the whole match, which is a group too.
+        // The cost of advancing to the next byte, and of the whole match, which is a group too.
         cost.once = cost.once.saturating_add(8 + 4 * save);
         Some(cost)
     }
 
-    /// What one run costs.
+    /// Returns the cost of one run, over as many bytes as the expression can consume.
     fn run(self) -> u64 {
         self.per_byte.saturating_mul(self.longest.min(LONGEST)).saturating_add(self.once)
     }
 
-    /// What one call of its automaton costs.
+    /// Returns the cost of one call of the automaton.
     fn call(self, save: u64) -> u64 {
-        // With groups, it is matched once more for where they are.
+        // Groups take a second pass, which finds their positions.
         let passes = 1 + u64::from(self.groups > 0);
         let bytes = self.longest.min(LONGEST) + 1;
         self.states.saturating_mul(passes * bytes).saturating_add(CALL + self.groups.saturating_mul(2 * save))
@@ -170,34 +185,39 @@ impl Cost {
     }
 }
 
-/// The weighing of one pattern.
+/// The parameters for weighing one pattern.
 #[derive(Clone, Copy)]
 struct Weighing {
-    /// What it costs to save a value: all that are saved are looked through.
+    /// The cost of saving a value: the engine searches all saved values.
     save: u64,
 }
 
 impl Weighing {
-    /// Weighs an expression. In the midst of what backtracks, only parts of a fixed length are left to automata.
-    fn weigh(self, expr: &Expr, amid: bool) -> Option<Cost> {
+    /// Weighs an expression. Returns `None` if it has a construct without a known bound.
+    ///
+    /// If `amid` is set, the expression is surrounded by backtracking, where the engine leaves only
+    /// parts of a fixed length to automata.
+    fn weigh(self, expr: &Expr, amid: bool) -> Option<MatchCost> {
         let Self { save } = self;
         let cost = match expr {
-            Expr::Empty => Cost::leaf(1, 0),
+            Expr::Empty => MatchCost::leaf(1, 0),
             Expr::Assertion(
                 Assertion::EndTextIgnoreTrailingNewlines { .. }
                 | Assertion::LeftWordHalfBoundary
                 | Assertion::RightWordHalfBoundary,
             ) => return None,
-            Expr::Assertion(_) => Cost { once: 1, ..Cost::leaf(1, 0) },
-            Expr::Any { .. } => Cost { once: 1, ..Cost::leaf(4, 1) },
-            Expr::Literal { val, .. } => self.automaton(Cost::leaf(2 * val.len() as u64, val.len() as u64)),
-            // The ranges of a class are looked through one by one.
-            Expr::Delegate { inner, .. } => self.automaton(Cost::leaf(4 + inner.len() as u64, 1)),
+            Expr::Assertion(_) => MatchCost { once: 1, ..MatchCost::leaf(1, 0) },
+            Expr::Any { .. } => MatchCost { once: 1, ..MatchCost::leaf(4, 1) },
+            Expr::Literal { val, .. } => {
+                self.automaton(MatchCost::leaf(2 * val.len() as u64, val.len() as u64))
+            }
+            // The ranges of a class are searched one by one.
+            Expr::Delegate { inner, .. } => self.automaton(MatchCost::leaf(4 + inner.len() as u64, 1)),
             Expr::Concat(parts) => self.concatenation(parts, amid)?,
             Expr::Alt(branches) => self.alternation(branches, amid)?,
             Expr::Group(inner) => {
                 let inner = self.weigh(inner, amid)?;
-                Cost {
+                MatchCost {
                     once: inner.once.saturating_add(2 * save),
                     states: inner.states.saturating_add(2),
                     groups: inner.groups + 1,
@@ -208,25 +228,26 @@ impl Weighing {
             Expr::Repeat { child, lo, hi, .. } => {
                 self.repetition(self.weigh(child, amid || (*lo, *hi) != (0, 1))?, *lo, *hi)
             }
-            // References back, conditions, calls, atomic groups, `\K`, `\G` and others.
+            // Back-references, conditions, calls, atomic groups, `\K`, `\G` and others.
             _ => return None,
         };
         Some(match (cost.is_plain, amid) {
-            (true, false) => Cost { once: cost.call(save), per_byte: 0, ..cost },
-            (true, true) if cost.is_fixed => Cost { once: cost.once.max(cost.call(save)), ..cost },
+            (true, false) => MatchCost { once: cost.call(save), per_byte: 0, ..cost },
+            (true, true) if cost.is_fixed => MatchCost { once: cost.once.max(cost.call(save)), ..cost },
             _ => cost,
         })
     }
 
-    fn automaton(self, leaf: Cost) -> Cost {
-        Cost { once: leaf.call(self.save), ..leaf }
+    fn automaton(self, leaf: MatchCost) -> MatchCost {
+        MatchCost { once: leaf.call(self.save), ..leaf }
     }
 
-    fn concatenation(self, parts: &[Expr], amid: bool) -> Option<Cost> {
-        let parts: Vec<Cost> = parts.iter().map(|part| self.weigh(part, true)).collect::<Option<_>>()?;
-        let sum =
-            |parts: &mut dyn Iterator<Item = &Cost>| parts.fold(Cost::NOTHING, |sum, part| sum.then(*part));
-        // Its beginning and its end are each left to one automaton.
+    fn concatenation(self, parts: &[Expr], amid: bool) -> Option<MatchCost> {
+        let parts: Vec<MatchCost> = parts.iter().map(|part| self.weigh(part, true)).collect::<Option<_>>()?;
+        let sum = |parts: &mut dyn Iterator<Item = &MatchCost>| {
+            parts.fold(MatchCost::NOTHING, |sum, part| sum.then(*part))
+        };
+        // The beginning and the end are each left to one automaton.
         let starts = parts.iter().take_while(|part| part.is_plain && part.is_fixed).count();
         let behind = || parts.iter().skip(starts);
         let ends = behind().rev().take_while(|part| part.is_plain && (part.is_fixed || !amid)).count();
@@ -235,16 +256,16 @@ impl Weighing {
         let middle = sum(&mut behind().take(middles));
         let end = sum(&mut behind().skip(middles));
         let once = start.call(self.save).saturating_add(middle.once).saturating_add(end.call(self.save));
-        // A loop may be rewritten, which adds a few steps.
+        // The engine may rewrite a loop, which adds a few steps.
         let once = once.saturating_add((4 + 2 * self.save) * parts.len() as u64);
-        Some(Cost { once, per_byte: middle.per_byte, ..start.then(middle).then(end) })
+        Some(MatchCost { once, per_byte: middle.per_byte, ..start.then(middle).then(end) })
     }
 
-    fn alternation(self, branches: &[Expr], amid: bool) -> Option<Cost> {
-        let mut any = Cost { states: 1, ..Cost::NOTHING };
+    fn alternation(self, branches: &[Expr], amid: bool) -> Option<MatchCost> {
+        let mut any = MatchCost { states: 1, ..MatchCost::NOTHING };
         for (position, branch) in branches.iter().enumerate() {
             let branch = self.weigh(branch, amid)?;
-            any = Cost {
+            any = MatchCost {
                 once: any.once.max(branch.once.saturating_add(2)),
                 per_byte: any.per_byte.max(branch.per_byte),
                 states: any.states.saturating_add(branch.states).saturating_add(1),
@@ -257,7 +278,7 @@ impl Weighing {
         Some(any)
     }
 
-    fn look_around(self, inner: &Expr, kind: LookAround) -> Option<Cost> {
+    fn look_around(self, inner: &Expr, kind: LookAround) -> Option<MatchCost> {
         let weighed = self.weigh(inner, false)?;
         let around = 4 + 3 * self.save;
         let once = match kind {
@@ -266,25 +287,25 @@ impl Weighing {
                 if !weighed.is_plain || has_word_boundary(inner) {
                     return None;
                 }
-                // Branches may become look-behinds of their own, one after another.
+                // The engine may compile the branches as separate look-behinds, one after another.
                 let branches = if let Expr::Alt(branches) = inner { branches.len() as u64 } else { 1 };
                 let branch = weighed.call(self.save).saturating_add(weighed.longest.min(LONGEST) + around);
                 branch.saturating_mul(branches)
             }
         };
-        // What it consumed is given back.
-        Some(Cost { once, per_byte: 0, longest: 0, is_fixed: true, is_plain: false, ..weighed })
+        // A look-around consumes nothing.
+        Some(MatchCost { once, per_byte: 0, longest: 0, is_fixed: true, is_plain: false, ..weighed })
     }
 
-    fn repetition(self, inner: Cost, lo: usize, hi: usize) -> Cost {
+    fn repetition(self, inner: MatchCost, lo: usize, hi: usize) -> MatchCost {
         let is_endless = hi == usize::MAX;
         let (lo, hi) = (lo as u64, hi as u64);
         let bookkeeping = 2 + 2 * self.save;
         let round = inner.once.saturating_add(bookkeeping);
-        // Rounds may be empty until there are enough of them, and so may one more.
+        // All required rounds may be empty, and so may one more.
         let rounds = if is_endless { lo.saturating_add(1) } else { hi };
         let longest = inner.longest.saturating_mul(if is_endless { LONGEST } else { hi });
-        Cost {
+        MatchCost {
             once: round.saturating_mul(rounds).saturating_add(bookkeeping),
             per_byte: if is_endless { inner.per_byte.saturating_add(round) } else { inner.per_byte },
             states: inner.states.saturating_add(2).saturating_mul(rounds.max(lo).max(1)),
@@ -343,7 +364,7 @@ mod tests {
         }
     }
 
-    /// What they may backtrack over is bounded, and what they say is not changed by it.
+    /// The bounds on backtracking do not change the results of these patterns.
     #[test]
     fn patterns_that_maps_need_are_matched() {
         for (pattern, name, expected) in [

@@ -1,5 +1,5 @@
-//! Fallback rules of a map: patterns that say whose an unknown name is, what is known of it, and what
-//! entries of the map leave out.
+//! The fallback rules of a map: patterns that route unknown names to providers, describe unknown
+//! names, and fill in fields that entries leave out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,41 +13,42 @@ use super::pattern::{MAX_NAME, Pattern};
 use super::{Catalog, RULES, SetAside, check_prices};
 use crate::json::{self, Union, fields, object, quoted};
 
-/// More rules than this are no map that anyone keeps.
+/// The largest number of rules in a map.
 const MAX_RULES: usize = 1_000;
 
-/// How many steps all patterns of a map may take together on one name, at the worst: about a second. The map's own take half.
+/// The largest sum of the steps that the patterns of a map may take on one name, in the worst case:
+/// about a second. The public map's patterns take half of it.
 const MAX_STEPS: u64 = 3_000_000_000;
 
-/// How many fields a rule may tell of.
+/// The largest number of fields in the description of a rule.
 const MAX_FIELDS: usize = 1_000;
 
-/// Modes of entries that are filled in.
+/// The modes of entries that rules fill in. Entries without a mode are filled in too.
 const FILLED_MODES: [&str; 2] = ["chat", "responses"];
 
-/// The fallback rules of a map, in its order.
+/// The fallback rules of a map, in the order of the map.
 #[derive(Default)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
-    /// Compiled when a name first needs them, or somebody asks what is wrong with them: most names are
-    /// keys, and a reload should not wait for it.
+    /// Compiled when a name first needs a pattern, or when the rules set aside are asked for: most
+    /// names are keys, and a reload should not wait for the compilation.
     compiled: OnceLock<Compiled>,
 }
 
 pub(crate) struct Rule {
     pub(crate) name: Box<str>,
     pattern: Box<str>,
-    kind: Kind,
+    kind: RuleKind,
 }
 
-enum Kind {
-    /// Names the provider of a bare id.
+enum RuleKind {
+    /// The rule names the provider of a name without one.
     Routes(Box<str>),
-    /// Tells what is known of a name.
+    /// The rule describes a name.
     Describes {
-        /// Fields of model info, and their JSON.
+        /// Names of fields of model info, and their JSON.
         fields: Vec<(Box<str>, Box<str>)>,
-        /// Providers whose entries it fills in too.
+        /// The providers whose entries the rule fills in as well.
         fills: Vec<Box<str>>,
     },
 }
@@ -58,7 +59,11 @@ struct Compiled {
 }
 
 impl Rules {
-    /// Reads the rules of a map. What is no rule is set aside.
+    /// Reads the rules of a map, and sets aside those that are invalid.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there are more than [`MAX_RULES`] rules.
     pub(super) fn parse(json: &str, set_aside: &mut Vec<SetAside>) -> Result<Self, TooManyRules> {
         let mut rules = Vec::new();
         match read_list(json) {
@@ -95,7 +100,7 @@ impl Rules {
         })
     }
 
-    /// The rules whose patterns do not compile, and so match nothing.
+    /// Returns the rules whose patterns do not compile, and that therefore match nothing.
     pub(crate) fn set_aside(&self) -> &[SetAside] {
         &self.compiled().set_aside
     }
@@ -109,29 +114,31 @@ impl Rules {
         pattern.is_some_and(|pattern| pattern.is_match(name))
     }
 
-    /// The rule that says whose a bare id is, and the provider that it names.
+    /// Returns the name of the first rule that routes a name, and the provider to which the name is
+    /// routed.
     pub(crate) fn route(&self, name: &str) -> Option<(&str, &str)> {
         self.rules.iter().enumerate().find_map(|(position, rule)| match &rule.kind {
-            Kind::Routes(provider) if self.matches(position, name) => Some((&*rule.name, &**provider)),
+            RuleKind::Routes(provider) if self.matches(position, name) => Some((&*rule.name, &**provider)),
             _ => None,
         })
     }
 
-    /// Whether there are rules that describe names.
+    /// Returns whether any rule describes names.
     pub(crate) fn describe_any(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.kind, Kind::Describes { .. }))
+        self.rules.iter().any(|rule| matches!(rule.kind, RuleKind::Describes { .. }))
     }
 
-    /// The rules that describe a name.
+    /// Returns the rules that describe a name.
     pub(crate) fn describing(&self, name: &str) -> Vec<&Rule> {
         let rules = self.rules.iter().enumerate();
         let describing = rules.filter(|(position, rule)| {
-            matches!(rule.kind, Kind::Describes { .. }) && self.matches(*position, name)
+            matches!(rule.kind, RuleKind::Describes { .. }) && self.matches(*position, name)
         });
         describing.map(|(_, rule)| rule).collect()
     }
 
-    /// The one model that all matching rules describe together, later over earlier.
+    /// Returns a catalogue of the one model that all matching rules describe together. Later rules
+    /// take precedence over earlier ones. `provider` becomes the provider of the model.
     pub(crate) fn describe(&self, name: &str, provider: Option<&str>) -> Option<Catalog> {
         let rules = self.describing(name);
         if rules.is_empty() {
@@ -140,7 +147,7 @@ impl Rules {
         let provider = provider.map(quoted);
         let mut info = Union::default();
         for rule in rules {
-            if let Kind::Describes { fields, .. } = &rule.kind {
+            if let RuleKind::Describes { fields, .. } = &rule.kind {
                 lay_over(&mut info, fields);
             }
         }
@@ -150,14 +157,14 @@ impl Rules {
         Catalog::of_row(name, &object(info.fields)).ok()
     }
 
-    /// The fields that rules know of an entry, of those that are wanted.
-    pub(crate) fn fill(&self, entry: Filled<'_>, wanted: impl Fn(&str) -> bool) -> Vec<json::Field<'_>> {
+    /// Returns the wanted fields that rules fill in for an entry.
+    pub(crate) fn fill(&self, entry: Filled<'_>, wanted: impl Fn(&str) -> bool) -> Vec<json::JsonField<'_>> {
         let mut filled = Union::default();
         if entry.mode.is_some_and(|mode| !FILLED_MODES.contains(&mode)) {
             return filled.fields;
         }
         for (position, rule) in self.rules.iter().enumerate() {
-            let Kind::Describes { fields, fills } = &rule.kind else { continue };
+            let RuleKind::Describes { fields, fills } = &rule.kind else { continue };
             if fills.iter().any(|provider| Some(&**provider) == entry.provider)
                 && fields.iter().any(|(name, _)| wanted(name))
                 && self.matches(position, entry.key)
@@ -169,8 +176,8 @@ impl Rules {
         filled.fields
     }
 
-    /// Adds the fields that rules know of an entry, and that it leaves out.
-    pub(crate) fn fill_in<'a>(&'a self, key: &str, fields: &mut Vec<json::Field<'a>>) {
+    /// Adds the fields that rules fill in for an entry, unless `fields` has them already.
+    pub(crate) fn fill_in<'a>(&'a self, key: &str, fields: &mut Vec<json::JsonField<'a>>) {
         if !self.may_fill(|_| true) {
             return;
         }
@@ -183,13 +190,13 @@ impl Rules {
         fields.extend(filled);
     }
 
-    /// Whether some rule fills in a field that is wanted.
+    /// Returns whether any rule fills in a wanted field.
     pub(crate) fn may_fill(&self, wanted: impl Fn(&str) -> bool) -> bool {
         self.rules.iter().any(|rule| match &rule.kind {
-            Kind::Describes { fields, fills } => {
+            RuleKind::Describes { fields, fills } => {
                 !fills.is_empty() && fields.iter().any(|(name, _)| wanted(name))
             }
-            Kind::Routes(_) => false,
+            RuleKind::Routes(_) => false,
         })
     }
 }
@@ -214,7 +221,7 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// A map with more rules than one can have.
+/// The error for a map with too many rules.
 #[derive(Debug, thiserror::Error)]
 #[error("{RULES} has {0} rules, more than 1,000")]
 pub(crate) struct TooManyRules(usize);
@@ -254,11 +261,11 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
         if info.len() != 1 {
             return Err(bad("litellm_provider beside other fields: neither a route nor a description"));
         }
-        Kind::Routes(provider)
+        RuleKind::Routes(provider)
     } else {
         check_prices(info_json).map_err(|reason| bad(&reason))?;
         let fields = info.into_iter().map(|(name, json)| (name.into(), json.into())).collect();
-        Kind::Describes { fields, fills }
+        RuleKind::Describes { fields, fills }
     };
     Ok(Rule { name: name.into(), pattern: pattern.into(), kind })
 }
@@ -272,7 +279,8 @@ mod tests {
     use super::*;
     use crate::catalog::bundled;
 
-    /// The map's own patterns stay far below the bounds, so that no bound changes what they match.
+    /// The patterns of the public map stay far below the bounds, so the bounds do not change what
+    /// they match.
     #[test]
     fn the_bundled_patterns_are_within_their_bounds() {
         let catalog = bundled::catalog();

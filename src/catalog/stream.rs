@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::builder::{Builder, Parts};
+use super::builder::{Builder, CatalogParts};
 use super::row::{Row, RowVisitor};
 use super::rules::Rules;
 use super::{Notes, RULES, SAMPLE};
@@ -21,7 +21,7 @@ use crate::rates::field;
 const BYTES_OF_ROW: usize = 450;
 
 /// Reads a map that is part of a text. `None` where something is odd about it.
-pub(super) fn read(text: &str, map: &str) -> Option<Parts> {
+pub(super) fn read(text: &str, map: &str) -> Option<CatalogParts> {
     let mut builder = Builder::new(text, map.len() / BYTES_OF_ROW);
     let mut deserializer = serde_json::Deserializer::from_str(map);
     let rules = deserializer.deserialize_map(MapVisitor { text, builder: &mut builder }).ok()?;

@@ -1,14 +1,15 @@
-//! How a cost carries its key: inline, so that making one neither allocates nor shares a counter.
+//! The key of a cost, stored inline, so that creating a cost neither allocates nor updates a
+//! reference count.
 
 use arrayvec::ArrayString;
 
-/// Room for every key of every map known so far (the longest has 76 bytes), and then some.
+/// The size limit of inline keys, in bytes. The longest key of all maps known so far has 76.
 const INLINE: usize = 84;
 
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     short: ArrayString<INLINE>,
-    /// A key of an operator who writes very long names.
+    /// A key that is too long to be inline, such as an operator may register.
     long: Option<Box<str>>,
 }
 

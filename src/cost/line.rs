@@ -2,22 +2,20 @@
 
 use std::fmt;
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
-
-use crate::rates::{self, Component, Factors, Place, Price, Unit};
-use crate::usd::Usd;
+use crate::num::{Number, Usd};
+use crate::rates::{self, Component, Factors, Price, RatePlace, Unit};
+use crate::words::words;
 
 /// A line as a cost keeps it: small, the amount worked out when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    pub(super) priced: Priced,
+    pub(super) count: Counted,
     pub(super) what: What,
 }
 
 /// How much, at which price.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Priced {
+pub(super) struct Counted {
     /// [`Price::NONE`] where it has none.
     pub(super) price: Price,
     /// See [`Component::decimals`].
@@ -48,7 +46,7 @@ pub(super) enum How {
 impl Packed {
     #[inline]
     fn price(&self) -> Option<&Price> {
-        self.what.is_priced.then_some(&self.priced.price)
+        self.what.is_priced.then_some(&self.count.price)
     }
 
     #[inline]
@@ -58,7 +56,7 @@ impl Packed {
 
     #[inline]
     fn quantity(&self) -> rates::Quantity {
-        rates::Quantity::of(self.what.component, self.priced.digits)
+        rates::Quantity::of(self.what.component, self.count.digits)
     }
 
     /// The amount. `None` beyond the range of [`Usd`].
@@ -96,101 +94,90 @@ pub(super) fn line_units(
     rates::units(quantity, price.rate(), factors, how == How::Halved)
 }
 
-/// How much of something was used: a whole number, but for seconds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Quantity(pub(super) rates::Quantity);
-
-impl Quantity {
-    /// The quantity, where it is a whole number.
-    #[must_use]
-    pub fn as_u64(self) -> Option<u64> {
-        let power = 10_u64.checked_pow(u32::from(self.0.scale))?;
-        (self.0.digits % power == 0).then(|| self.0.digits / power)
-    }
-
-    /// The nearest floating-point number.
-    #[must_use]
-    pub fn as_f64(self) -> f64 {
-        self.0.digits as f64 / 10_f64.powi(i32::from(self.0.scale))
-    }
+/// How the amount of a [`Line`] is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Basis {
+    /// The map has a rate: the amount is quantity x rate x multiplier.
+    Rate,
+    /// The provider stated what it charged: the amount is a share of that.
+    Stated,
+    /// The map has no rate: the amount is zero, and the bill is not complete.
+    Unpriced,
 }
 
-impl fmt::Display for Quantity {
+words! {
+    Basis is a "basis of an amount":
+    Rate = "rate",
+    Stated = "stated",
+    Unpriced = "unpriced",
+}
+
+impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.as_u64() {
-            Some(whole) => fmt::Display::fmt(&whole, f),
-            None => fmt::Display::fmt(&self.as_f64(), f),
-        }
-    }
-}
-
-impl fmt::Debug for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Quantity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.as_u64() {
-            Some(whole) => serializer.serialize_u64(whole),
-            None => serializer.serialize_f64(self.as_f64()),
-        }
+        f.pad(self.as_str())
     }
 }
 
 /// One component of a bill: `amount = quantity x rate x multiplier`, exactly.
+///
+/// A line serialises as a [`LineRecord`](super::LineRecord), which can be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// What was used.
+    /// The component that was used.
     pub component: Component,
-    /// How much of it, in [`Component::unit`]s.
-    pub quantity: Quantity,
-    /// What one costs; `None` where the map has no price for it, or the provider stated the amount.
+    /// The quantity, in [`Component::unit`]s. It is whole unless the unit is seconds.
+    pub quantity: Number,
+    /// The rate, in US dollars per unit. `None` if the map has none or the provider stated the amount.
     pub rate: Option<Usd>,
-    /// What regions, geos and speeds multiply the rate by; 1 for most calls.
-    pub multiplier: Usd,
-    /// What the line comes to; zero where there is no price.
+    /// The product of the multipliers of regions, geos and speeds; 1 for most calls.
+    pub multiplier: Number,
+    /// The amount, in US dollars; zero if there is no rate.
     pub amount: Usd,
-    /// Where the rate is from; `None` where there is none.
+    /// How the amount is made.
+    pub basis: Basis,
+    /// The place in the map that the rate is from. `None` if there is no rate.
     pub source: Option<RateSource>,
-    /// Whether the amount is a share of what the provider states that it charged.
-    pub is_stated: bool,
 }
 
 impl Line {
     #[inline]
     pub(super) fn new(packed: &Packed, factors: &Factors, amount: Usd) -> Self {
         let What { component, how, .. } = packed.what;
+        let quantity = packed.quantity();
         Self {
             component,
-            quantity: Quantity(packed.quantity()),
+            quantity: Number::of_digits(quantity.digits, quantity.scale),
             rate: packed.rate(),
             multiplier: match how {
-                How::Multiplied | How::Halved => factors.decimal(),
-                How::Plain | How::Stated => Factors::ONE.decimal(),
+                How::Multiplied | How::Halved => factors.number(),
+                How::Plain | How::Stated => Number::ONE,
             },
             amount,
+            basis: match (how, packed.price()) {
+                (How::Stated, _) => Basis::Stated,
+                (_, Some(_)) => Basis::Rate,
+                (_, None) => Basis::Unpriced,
+            },
             source: packed.price().map(|price| RateSource {
                 price: *price,
                 halved: how == How::Halved,
                 component,
             }),
-            is_stated: packed.is_stated(),
         }
     }
 
-    /// What the quantity counts.
+    /// Returns the unit of the quantity.
     #[must_use]
     pub fn unit(&self) -> Unit {
         self.component.unit()
     }
 
-    /// Whether the map has no price for what was used: the bill is then incomplete.
+    /// Returns whether the map has no rate for the component, so that the bill is not complete.
     #[must_use]
     pub fn is_unpriced(&self) -> bool {
-        self.rate.is_none() && !self.is_stated
+        self.basis == Basis::Unpriced
     }
 }
 
@@ -201,32 +188,20 @@ impl fmt::Display for Line {
         match (self.rate, self.source) {
             (Some(rate), Some(source)) => {
                 write!(f, " x {rate}")?;
-                if self.multiplier != Factors::ONE.decimal() {
+                if self.multiplier != Number::ONE {
                     write!(f, " x {}", self.multiplier)?;
                 }
                 write!(f, " = {} ({source})", self.amount)
             }
-            _ if self.is_stated => write!(f, " = {} (stated by the provider)", self.amount),
+            _ if self.basis == Basis::Stated => write!(f, " = {} (stated by the provider)", self.amount),
             _ => f.write_str(": no price"),
         }
     }
 }
 
-impl Serialize for Line {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_struct("Line", 7)?;
-        line.serialize_field("component", self.component.as_str())?;
-        line.serialize_field("quantity", &self.quantity)?;
-        line.serialize_field("unit", self.unit().as_str())?;
-        line.serialize_field("rate", &self.rate)?;
-        line.serialize_field("multiplier", &self.multiplier)?;
-        line.serialize_field("amount", &self.amount)?;
-        line.serialize_field("source", &self.source.map(|source| source.to_string()))?;
-        line.end()
-    }
-}
-
-/// Where a rate is from: the field, and what led to it.
+/// The place in the map that a rate is from: its field, and the rules that led to it.
+///
+/// It serialises as a [`SourceRecord`](super::SourceRecord).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RateSource {
     price: Price,
@@ -235,26 +210,32 @@ pub struct RateSource {
 }
 
 impl RateSource {
-    /// The name of the field that the rate stands in, such as
+    /// Returns the name of the field that holds the rate, such as
     /// `input_cost_per_token_above_200k_tokens_priority`.
     #[must_use]
     pub fn field(&self) -> String {
         self.price.field().to_string()
     }
 
-    /// The service tier whose rate it is, or `batches`; `None` for a standard rate.
+    /// Returns the part of the entry that holds the field.
+    #[must_use]
+    pub fn place(&self) -> RatePlace {
+        self.price.place()
+    }
+
+    /// Returns the service tier of the rate, or `batches`; `None` for a standard rate.
     #[must_use]
     pub fn tier(&self) -> Option<&'static str> {
         self.price.field().tier.suffix().strip_prefix('_')
     }
 
-    /// The number of prompt tokens above which the rate applies (xAI: from which).
+    /// Returns the number of prompt tokens above which the rate applies (xAI: from which).
     #[must_use]
     pub fn threshold(&self) -> Option<u64> {
         Some(self.price.field().above).filter(|above| *above > 0).map(u64::from)
     }
 
-    /// The component's own field, where the entry does not have it and another one's rate stands in.
+    /// Returns the component's own field, if the entry lacks it and another field's rate stands in.
     #[must_use]
     pub fn fallback_for(&self) -> Option<&'static str> {
         let own = self.component.own_base();
@@ -262,20 +243,8 @@ impl RateSource {
         (base != own && self.component != Component::Duration).then(|| own.name())
     }
 
-    /// Whether it is the rate of off-peak hours.
-    #[must_use]
-    pub fn is_off_peak(&self) -> bool {
-        self.price.place() == Place::OffPeak
-    }
-
-    /// Whether it is from a whole-request tier of `tiered_pricing`.
-    #[must_use]
-    pub fn is_tiered_pricing(&self) -> bool {
-        self.price.place() == Place::Range
-    }
-
-    /// Whether it is half of what the field says: of a batch without batch rates, or of a cache read
-    /// at Fireworks.
+    /// Returns whether the rate is half of the field's value: that of a batch without batch rates, or
+    /// that of a cache read at Fireworks.
     #[must_use]
     pub fn is_halved(&self) -> bool {
         self.halved
@@ -288,10 +257,10 @@ impl fmt::Display for RateSource {
             f.write_str("half of ")?;
         }
         f.write_str(match self.price.place() {
-            Place::Entry => "",
-            Place::Range => "tiered_pricing.",
-            Place::OffPeak => "off_peak_pricing.",
-            Place::BatchDiscount => "the batch discount of cache writes on ",
+            RatePlace::Entry => "",
+            RatePlace::TieredPricing => "tiered_pricing.",
+            RatePlace::OffPeakPricing => "off_peak_pricing.",
+            RatePlace::BatchDiscount => "the batch discount of cache writes on ",
         })?;
         write!(f, "{}", self.price.field())?;
         match self.fallback_for() {

@@ -2,8 +2,8 @@
 
 use arrayvec::ArrayVec;
 
-use super::line::{How, Packed, Priced, What};
-use crate::rates::{COMMON, CommonCounts, Component, Origin, Price, Row};
+use super::line::{Counted, How, Packed, What};
+use crate::rates::{COMMON, CommonCounts, Component, Price, PriceOrigin, RateRow};
 
 /// One for each component but those that a row prices.
 const MOST: usize = Component::Search as usize + 1;
@@ -12,8 +12,8 @@ const MOST: usize = Component::Search as usize + 1;
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     /// The rates and counts of the common components, as they stand in the map and in the usage.
-    pub(super) row: Row,
-    pub(super) from: [Origin; COMMON.len()],
+    pub(super) row: RateRow,
+    pub(super) from: [PriceOrigin; COMMON.len()],
     pub(super) counts: CommonCounts,
     /// Which of them are lines, a bit each.
     pub(super) used: u8,
@@ -24,21 +24,21 @@ pub(super) struct Lines {
 /// Lines in two lists, since one would be a third gaps.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Others {
-    priced: ArrayVec<Priced, MOST>,
+    counts: ArrayVec<Counted, MOST>,
     what: ArrayVec<What, MOST>,
 }
 
 impl Lines {
     pub(super) fn none() -> Self {
-        let (from, counts) = ([Origin::NONE; COMMON.len()], [0; COMMON.len()]);
-        Self { row: Row::EMPTY, from, counts, used: 0, others: Others::default() }
+        let (from, counts) = ([PriceOrigin::NONE; COMMON.len()], [0; COMMON.len()]);
+        Self { row: RateRow::EMPTY, from, counts, used: 0, others: Others::default() }
     }
 
     /// Puts the common components in place.
     pub(super) fn set_common(
         &mut self,
-        row: &Row,
-        from: &[Origin; COMMON.len()],
+        row: &RateRow,
+        from: &[PriceOrigin; COMMON.len()],
         counts: CommonCounts,
         used: u8,
     ) {
@@ -56,8 +56,8 @@ impl Lines {
     ) -> Option<()> {
         let is_priced = price.is_some();
         let price = *price.unwrap_or(&Price::NONE);
-        let Others { priced, what } = &mut self.others;
-        priced.try_push(Priced { price, digits }).ok()?;
+        let Others { counts, what } = &mut self.others;
+        counts.try_push(Counted { price, digits }).ok()?;
         what.try_push(What { component, how, is_priced }).ok()
     }
 
@@ -86,9 +86,9 @@ impl Iterator for Iter<'_> {
         let common = COMMON.get(place);
         if let Some(what) = lines.others.what.get(self.next) {
             if common.is_none_or(|common| what.component < *common) {
-                let priced = *lines.others.priced.get(self.next)?;
+                let count = *lines.others.counts.get(self.next)?;
                 self.next += 1;
-                return Some(Packed { priced, what: *what });
+                return Some(Packed { count, what: *what });
             }
         }
         let component = *common?;
@@ -97,7 +97,7 @@ impl Iterator for Iter<'_> {
         let price = Price::of_units(if halved { rate * 2 } else { rate }, *lines.from.get(place)?);
         let how = if halved { How::Halved } else { How::Multiplied };
         let what = What { component, how, is_priced: true };
-        Some(Packed { priced: Priced { price, digits: *lines.counts.get(place)? }, what })
+        Some(Packed { count: Counted { price, digits: *lines.counts.get(place)? }, what })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

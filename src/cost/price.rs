@@ -3,67 +3,69 @@
 use super::key::Key;
 use super::line::{How, line_units};
 use super::lines::{Lines, Others};
+use super::note::NoteSet;
 use super::tokens::{self, Counts, RARE};
-use super::{Cost, CostRequest, Note, Notes};
-use crate::catalog::EntryRef;
-use crate::decimal::multiply_divide;
-use crate::error::Error;
+use super::{Call, Cost, NotPriced, Note, Unpriced};
+use crate::num::Usd;
+use crate::num::decimal::multiply_divide;
 use crate::rates::field::Tier;
 use crate::rates::{
-    self, COMMON, Cell, Cells, CommonCounts, Component, Factor, Factors, Position, Price, RateSet, Row,
-    RuleProvider, Selection,
+    self, COMMON, Cell, Cells, CommonCounts, Component, Factor, Factors, Price, RateRow, RateSet,
+    RowPosition, RuleProvider, Selection,
 };
-use crate::usd::Usd;
 
-/// The entry to price by.
+/// The rates that price a call, and what else of a map decides its price.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    pub(crate) entry: EntryRef<'a>,
-    /// What the cost calls it.
+    pub(crate) rates: &'a RateSet,
+    /// The key that the cost shows.
     pub(crate) key: &'a str,
-    /// The provider asked for or inferred, where that is known already.
-    pub(crate) provider: Option<RuleProvider>,
-    /// The entry of a router that adds a fee.
-    pub(crate) router: Option<EntryRef<'a>>,
-    /// Whether the operator set prices of the entry: they win over what a provider states.
+    pub(crate) provider: AskedProvider<'a>,
+    /// The rates of a router that adds a fee.
+    pub(crate) router: Option<&'a RateSet>,
+    /// Whether the operator set prices of the entry, which win over an amount that a provider states.
     pub(crate) operator_priced: bool,
     pub(crate) generation: u64,
 }
 
-impl Subject<'_> {
-    fn asked(&self, request: &CostRequest<'_>) -> RuleProvider {
-        asked(self.provider, request)
-    }
+/// The provider of a call, as far as rules depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AskedProvider<'a> {
+    Known(RuleProvider),
+    /// The first segment of this name, read when a rule needs it: few rules do.
+    InName(&'a str),
 }
 
-/// The provider asked for, or else the one that the name begins with. Few rules depend on it.
-#[inline]
-fn asked(known: Option<RuleProvider>, request: &CostRequest<'_>) -> RuleProvider {
-    known.unwrap_or_else(|| RuleProvider::of(None, request.lookup.name))
+impl AskedProvider<'_> {
+    #[inline]
+    fn get(self) -> RuleProvider {
+        match self {
+            Self::Known(provider) => provider,
+            Self::InName(name) => RuleProvider::of(None, name),
+        }
+    }
 }
 
 /// A call that is billed for common components alone, by a row that is picked by its tier and the length of the prompt.
 struct Plain<'a> {
     rates: &'a RateSet,
-    row: &'a Row,
-    position: Position,
+    row: &'a RateRow,
+    position: RowPosition,
     counts: CommonCounts,
     knows_tier: bool,
 }
 
 impl<'a> Plain<'a> {
-    /// `None` where anything else is to be looked at.
+    /// Returns `None` if the price depends on anything else.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "handed back through memory, a call is waited for")]
-    fn of(entry: EntryRef<'a>, provider: Option<RuleProvider>, request: &CostRequest<'_>) -> Option<Self> {
-        let rates = entry.rates()?;
-        if !(rates.is_simple() && request.is_plain() && tokens::is_plain(request.usage)) {
+    #[allow(clippy::inline_always, reason = "a call that is returned through memory delays the sum")]
+    fn of(rates: &'a RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Self> {
+        if !(rates.is_simple() && call.is_plain() && tokens::is_plain(call.usage)) {
             return None;
         }
-        let (tier, knows_tier) = request.billed_tier();
-        let (row, position) =
-            rates.pick_simply(tier, request.usage.prompt_tokens, || asked(provider, request))?;
-        let counts = tokens::common(request.usage);
+        let (tier, knows_tier) = call.billed_tier();
+        let (row, position) = rates.pick_simply(tier, call.usage.prompt_tokens, || provider.get())?;
+        let counts = tokens::common(call.usage);
         (row.is_whole() || row.apart(used(counts)) == 0).then_some(Self {
             rates,
             row,
@@ -74,8 +76,8 @@ impl<'a> Plain<'a> {
     }
 
     #[inline]
-    fn notes(&self) -> Notes {
-        let mut notes = Notes::NONE;
+    fn notes(&self) -> NoteSet {
+        let mut notes = NoteSet::NONE;
         if !self.knows_tier {
             notes.add(Note::UnknownServiceTier);
         }
@@ -92,70 +94,70 @@ fn used(counts: CommonCounts) -> u8 {
     (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
 }
 
-/// What a call costs in all, where it is billed for common components alone. `None` where it is not, or where the sum is beyond the range of
-/// money.
+/// Returns the total of a call that is billed for common components alone. Returns `None` if the call
+/// is billed for others, its service tier is unknown, or the sum is beyond the range of money.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
-pub(crate) fn plain_total(
-    entry: EntryRef<'_>,
-    provider: Option<RuleProvider>,
-    request: &CostRequest<'_>,
-) -> Option<Usd> {
-    let call = Plain::of(entry, provider, request)?;
-    Usd::from_unsigned(call.row.total(call.counts)?)
+#[allow(clippy::inline_always, reason = "an amount that is returned through memory delays its reader")]
+pub(crate) fn plain_total(rates: &RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Usd> {
+    let plain = Plain::of(rates, provider, call).filter(|plain| plain.knows_tier)?;
+    Usd::from_unsigned(plain.row.total(plain.counts)?)
 }
 
-/// Prices a call. What few calls depend on is asked for where it is needed.
+/// Prices a call. The parts of the subject that few calls depend on are asked for when they are needed.
 #[inline]
-pub(crate) fn price<'a>(
-    entry: EntryRef<'a>,
+pub(crate) fn price<'a, E: From<NotPriced>>(
+    rates: &'a RateSet,
     key: &str,
-    provider: Option<RuleProvider>,
+    provider: AskedProvider<'_>,
     generation: u64,
-    request: &CostRequest<'_>,
+    call: &Call<'_>,
     subject: impl FnOnce() -> Subject<'a>,
-) -> Result<Cost, Error> {
-    if let Some(call) = Plain::of(entry, provider, request) {
-        let sums = call.row.sums(call.counts).zip(call.rates.from(call.position));
+) -> Result<Cost, E> {
+    if let Some(plain) = Plain::of(rates, provider, call) {
+        let sums = plain.row.sums(plain.counts).zip(plain.rates.from(plain.position));
         let amounts = sums.and_then(|([input, output], from)| {
             let (input, output) = (Usd::from_unsigned(input)?, Usd::from_unsigned(output)?);
             Some((input, output, input.checked_add(output)?, from))
         });
         if let Some((input, output, total, from)) = amounts {
-            // Written out down to the lines, so that it is constructed in place: moving a cost is measurable.
+            // Written out down to the lines, so that the cost is constructed in place: moving one is
+            // measurable.
             return Ok(Cost {
                 input,
                 output,
                 total,
                 factors: Factors::ONE,
                 generation,
-                notes: call.notes(),
-                complete: true,
+                notes: plain.notes(),
                 key: Key::new(key),
                 lines: Lines {
-                    row: *call.row,
+                    row: *plain.row,
                     from: *from,
-                    counts: call.counts,
-                    used: used(call.counts),
+                    counts: plain.counts,
+                    used: used(plain.counts),
                     others: Others::default(),
                 },
             });
         }
     }
-    price_any(subject(), request)
+    price_any(subject(), call)
 }
 
 #[inline(never)]
-fn price_any(subject: Subject<'_>, request: &CostRequest<'_>) -> Result<Cost, Error> {
+fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Result<Cost, E> {
     // Constructed in place: moving a cost is measurable.
     let mut cost = Ok(Cost::nothing(subject.key, subject.generation));
-    let is_filled = cost.as_mut().is_ok_and(|cost: &mut Cost| cost.fill(subject, request).is_some());
-    if is_filled { cost } else { Err(overflow(subject)) }
+    let is_complete = cost.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, call));
+    match is_complete {
+        Some(true) => cost,
+        Some(false) => cost.and_then(unpriced),
+        None => Err(NotPriced::Overflow { key: subject.key.to_owned() }.into()),
+    }
 }
 
 #[cold]
-fn overflow(subject: Subject<'_>) -> Error {
-    Error::Overflow { key: subject.key.to_owned() }
+fn unpriced<E: From<NotPriced>>(partial: Cost) -> Result<Cost, E> {
+    Err(NotPriced::Unpriced(Box::new(Unpriced { partial })).into())
 }
 
 impl Cost {
@@ -167,8 +169,7 @@ impl Cost {
             total: Usd::ZERO,
             factors: Factors::ONE,
             generation,
-            notes: Notes::NONE,
-            complete: true,
+            notes: NoteSet::NONE,
             key: Key::new(key),
             lines: Lines::none(),
         }
@@ -177,39 +178,43 @@ impl Cost {
     /// What a call costs to a model that runs on the caller's own machines.
     pub(crate) fn free(name: &str, generation: u64) -> Self {
         let mut cost = Self::nothing(name, generation);
-        cost.notes.add(Note::RunsAtHome);
+        cost.notes.add(Note::SelfHosted);
         cost
     }
 
-    /// Makes the bill. `None` where an amount or a count overflows.
-    fn fill(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let rates = subject.entry.rates()?;
-        self.factors = self.factors(rates, request)?;
-        let mut bill = Bill { cost: self, rates, input: 0, output: 0 };
-        bill.add_all(subject, request)?;
-        let (input, output) = (bill.input, bill.output);
+    /// Adds the lines and the sums, and returns whether all lines have a price. Returns `None` if an
+    /// amount or a count overflows.
+    fn fill(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<bool> {
+        let rates = subject.rates;
+        self.factors = self.factors(rates, call)?;
+        let mut bill = Bill { cost: self, rates, input: 0, output: 0, is_complete: true };
+        bill.add_all(subject, call)?;
+        let (input, output, is_complete) = (bill.input, bill.output, bill.is_complete);
         self.input = Usd::from_unsigned(input)?;
         self.output = Usd::from_unsigned(output)?;
         self.total = self.input.checked_add(self.output)?;
-        match request.usage.cost {
-            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, request),
-            _ => Some(()),
+        match call.usage.cost {
+            Some(stated) if !subject.operator_priced => {
+                self.replace_by_stated(stated, call)?;
+                Some(true)
+            }
+            _ => Some(is_complete),
         }
     }
 
     /// What multiplies all token costs of a call.
-    fn factors(&mut self, rates: &RateSet, request: &CostRequest<'_>) -> Option<Factors> {
-        let usage = request.usage;
+    fn factors(&mut self, rates: &RateSet, call: &Call<'_>) -> Option<Factors> {
+        let usage = call.usage;
         let mut factors = Factors::ONE;
         let mut apply = |found: Option<Factor>| found.map_or(Some(()), |found| factors.push(found));
-        if let Some(region) = request.data_residency {
+        if let Some(region) = call.data_residency {
             let found = rates.residency_factor(region);
             if found.is_none() && !["eu", "us"].iter().any(|known| known.eq_ignore_ascii_case(region)) {
                 self.notes.add(Note::UnknownDataResidency);
             }
             apply(found)?;
         }
-        if let Some(location) = request.vertex_location {
+        if let Some(location) = call.vertex_location {
             apply(rates.vertex_factor(location))?;
         }
         if let Some(geo) = &usage.inference_geo {
@@ -222,17 +227,16 @@ impl Cost {
     }
 
     /// Puts what the provider states in the place of what was calculated, split in the same ratio.
-    fn replace_by_stated(&mut self, stated: Usd, request: &CostRequest<'_>) -> Option<()> {
+    fn replace_by_stated(&mut self, stated: Usd, call: &Call<'_>) -> Option<()> {
         let [whole, part, sum] = [stated, self.input, self.total].map(|usd| usd.units().unsigned_abs());
         let share = multiply_divide(whole, part, sum);
         // Nothing of our own to split by: all of it is output.
         self.input = share.and_then(Usd::from_unsigned).unwrap_or(Usd::ZERO);
         self.output = stated.checked_sub(self.input)?;
         self.total = stated;
-        self.complete = true;
         self.notes.add(Note::StatedByProvider);
         self.lines = Lines::none();
-        let usage = request.usage;
+        let usage = call.usage;
         for (component, count) in
             [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)]
         {
@@ -253,44 +257,45 @@ struct Bill<'a> {
     /// The sums so far, in 10^-28 dollars; that they are in the range is checked at the end.
     input: u128,
     output: u128,
+    is_complete: bool,
 }
 
 impl Bill<'_> {
     /// Adds every line of a call, in the order of components. `None` where an amount or a count overflows.
-    fn add_all(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let (rates, usage) = (self.rates, request.usage);
-        let (tier, knows_tier) = request.billed_tier();
+    fn add_all(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<()> {
+        let (rates, usage) = (self.rates, call.usage);
+        let (tier, knows_tier) = call.billed_tier();
         if !knows_tier {
             self.cost.notes.add(Note::UnknownServiceTier);
         }
         if !rates.second().is_none() {
-            self.add_router_fee(subject, request)?;
-            return self.add_duration(request);
+            self.add_router_fee(subject, call)?;
+            return self.add_duration(call);
         }
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-        let applies = |_: &_| !request.batch && subject.asked(request) == RuleProvider::VertexAi;
+        let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
         if let Some((row, position)) = legacy.filter(applies) {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
             let counts = Counts { common, rare: [0; RARE.len()] };
-            self.add_tokens(row, position, &counts, request)?;
-            return self.add_router_fee(subject, request);
+            self.add_tokens(row, position, &counts, call)?;
+            return self.add_router_fee(subject, call);
         }
         let selection = Selection {
-            tier: if request.batch { Tier::Batches } else { tier },
+            tier: if call.batch { Tier::Batches } else { tier },
             prompt_tokens: usage.prompt_tokens,
-            unix_seconds: if rates.has_off_peak() { request.unix_seconds() } else { 0 },
+            unix_seconds: if rates.has_off_peak() { call.unix_seconds() } else { 0 },
         };
-        let (row, position) = rates.pick(selection, || subject.asked(request))?;
+        let (row, position) = rates.pick(selection, || subject.provider.get())?;
         if row.displaces_tier {
             self.cost.notes.add(Note::StandardRateAboveThreshold);
         }
-        let batch = if request.batch { Some(rates.cells(position)?) } else { None };
+        let batch = if call.batch { Some(rates.cells(position)?) } else { None };
         let counts = tokens::split(usage, batch)?;
-        self.add_tokens(row, position, &counts, request)?;
+        self.add_tokens(row, position, &counts, call)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
-        self.add_router_fee(subject, request)?;
+        self.add_router_fee(subject, call)?;
         let searches = usage.prompt_tokens_details.web_search_requests;
         if searches > 0 && !rates.search().is_none() {
             self.push(rates.price(rates.search()), Component::Search, searches, How::Plain)?;
@@ -301,15 +306,15 @@ impl Bill<'_> {
     /// Adds what a row prices: the common components in one sum, where no amount of them is rounded, and all others line by line.
     fn add_tokens(
         &mut self,
-        row: &Row,
-        position: Position,
+        row: &RateRow,
+        position: RowPosition,
         counts: &Counts,
-        request: &CostRequest<'_>,
+        call: &Call<'_>,
     ) -> Option<()> {
         let cells = self.rates.cells(position)?;
         let used = used(counts.common);
         let mut apart = row.apart(used);
-        let is_explicit = request.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
+        let is_explicit = call.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
         if is_explicit && cells.explicit_read() != cells.cell(Component::CacheRead) {
             apart |= used & READ;
         }
@@ -355,9 +360,9 @@ impl Bill<'_> {
     }
 
     /// What a router adds for every prompt token: its own entry's input rate.
-    fn add_router_fee(&mut self, subject: Subject<'_>, request: &CostRequest<'_>) -> Option<()> {
-        let Some(router) = subject.router.and_then(EntryRef::rates) else { return Some(()) };
-        let tokens = request.usage.prompt_tokens;
+    fn add_router_fee(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<()> {
+        let Some(router) = subject.router else { return Some(()) };
+        let tokens = call.usage.prompt_tokens;
         let (_, position) = router.pick_simply(Tier::Standard, tokens, || RuleProvider::Other)?;
         let fee = router.cells(position)?.cell(Component::Input);
         if tokens == 0 || fee.is_none() {
@@ -367,8 +372,8 @@ impl Bill<'_> {
     }
 
     /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
-    fn add_duration(&mut self, request: &CostRequest<'_>) -> Option<()> {
-        let Some(duration) = request.duration else {
+    fn add_duration(&mut self, call: &Call<'_>) -> Option<()> {
+        let Some(duration) = call.duration else {
             return self.push(None, Component::Duration, 0, How::Plain);
         };
         let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
@@ -384,7 +389,7 @@ impl Bill<'_> {
     /// Adds a line and its amount.
     #[inline]
     fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
-        self.cost.complete &= price.is_some();
+        self.is_complete &= price.is_some();
         let units = line_units(price, rates::Quantity::of(component, digits), how, &self.cost.factors)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;

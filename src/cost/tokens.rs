@@ -1,9 +1,9 @@
-//! From overlapping counters to disjoint counts.
+//! Splits the overlapping counters of a usage into disjoint counts.
 
 use crate::rates::{Cells, CommonCounts, Component};
 use crate::usage::Usage;
 
-/// The prompt as it is reported, its modalities without their cached shares.
+/// The counts of a prompt as reported. Text, audio and image exclude their cached shares.
 struct Prompt {
     all: u64,
     hit: u64,
@@ -22,7 +22,8 @@ impl Prompt {
         let details = &usage.prompt_tokens_details;
         let cached = details.cached_tokens_details;
         let hit = details.cached_tokens;
-        // Each share takes what the ones before it left of the hits: audio, then text, then image.
+        // Each share is limited to the hits that the previous ones left, in the order audio, text,
+        // image.
         let hit_audio = cached.audio_tokens.min(hit);
         let hit_text = cached.text_tokens.min(hit - hit_audio);
         let hit_image = cached.image_tokens.min(hit - hit_audio - hit_text);
@@ -44,7 +45,7 @@ impl Prompt {
         u128::from(self.audio) + u128::from(self.image) + u128::from(self.video)
     }
 
-    /// Where the details overlap, the modalities are cut to what the cache does not cover.
+    /// Limits the modalities to the tokens that the cache does not cover, if the counts overlap.
     #[inline]
     fn without_overlap(self) -> Self {
         let cache = u128::from(self.hit) + u128::from(self.write);
@@ -58,7 +59,7 @@ impl Prompt {
         Self { audio, image, video, ..self }
     }
 
-    /// What is left of the prompt after all that is counted apart.
+    /// Returns the number of prompt tokens that are not counted elsewhere.
     #[inline]
     fn rest(&self) -> u64 {
         let apart = u128::from(self.hit) + u128::from(self.write) + self.modalities();
@@ -66,8 +67,8 @@ impl Prompt {
     }
 }
 
-/// Cache writes by lifetime: the usual one, an hour, twelve hours. What no lifetime accounts for has the
-/// usual one. `None` where a count overflows.
+/// Returns the cache writes by lifetime: the usual one, an hour, twelve hours. Writes without a
+/// reported lifetime have the usual one. Returns `None` if a count overflows.
 #[inline]
 fn writes(usage: &Usage, write: u64) -> Option<[u64; 3]> {
     let ttl = usage.prompt_tokens_details.cache_creation_token_details;
@@ -77,7 +78,7 @@ fn writes(usage: &Usage, write: u64) -> Option<[u64; 3]> {
     Some([short.checked_add(write.saturating_sub(accounted))?, one, twelve])
 }
 
-/// The completion: text, reasoning, audio, image, video.
+/// Returns the counts of the completion: text, reasoning, audio, image, video.
 #[inline]
 fn completion(usage: &Usage) -> [u64; 5] {
     let details = &usage.completion_tokens_details;
@@ -85,7 +86,7 @@ fn completion(usage: &Usage) -> [u64; 5] {
     let (image, video) = (details.image_tokens, details.video_tokens);
     let all = u128::from(usage.completion_tokens);
     let others = u128::from(audio) + u128::from(image) + u128::from(video);
-    // Reported text that nests reasoning loses what is counted twice.
+    // If reported text includes reasoning, the tokens counted twice are subtracted from it.
     let excess = (u128::from(details.text_tokens) + u128::from(reasoning) + others).saturating_sub(all);
     let nested = u64::try_from(excess).unwrap_or(u64::MAX).min(reasoning).min(details.text_tokens);
     let text = match details.text_tokens - nested {
@@ -95,7 +96,8 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
-/// Returns whether nothing was used but the common components, in a usage that says nothing else of how it is billed.
+/// Returns whether only the common components were used, and the usage has no other field that
+/// affects the bill.
 #[inline]
 pub(super) fn is_plain(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
@@ -107,7 +109,8 @@ pub(super) fn is_plain(usage: &Usage) -> bool {
         && usage.cost.is_none()
 }
 
-/// Returns whether the counts of a usage take more than subtractions to make disjoint: modalities, lifetimes, reported text.
+/// Returns whether making the counts disjoint takes more than subtractions, because of modalities,
+/// cache lifetimes or reported text.
 #[inline]
 fn has_rare(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
@@ -128,7 +131,7 @@ fn has_rare(usage: &Usage) -> bool {
     modalities | lifetimes | completion.text_tokens != 0
 }
 
-/// Returns the counts of the common components of a usage without rare ones.
+/// Returns the counts of the common components, for a usage without rare ones.
 #[inline]
 pub(super) fn common(usage: &Usage) -> CommonCounts {
     let prompt = &usage.prompt_tokens_details;
@@ -143,7 +146,7 @@ pub(super) fn common(usage: &Usage) -> CommonCounts {
     ]
 }
 
-/// The components that few calls are billed for, in their order.
+/// The components that few calls are billed for, in the order of [`Component`].
 pub(super) const RARE: [Component; 10] = [
     Component::CacheReadAudio,
     Component::CacheReadImage,
@@ -157,14 +160,15 @@ pub(super) const RARE: [Component; 10] = [
     Component::OutputVideo,
 ];
 
-/// Disjoint counts: every token of a call is in one of them.
+/// Disjoint counts: every token of a call belongs to exactly one of them.
 pub(super) struct Counts {
     pub(super) common: CommonCounts,
     pub(super) rare: [u64; RARE.len()],
 }
 
-/// Makes the counters of a usage disjoint. In a batch, what its row has no price for is billed as text, and the details may overlap.
-/// `None` where a count overflows.
+/// Splits the counters of a usage into disjoint counts. In a batch, components without a price in
+/// the row are billed as text, and overlapping details are left as they are. Returns `None` if a
+/// count overflows.
 pub(super) fn split(usage: &Usage, batch: Option<&Cells>) -> Option<Counts> {
     if batch.is_none() && !has_rare(usage) {
         return Some(Counts { common: common(usage), rare: [0; RARE.len()] });

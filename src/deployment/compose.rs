@@ -1,4 +1,4 @@
-//! Deployments with what a catalogue knows of their models: found by id or name, priced, shown.
+//! Deployments with the catalogue entries of their models: lookup by id or name, and prices.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,19 +11,19 @@ use hashbrown::{HashMap, HashTable};
 use super::{Deployment, Params, Part, invalid};
 use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
 use crate::error::Error;
-use crate::json::{Field, Union, object, quoted};
+use crate::json::{JsonField, Union, object, quoted};
+use crate::num::Usd;
 use crate::resolve::{Answer, Layers, Lookup, look_up, resolve};
 use crate::text::clip;
-use crate::usd::Usd;
 
-/// The deployments of a snapshot, in their order.
+/// The deployments of a snapshot, in list order.
 #[derive(Debug, Default)]
 pub(crate) struct Deployments {
     list: Vec<Deployment>,
-    /// By id, and by name: places in the list, so that an index has no texts of its own.
+    /// Indices by id and by name. They hold positions in the list, so that no text is stored twice.
     by_id: HashTable<usize>,
     by_name: HashTable<Group>,
-    /// Names with a `*`, the longest first: the one that says most counts.
+    /// Names with a `*`, the longest first: the most specific pattern wins.
     patterns: Vec<Group>,
 }
 
@@ -31,23 +31,25 @@ pub(crate) struct Deployments {
 #[derive(Debug, Clone, Copy)]
 struct Group {
     first: usize,
-    /// Whether what they cost is the same, whichever serves a call.
+    /// True if all deployments of the name cost the same.
     alike: bool,
 }
 
-/// A deployment that was found, and what the `*` of its name stands for.
+/// A deployment that was found, with the part of the name that its `*` matched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FoundDeployment<'a> {
     deployment: &'a Deployment,
-    /// Its position in the list.
+    /// The position of the deployment in the list.
     pub(crate) position: usize,
     wildcard: Option<&'a str>,
 }
 
 impl Deployments {
+    /// Indexes a list of deployments.
+    ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] where two have one id.
+    /// [`Error::InvalidDeployment`] if two deployments have the same id.
     pub(crate) fn new(list: Vec<Deployment>) -> Result<Self, Error> {
         let at = |position: usize| list.get(position);
         let [id_hash, name_hash] = [0, 1].map(|which: usize| {
@@ -95,11 +97,13 @@ impl Deployments {
         &self.list
     }
 
-    /// The deployment of an id or a name.
+    /// Returns the deployment of an id, of a name, or of a pattern that matches the name, in this
+    /// order of preference.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownDeployment`], or [`Error::AmbiguousDeployment`] where those of a name differ in what they cost.
+    /// [`Error::UnknownDeployment`] if there is none, or [`Error::AmbiguousDeployment`] if the
+    /// deployments of a name differ in what they cost.
     pub(crate) fn find<'a>(&'a self, name: &'a str) -> Result<FoundDeployment<'a>, Error> {
         let hash = hash(name);
         let by_id = self.by_id.find(hash, |known| self.at(*known).is_some_and(|known| known.id() == name));
@@ -132,19 +136,19 @@ impl Deployments {
     }
 }
 
-/// What the `*` of a pattern stands for in a name.
+/// Returns the part of a name that the `*` of a pattern matches. An empty part does not match.
 fn stands_for<'a>(pattern: &str, name: &'a str) -> Option<&'a str> {
     let (before, after) = pattern.split_once('*')?;
     name.strip_prefix(before)?.strip_suffix(after).filter(|part| !part.is_empty())
 }
 
-/// The same for every list, so that a deployment knows its own.
+/// Hashes a text. The hash is the same for every list, so that a deployment can store its own.
 pub(super) fn hash(text: &str) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(text)
 }
 
-/// The prices that a deployment sets; those among the parameters count.
-pub(super) fn prices<'a>(litellm_params: Params<'a>, model_info: Params<'a>) -> Vec<Field<'a>> {
+/// Returns the prices that a deployment sets. Those in `litellm_params` take precedence.
+pub(super) fn prices<'a>(litellm_params: Params<'a>, model_info: Params<'a>) -> Vec<JsonField<'a>> {
     let mut prices = Union::default();
     for (name, json) in model_info.prices().into_iter().chain(litellm_params.prices()) {
         prices.set(name, json);
@@ -152,12 +156,13 @@ pub(super) fn prices<'a>(litellm_params: Params<'a>, model_info: Params<'a>) -> 
     prices.fields
 }
 
-/// The same, if they are some. A text that is none is not repeated: it may be a secret that slipped.
+/// Returns the prices that a deployment sets, as [`prices`] does, if all of them are valid. Errors
+/// do not repeat a price that is a text: it may be a misplaced secret.
 pub(super) fn checked_prices<'a>(
     model_name: &str,
     litellm_params: Params<'a>,
     model_info: Params<'a>,
-) -> Result<Vec<Field<'a>>, Error> {
+) -> Result<Vec<JsonField<'a>>, Error> {
     for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
         for (name, json) in params.prices() {
             if let Err(reason) = check_prices(&object([(&name, json)])) {
@@ -172,9 +177,9 @@ pub(super) fn checked_prices<'a>(
     Ok(prices(litellm_params, model_info))
 }
 
-/// Returns all that decides what a deployment costs, as JSON: its models, and its prices in whatever order and digits they are said.
-/// Deployments are priced alike where these are equal.
-pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
+/// Returns everything that decides what a deployment costs, as JSON: its models and its prices,
+/// independent of their order and notation. Deployments whose results are equal are priced alike.
+pub(super) fn way_of_pricing(models: &[&str], prices: &[JsonField<'_>]) -> String {
     let plain = |json: &str| {
         let amount: Option<Usd> = serde_json::from_str(json).ok();
         amount.map_or_else(|| json.to_owned(), |amount| amount.to_string())
@@ -184,28 +189,29 @@ pub(super) fn way_of_pricing(models: &[&str], prices: &[Field<'_>]) -> String {
     format!("[{},{}]", models.join(","), object(prices))
 }
 
-/// The entries that deployments with prices of their own make of their models', by the positions of the deployments.
+/// The entries of the deployments with prices of their own, by the positions of the deployments.
 #[derive(Debug, Default)]
-pub(crate) struct Priced {
+pub(crate) struct PricedDeployments {
     entries: Vec<Option<Arc<PricedEntry>>>,
     warnings: Vec<Warning>,
 }
 
-/// A model's entry with the prices of its deployment over it.
+/// The entry of a model with the prices of its deployment laid over it.
 #[derive(Debug)]
 struct PricedEntry {
-    /// It has one entry.
+    /// A catalogue with this entry alone.
     row: Arc<Catalog>,
     over: Over,
 }
 
-/// The entry that lies under a deployment's prices.
+/// The entry that a deployment's prices are laid over.
 #[derive(Debug)]
 enum Over {
     Nothing,
     Base(EntryId),
     Own(Arc<Catalog>),
-    /// One of an older map, since it cannot be laid over the one of this map. This says why.
+    /// The entry of an older map, kept because the prices cannot be laid over the entry of this
+    /// map. Holds the reason.
     Older(String),
 }
 
@@ -219,7 +225,7 @@ impl Over {
         }
     }
 
-    /// Returns whether this is an entry of the same rows.
+    /// Returns whether the given entry is this one, unchanged.
     fn is(&self, entry: Option<EntryRef<'_>>, layers: Layers<'_>, is_same_base: bool) -> bool {
         match (self, entry) {
             (Self::Nothing, None) => true,
@@ -230,13 +236,13 @@ impl Over {
     }
 }
 
-impl Priced {
-    /// The entry of a deployment, by its position, where it has prices of its own.
+impl PricedDeployments {
+    /// Returns the entry of the deployment at `position`, if it has prices of its own.
     pub(crate) fn entry(&self, position: usize) -> Option<EntryRef<'_>> {
         self.entries.get(position)?.as_ref()?.row.entry(0)
     }
 
-    /// Returns what is odd about the entries.
+    /// Returns the warnings about deployments that kept their entries of an older map.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
         self.warnings.iter()
     }
@@ -252,24 +258,27 @@ impl Priced {
 }
 
 impl Deployments {
-    /// Composes the entries of those with prices of their own, over the models of a map.
+    /// Composes the entries of all deployments with prices of their own, over the models of a map.
     ///
-    /// Deployments that were there before keep their entries where nothing under them changed, and where they cannot be laid over a
-    /// newer catalogue, which is a warning. A new one that cannot be composed is an error.
+    /// Deployments that are in `before` keep their entries if nothing beneath them changed. They
+    /// also keep them, with a warning, if they cannot be laid over a newer catalogue. A new
+    /// deployment that cannot be composed is an error.
     pub(crate) fn compose(
         &self,
         layers: Layers<'_>,
         before: &Self,
-        priced_before: &Priced,
+        priced_before: &PricedDeployments,
         is_same_base: bool,
-    ) -> Result<Priced, Error> {
-        let mut all = Priced { entries: Vec::with_capacity(self.list.len()), warnings: Vec::new() };
-        // Many deployments cost the same.
+    ) -> Result<PricedDeployments, Error> {
+        let mut all =
+            PricedDeployments { entries: Vec::with_capacity(self.list.len()), warnings: Vec::new() };
+        // Many deployments cost the same and share an entry.
         let mut composed: HashMap<&str, Arc<PricedEntry>> = HashMap::new();
         let entry_before = |position: usize| priced_before.entries.get(position).and_then(Option::as_ref);
         let mut at = 0;
         for deployment in &self.list {
-            // Both lists are mostly in one order: one may have been taken away, and one replaced.
+            // Both lists are mostly in the same order, apart from one deployment that was removed
+            // or replaced.
             let is_at = |position: usize| before.at(position).is_some_and(|known| known.is_same(deployment));
             at = if is_at(at) || !is_at(at + 1) { at } else { at + 1 };
             let known = if is_at(at) { entry_before(at) } else { None };
@@ -288,7 +297,7 @@ impl Deployments {
                 all.push(deployment, alike.clone());
                 continue;
             }
-            // In a list of another order, one that is priced alike will do.
+            // If the order differs, the entry of any deployment that is priced alike serves.
             let alike = || before.list.iter().position(|known| known.part(Part::Way) == way);
             let priced = match priced(deployment, entry, layers) {
                 Ok(row) => PricedEntry { row: Arc::new(row), over: Over::of(layers, entry) },
@@ -305,7 +314,7 @@ impl Deployments {
     }
 }
 
-/// The error of a deployment whose prices cannot be laid over its model.
+/// Returns the error of a deployment whose prices cannot be laid over its model.
 pub(crate) fn refused(deployment: &Deployment, bad: &SetAside) -> Error {
     invalid(deployment.model_name(), bad.field.as_deref().unwrap_or_default(), &bad.reason)
 }
@@ -315,7 +324,8 @@ impl<'a> FoundDeployment<'a> {
         Self { deployment, position: 0, wildcard: None }
     }
 
-    /// Calls `f` with the lookup that finds the deployment's model, or with the last of those that do not.
+    /// Calls `f` with the lookup of the deployment's model. A base model is looked up with a
+    /// provider first, and without one if that finds nothing.
     pub(crate) fn with_lookup<T>(&self, layers: Layers<'_>, f: impl FnOnce(Lookup<'_>) -> T) -> T {
         let deployment = self.deployment;
         let (base, provider) = (deployment.part(Part::BaseModel), deployment.part(Part::Provider));
@@ -326,13 +336,14 @@ impl<'a> FoundDeployment<'a> {
                 None => f(lookup_of(deployment.model(), provider)),
             };
         }
-        // The base model, of the provider that is called or else of any.
+        // The provider is the one that is called: the explicit one, or the first segment of the
+        // model.
         let of_model = || deployment.model().split_once('/').map(|(first, _)| first);
         let lookup = lookup_of(base, provider.or_else(of_model));
         if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
     }
 
-    /// The entry of the deployment's model.
+    /// Returns the entry of the deployment's model.
     fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
         self.with_lookup(layers, |lookup| match look_up(layers, lookup)?.answer {
             Answer::Entry(entry) => Some(entry),
@@ -340,12 +351,13 @@ impl<'a> FoundDeployment<'a> {
         })
     }
 
-    /// The entry of the deployment's model with its own prices over it, as a catalogue of its own, where the model depends on what the
-    /// deployment's name stands for. `None` where it does not, or where the deployment has no prices of its own.
+    /// Returns the entry of the deployment's model with the deployment's prices over it, as a
+    /// catalogue, if the model depends on what the `*` of the deployment's name matched. Returns
+    /// `None` if it does not, or if the deployment has no prices of its own.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] where the prices cannot be laid over that model.
+    /// [`Error::InvalidDeployment`] if the prices cannot be laid over that model.
     pub(crate) fn priced_now(&self, layers: Layers<'_>) -> Result<Option<Catalog>, Error> {
         let deployment = self.deployment;
         let depends = self.wildcard.is_some()
@@ -358,7 +370,8 @@ impl<'a> FoundDeployment<'a> {
     }
 }
 
-/// Lays the prices of a deployment over its model's entry: what of that may have to do with prices.
+/// Lays the prices of a deployment over its model's entry. Leaves out fields that cannot affect
+/// prices.
 fn priced(
     deployment: &Deployment,
     base: Option<EntryRef<'_>>,

@@ -1,4 +1,5 @@
-//! The id of a deployment that names none: SHA-256 over its name and parameters, as LiteLLM makes it.
+//! The id of a deployment that sets none: SHA-256 over its name and parameters, as LiteLLM computes
+//! it.
 
 use std::fmt::Write;
 
@@ -8,8 +9,9 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use super::Params;
 use crate::json::fields;
 
-/// The hash of the name, and of every key and value in order: text as it is, objects as Python's `json.dumps`
-/// prints them, everything else as its `str`.
+/// Returns the hash of the name, and of every parameter's name and value in order. Strings are
+/// hashed as they are, objects as Python's `json.dumps` prints them, and everything else as `str`
+/// does.
 pub(super) fn id_of(model_name: &str, litellm_params: Params<'_>) -> String {
     let mut hash = Sha256::new();
     hash.update(model_name);
@@ -25,7 +27,7 @@ pub(super) fn id_of(model_name: &str, litellm_params: Params<'_>) -> String {
     }
     let mut id = String::with_capacity(64);
     for byte in hash.finalize() {
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(id, "{byte:02x}");
     }
     id
@@ -40,7 +42,7 @@ fn elements(json: &str) -> Vec<&str> {
     list.into_iter().map(serde_json::value::RawValue::get).collect()
 }
 
-/// As Python's `json.dumps` prints a value: in ASCII.
+/// Prints a value as Python's `json.dumps` does, in ASCII.
 fn dumps(json: &str, out: &mut String) {
     match json.as_bytes().first() {
         Some(b'{') => {
@@ -89,7 +91,7 @@ fn dumps_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// As Python's `repr` prints a value.
+/// Prints a value as Python's `repr` does.
 fn repr(json: &str, out: &mut String) {
     match json.as_bytes().first() {
         Some(b'{') => {
@@ -137,7 +139,7 @@ fn repr_text(text: &str, out: &mut String) {
     out.push(quote);
 }
 
-/// What Python's `str.isprintable` says.
+/// Returns the result of Python's `str.isprintable` for a character.
 fn is_printable(c: char) -> bool {
     use GeneralCategory as Category;
     c == ' '
@@ -154,7 +156,8 @@ fn is_printable(c: char) -> bool {
         )
 }
 
-/// A number as Python prints it: whole numbers digit by digit, others as the shortest that reads the same.
+/// Prints a number as Python does: integers digit by digit, others as the shortest digits that read
+/// back the same.
 fn number(json: &str, out: &mut String) {
     if !json.contains(['.', 'e', 'E']) {
         out.push_str(if json == "-0" { "0" } else { json });
@@ -165,7 +168,8 @@ fn number(json: &str, out: &mut String) {
         out.push_str(if value > 0.0 { "inf" } else { "-inf" });
         return;
     }
-    // The shortest digits; of two that are as near, the even one, unlike the standard library's.
+    // `serde_json` prints the shortest digits, and of two equally near candidates the even one, as
+    // Python does. The standard library does not.
     let shortest = serde_json::to_string(&value.abs()).unwrap_or_default();
     let (mantissa, exponent) = shortest.split_once(['e', 'E']).unwrap_or((&shortest, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -15,16 +15,16 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::json::{self, Field, InOrder, Shown, Union};
+use crate::json::{self, InOrder, JsonField, Shown, Union};
 use crate::rates::field;
 
-pub(crate) use compose::{Deployments, FoundDeployment, Priced};
+pub(crate) use compose::{Deployments, FoundDeployment, PricedDeployments};
 
-/// A deployment of a model, as in LiteLLM's `model_list`: a name that clients ask for, the parameters it is called
-/// with, and what the operator says of the model.
+/// A deployment of a model, as in LiteLLM's `model_list`: the name that clients ask for, the
+/// parameters it is called with, and the operator's information about the model.
 ///
-/// Prices that it sets, in `litellm_params` or in `model_info`, are its alone. Its `Debug` and its serialised form show no
-/// secret: credentials are left out or masked.
+/// Prices set in `litellm_params` or `model_info` apply to this deployment alone. Its `Debug` and
+/// serialised forms contain no secrets: credentials are left out or masked.
 ///
 /// # Examples
 ///
@@ -43,34 +43,35 @@ pub(crate) use compose::{Deployments, FoundDeployment, Priced};
 /// ```
 #[derive(Clone)]
 pub struct Deployment {
-    /// The texts of all deployments that were read together, one behind the other: lists of them are long, and are
-    /// copied and replaced as a whole.
+    /// The concatenated texts of all deployments that were read together. Lists of deployments are
+    /// long, and are copied and replaced as a whole.
     text: Arc<str>,
-    /// Where its own part of the text begins, and where each part of that ends.
+    /// The start of this deployment's part of the text, and the end of each [`Part`] in it.
     start: usize,
     ends: [usize; Part::Way as usize + 1],
-    /// Of its id and its name, so that a list is indexed without a look at the texts.
+    /// The hashes of the id and the name, so that a list is indexed without reading the texts.
     hashes: [u64; 2],
     has_prices: bool,
     is_pattern: bool,
 }
 
-/// What the text of a deployment consists of, in order.
+/// A part of a deployment's text, in order.
 #[derive(Clone, Copy)]
 enum Part {
     Id,
     ModelName,
     Model,
-    /// Nothing, where there is none.
+    /// Empty if the deployment has no base model.
     BaseModel,
     Provider,
     LitellmParams,
     ModelInfo,
-    /// All that decides what it costs: two deployments cost alike where this is the same.
+    /// Everything that decides what the deployment costs. Deployments with equal parts cost the
+    /// same.
     Way,
 }
 
-/// An object of fields, in its order.
+/// The JSON of an object, with its fields in order.
 #[derive(Clone, Copy)]
 struct Params<'a>(&'a str);
 
@@ -80,19 +81,19 @@ impl<'a> Params<'a> {
         Ok(Self(json))
     }
 
-    /// Each field with its JSON.
-    fn fields(self) -> Vec<Field<'a>> {
-        // It was read before.
+    /// Returns the fields with their JSON.
+    fn fields(self) -> Vec<JsonField<'a>> {
+        // `Params::read` has checked the JSON.
         json::fields(self.0).unwrap_or_default()
     }
 
-    /// The JSON of a field; null is none.
+    /// Returns the JSON of a field. Null counts as absent.
     fn get(self, wanted: &str) -> Option<&'a str> {
         let fields = self.fields();
         fields.iter().find(|(name, json)| name == wanted && *json != "null").map(|(_, json)| *json)
     }
 
-    fn prices(self) -> Vec<Field<'a>> {
+    fn prices(self) -> Vec<JsonField<'a>> {
         let mut fields = self.fields();
         fields.retain(|(name, json)| *json != "null" && field::is_price(name));
         fields
@@ -100,13 +101,13 @@ impl<'a> Params<'a> {
 }
 
 impl Deployment {
-    /// A deployment of parts that serialise to objects, or are texts of JSON.
+    /// Creates a deployment from parts that serialise to objects, or are texts of JSON.
     ///
-    /// The order of the parameters counts, where the id is made of them.
+    /// The order of the parameters matters if the id is computed from them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] where a part is no object, or a field that has to be there is not, or of another type.
+    /// [`Error::InvalidDeployment`] if a part is not an object, or a field is invalid or missing.
     pub fn new(
         model_name: impl Into<String>,
         litellm_params: impl Serialize,
@@ -114,8 +115,8 @@ impl Deployment {
     ) -> Result<Self, Error> {
         let model_name = model_name.into();
         let not_an_object = |field| invalid(&model_name, field, "not an object");
-        let params = json::text_of(&litellm_params).map_err(|_| not_an_object("litellm_params"))?;
-        let info = json::text_of(&model_info).map_err(|_| not_an_object("model_info"))?;
+        let params = serde_json::to_string(&litellm_params).map_err(|_| not_an_object("litellm_params"))?;
+        let info = serde_json::to_string(&model_info).map_err(|_| not_an_object("model_info"))?;
         let params = Params::read(&params).map_err(|_| not_an_object("litellm_params"))?;
         let info = Params::read(&info).map_err(|_| not_an_object("model_info"))?;
         Self::of(&model_name, params, info)
@@ -134,7 +135,7 @@ impl Deployment {
             invalid(model_name, "litellm_params.model", "missing: it says which model to call")
         })?;
         let model = text("litellm_params.model", model)?;
-        // What the model info says counts.
+        // The value in `model_info` takes precedence.
         let named = |name: &str| -> Result<String, Error> {
             let mut named = String::new();
             for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
@@ -175,17 +176,17 @@ impl Deployment {
         end_of(part as usize).and_then(|end| self.text.get(start..end)).unwrap_or_default()
     }
 
-    /// Returns whether this is the very same deployment, and not one that says the same.
+    /// Returns whether this is the same deployment, and not merely an equal one.
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.text, &other.text) && self.start == other.start && self.ends == other.ends
     }
 
-    /// All its parts.
+    /// Returns the text of all parts.
     fn parts(&self) -> &str {
         self.ends.last().and_then(|end| self.text.get(self.start..*end)).unwrap_or_default()
     }
 
-    /// Lays the texts of deployments into one.
+    /// Moves the texts of all deployments into one shared text.
     fn share_text(list: &mut [Self]) {
         let text: Arc<str> = list.iter().map(Self::parts).collect::<String>().into();
         let mut start = 0;
@@ -200,8 +201,8 @@ impl Deployment {
         }
     }
 
-    /// The prices among its parameters.
-    pub(crate) fn prices_of_params(&self) -> Vec<Field<'_>> {
+    /// Returns the prices among the parameters.
+    pub(crate) fn prices_of_params(&self) -> Vec<JsonField<'_>> {
         self.litellm_params().prices()
     }
 
@@ -209,7 +210,8 @@ impl Deployment {
         Params(self.part(Part::LitellmParams))
     }
 
-    /// A deployment out of JSON: `{"model_name": …, "litellm_params": {…}, "model_info": {…}}`, the last of which may be left out.
+    /// Reads a deployment from JSON: `{"model_name": …, "litellm_params": {…}, "model_info": {…}}`.
+    /// `model_info` may be left out.
     ///
     /// # Errors
     ///
@@ -218,7 +220,7 @@ impl Deployment {
         Self::read(json, "the deployment")
     }
 
-    /// Deployments out of JSON: a list of them, or an object with a list as its `model_list`.
+    /// Reads deployments from JSON: a list of them, or an object with a list as its `model_list`.
     ///
     /// # Errors
     ///
@@ -241,18 +243,19 @@ impl Deployment {
         Ok(list)
     }
 
-    /// Deployments out of a `config.yaml`: its `model_list`.
+    /// Reads the deployments of a `config.yaml`: its `model_list`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`], which names the line where the text is no YAML, and else the deployment and the field.
+    /// [`Error::InvalidDeployment`], which names the line if the text is not valid YAML, and
+    /// otherwise the deployment and the field.
     #[cfg(feature = "yaml")]
     pub fn list_from_yaml(yaml: &str) -> Result<Vec<Self>, Error> {
         let json = yaml::to_json(yaml).map_err(|reason| invalid("config.yaml", "", &reason))?;
         Self::list_from_json(&json)
     }
 
-    /// Reads one; `label` is what errors call it until its name is known.
+    /// Reads one deployment. Errors call it `label` until its name is known.
     fn read(json: &str, label: &str) -> Result<Self, Error> {
         let parts = Params::read(json).map_err(|_| invalid(label, "", "not an object"))?;
         let name = parts.get("model_name").ok_or_else(|| invalid(label, "model_name", "missing"))?;
@@ -268,31 +271,31 @@ impl Deployment {
         Self::of(&name, params, info).map_err(|error| relabelled(error, label))
     }
 
-    /// The name that clients ask for. Several deployments may share one.
+    /// Returns the name that clients ask for. Several deployments may share one.
     #[must_use]
     pub fn model_name(&self) -> &str {
         self.part(Part::ModelName)
     }
 
-    /// The model that is called: `litellm_params.model`.
+    /// Returns the model that is called: `litellm_params.model`.
     #[must_use]
     pub fn model(&self) -> &str {
         self.part(Part::Model)
     }
 
-    /// What tells it from all others: `model_info.id`, or else the SHA-256 of its name and its `litellm_params`, in order, as
-    /// LiteLLM makes it.
+    /// Returns the id, which is unique among the deployments of a map: `model_info.id`, or else the
+    /// SHA-256 of the name and of `litellm_params`, in order, as LiteLLM computes it.
     #[must_use]
     pub fn id(&self) -> &str {
         self.part(Part::Id)
     }
 
-    /// The prices that it sets; those among the parameters count.
-    fn prices(&self) -> Vec<Field<'_>> {
+    /// Returns the prices that the deployment sets. Those in `litellm_params` take precedence.
+    fn prices(&self) -> Vec<JsonField<'_>> {
         compose::prices(self.litellm_params(), Params(self.part(Part::ModelInfo)))
     }
 
-    /// Its parameters, as they are shown.
+    /// Returns the parameters in their printable form, without secrets.
     pub(crate) fn shown_params(&self) -> Vec<(Cow<'_, str>, Shown<'_>)> {
         let mut fields = self.litellm_params().fields();
         fields.retain(|(name, _)| redact::is_shown(name));
@@ -303,7 +306,8 @@ impl Deployment {
         shown.collect()
     }
 
-    /// What the operator says of the model, as it is shown: its id first.
+    /// Returns the operator's model info in its printable form, without secrets. The id comes
+    /// first.
     pub(crate) fn shown_info(&self) -> Union<'_, Shown<'_>> {
         let mut shown = Union::default();
         shown.set("id".into(), Shown::Value(Value::from(self.id())));
@@ -318,7 +322,7 @@ impl Deployment {
     }
 }
 
-/// Two are the same if they say the same, in the same order.
+/// Two deployments are equal if their texts are: the order of fields counts.
 impl PartialEq for Deployment {
     fn eq(&self, other: &Self) -> bool {
         let all = |deployment: &Self| deployment.ends.map(|end| end - deployment.start);
@@ -328,7 +332,7 @@ impl PartialEq for Deployment {
 
 impl Eq for Deployment {}
 
-/// Without its secrets.
+/// Serialises the deployment without its secrets.
 impl Serialize for Deployment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut shown = serializer.serialize_map(Some(3))?;
@@ -339,7 +343,7 @@ impl Serialize for Deployment {
     }
 }
 
-/// Without its secrets.
+/// Prints the deployment without its secrets.
 impl fmt::Debug for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deployment({})", serde_json::to_string(self).map_err(|_| fmt::Error)?)
@@ -363,7 +367,8 @@ fn relabelled(error: Error, label: String) -> Error {
     }
 }
 
-/// Where a text stops being JSON; not what stands there, which may be a secret.
+/// Returns the position of a syntax error. The text at that position may be a secret, so it is left
+/// out.
 fn place(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
 }

@@ -1,11 +1,11 @@
-//! What is shown of a deployment, so that no secret is.
+//! The printable form of a deployment, without its secrets.
 
 use serde_json::Value;
 
 use crate::json::{self, Shown, quoted};
 use crate::redact::{self, is_secret};
 
-/// Parameters that are not shown at all.
+/// Parameters that are left out entirely.
 const DROPPED: [&str; 6] = [
     "api_key",
     "client_secret",
@@ -15,21 +15,24 @@ const DROPPED: [&str; 6] = [
     "aws_secret_access_key",
 ];
 
-/// Values shorter than this are masked whole: of a short secret four letters at both ends are most of it.
+/// Values shorter than this are masked whole: four letters at both ends would be most of a short
+/// secret.
 const SHORT: usize = 16;
 
-/// How many letters are shown at both ends of a longer one.
+/// The number of letters left visible at each end of a longer value.
 const SHOWN: usize = 4;
 
-/// Whether a parameter is shown at all.
+/// Returns whether a parameter is shown at all.
 pub(super) fn is_shown(name: &str) -> bool {
     !DROPPED.contains(&name)
 }
 
-/// Returns a parameter, or a field of the operator's own model info, as it is shown. The JSON must not be [deep](json::is_deep).
+/// Returns the printable form of a parameter, or of a field of the operator's model info. The JSON
+/// must not be [deep](json::is_deep).
 pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
     if !json::is_readable(json) {
-        // Nobody can tell what of it is a secret; a number is none, unless its name says so.
+        // Secrets cannot be told apart in unreadable JSON. Only numbers are shown, unless the name
+        // is that of a secret.
         let shows = json::is_number(json) && !is_secret(name);
         return Shown::Value(if shows { Value::from(json) } else { Value::Null });
     }
@@ -38,13 +41,13 @@ pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
     Shown::of_text(out)
 }
 
-/// Writes JSON without its secrets. It is built from what readers see of it, so that nothing else of the text comes along; digits stay as they
-/// are.
+/// Writes JSON without its secrets. The output is rebuilt from the parsed value, so that nothing
+/// else of the text, such as a repeated field, is copied. Digits of numbers are kept.
 fn redact(json: &str, secret: bool, out: &mut String) {
     match json.as_bytes().first() {
         Some(b'{') => {
             let fields = json::fields(json).unwrap_or_default();
-            // `{"name": "Authorization", "value": …}` is a header, too.
+            // `{"name": "Authorization", "value": …}` is a header as well.
             let is_named = ["name", "key", "header"].iter().any(|field| {
                 json::get(&fields, field).and_then(json::text).is_some_and(|name| is_secret(&name))
             });
@@ -59,7 +62,7 @@ fn redact(json: &str, secret: bool, out: &mut String) {
         }
         Some(b'[') => {
             let list = json::list(json).unwrap_or_default();
-            // And so is `["Authorization", …]`.
+            // `["Authorization", …]` is a header as well.
             let is_pair = list.len() == 2
                 && list.first().and_then(|name| json::text(name)).is_some_and(|name| is_secret(&name));
             out.push('[');
@@ -77,7 +80,8 @@ fn redact(json: &str, secret: bool, out: &mut String) {
                 out.push_str(&quoted(&redact::shown(&text)));
             }
         }
-        // A number is masked as it prints, however long its writer made it.
+        // A number is masked in the form that `serde_json` prints, whatever length it was written
+        // with.
         _ if secret && json != "null" => {
             let printed = serde_json::from_str::<Value>(json).unwrap_or_default().to_string();
             out.push_str(&quoted(&masked(&printed)));
@@ -92,7 +96,7 @@ fn masked(text: &str) -> String {
     text.chars().enumerate().map(|(position, c)| if hidden(position) { '*' } else { c }).collect()
 }
 
-/// `os.environ/NAME`: where a secret is, and not the secret.
+/// Returns whether a text is `os.environ/NAME`, which refers to a secret and does not contain it.
 fn is_reference(text: &str) -> bool {
     let name = text.strip_prefix("os.environ/");
     name.is_some_and(|name| {
@@ -188,13 +192,13 @@ mod tests {
         assert_eq!(shown("api_key", "1e999"), json!(null));
         assert_eq!(shown("more", r#"{"password": "SECRET", "odd": 1e999}"#), json!(null));
         assert_eq!(shown("odd", r#""\ud800""#), json!(null));
-        // Of fields with one name readers see the last, and nothing else of the text is shown.
+        // Of repeated fields readers see the last. No other text is shown.
         let twice = r#"{"password": "SECRET", "password": null, "more": [{"api-key": "SECRET", "api-key": "os.environ/X"}]}"#;
         assert_eq!(
             serde_json::to_string(&super::shown("extra_headers", twice)).unwrap(),
             r#"{"password":null,"more":[{"api-key":"os.environ/X"}]}"#
         );
-        // Digits stay as they were written.
+        // Digits are kept as written.
         assert_eq!(serde_json::to_string(&super::shown("x", "0.10")).unwrap(), "0.10");
     }
 }

@@ -1,4 +1,4 @@
-//! A `config.yaml` as JSON, its keys in their order.
+//! Converts a `config.yaml` into JSON, keeping the order of keys.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use serde_saphyr::{Error, ExternalMessageSource, Location, Options};
 
 use crate::json::{MAX_DEPTH, quoted};
 
-/// Reads YAML into JSON. The reason of an error names the line and what is wrong there; it repeats nothing of the text, which may be a
-/// secret.
+/// Converts YAML into JSON. The reason of an error names the line and the problem, but repeats
+/// nothing of the text, which may contain secrets.
 pub(super) fn to_json(yaml: &str) -> Result<String, String> {
     let read = serde_saphyr::from_str_with_options(yaml, options(yaml.len()));
     read.map(|Json(json)| json).map_err(|error| format!("no YAML: {}", said(&error)))
 }
 
-/// Bounds what a text may unfold to, in proportion to its length: many deployments may share an anchor, and no text of a few lines may
-/// fill the memory.
+/// Limits the expanded size of a text, in proportion to its length. Many deployments may share an
+/// anchor, but a text of a few lines must not fill the memory.
 fn options(length: usize) -> Options {
     let events = length.saturating_mul(12).clamp(1_000_000, 20_000_000);
     let bytes = length.saturating_mul(32).clamp(64 << 20, 1 << 30);
     serde_saphyr::options! {
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            // The list, its elements and their parts come on top of what they hold.
+            // The list, its elements and their parts add to the depth of the values.
             max_depth: MAX_DEPTH + 8,
             max_events: events,
             max_nodes: events,
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Writes a value behind the JSON that there is.
+/// Appends a value to the JSON.
 struct Value<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -120,7 +120,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         json.push('[');
         let start = json.len();
         loop {
-            // A comma that nothing follows is taken back.
+            // A comma before the end of the list is removed again.
             let end = json.len();
             json.push_str(if end == start { "" } else { "," });
             if list.next_element_seed(Value(json))?.is_none() {
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         loop {
             let end = json.len();
             json.push_str(if end == start { "" } else { "," });
-            if map.next_key_seed(Key(json))?.is_none() {
+            if map.next_key_seed(YamlKey(json))?.is_none() {
                 json.truncate(end);
                 break;
             }
@@ -151,10 +151,10 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 }
 
-/// Writes the name of a field: a text, or the digits or the word that stand in its place.
-struct Key<'a>(&'a mut String);
+/// Appends the name of a field: a string, or a number or word in its place.
+struct YamlKey<'a>(&'a mut String);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for YamlKey<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -168,10 +168,10 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-/// The one message of our own.
+/// The message of the error that [`YamlKey`] raises.
 const NO_KEY: &str = "a key that is neither text nor a number";
 
-/// Says where an error is, and what is wrong there.
+/// Returns the position and the description of an error.
 fn said(error: &Error) -> String {
     match error.location().filter(|at| *at != Location::UNKNOWN && at.line() > 0) {
         Some(at) => format!("line {}, column {}: {}", at.line(), at.column(), what(error)),
@@ -211,7 +211,8 @@ fn what(error: &Error) -> &'static str {
     }
 }
 
-/// What is wrong with the syntax, as far as it helps to know. The parser's own words may quote the text.
+/// Describes a syntax error, where a description helps. The parser's own messages may quote the
+/// text.
 fn syntax(kind: &ErrorKind) -> &'static str {
     use ErrorKind as Kind;
     match kind {

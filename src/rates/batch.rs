@@ -1,12 +1,13 @@
-//! The rates of batches: a calculation of their own, with neither tiers nor off-peak hours.
+//! Rates of batches, computed apart from all others: without service tiers, `tiered_pricing` and
+//! off-peak hours.
 
 use super::compile::{BadField, Compiler, Draft, Moving};
 use super::field::{Base, Field, Tier};
-use super::{Cell, Cells, Component, Place, Price};
+use super::{Cell, Cells, Component, Price, RatePlace};
 
 impl Compiler<'_> {
-    /// Batches are a calculation of their own. In their rows "no price" means that such tokens are
-    /// billed as text.
+    /// Adds the rows of batches. Tokens of a component without a price in these rows are billed as
+    /// text.
     pub(super) fn add_batch_rows(&mut self) -> Result<(), BadField> {
         let flat = |base: Base| self.find(Field::new(base).tier(Tier::Batches));
         let mut moving = Moving {
@@ -89,8 +90,8 @@ impl Compiler<'_> {
         self.add_row(Draft { above, ..Draft::new(row) }).map(drop)
     }
 
-    /// A long-lived write of a batch: its own batch rate, else its standard rate times the discount
-    /// that a batch gives on a plain write.
+    /// Returns the price of a long-lived cache write in a batch: its own batch rate, or else its
+    /// standard rate, scaled by the batch discount of a plain write.
     fn discounted(&mut self, own_batch: Cell, base: Base, batch_write: Cell) -> Result<Cell, BadField> {
         if !own_batch.is_none() {
             return Ok(own_batch);
@@ -103,7 +104,7 @@ impl Compiler<'_> {
             _ => None,
         };
         match discounted {
-            Some(rate) => self.add_price(rate, Field::new(base), Place::BatchDiscount),
+            Some(rate) => self.add_price(rate, Field::new(base), RatePlace::BatchDiscount),
             None => Ok(batch_write),
         }
     }

@@ -1,33 +1,34 @@
-//! From the price fields of an entry to its [`RateSet`]: every fallback is followed here, once.
+//! Compiles the price fields of an entry into its [`RateSet`]. All fallbacks are resolved here,
+//! once.
 
 use std::hash::{Hash, Hasher};
 
 use super::field::{Base, Field, Tier};
 use super::off_peak::OffPeakHours;
 use super::{
-    COMMON, Cell, Cells, Component, Extras, Factor, NamedFactors, OffPeak, Origin, Place, Price, RangeTier,
-    Rate, RateSet, Row, Tail,
+    COMMON, Cell, Cells, Component, Extras, Factor, NamedFactors, OffPeak, Price, PriceOrigin, RangeTier,
+    Rate, RatePlace, RateRow, RateSet, Tail,
 };
-use crate::decimal::{Decimal, pow10};
 use crate::json;
+use crate::num::decimal::{Decimal, pow10};
 
-/// What an entry says about prices, as it was read. Entries with equal inputs share a [`RateSet`].
+/// The price fields of an entry as read. Entries with equal inputs share a [`RateSet`].
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 pub(crate) struct Inputs<'a> {
     pub(crate) fields: Vec<(Field, Rate)>,
-    /// What few entries have.
+    /// Optional tables, absent from most entries.
     tables: Option<Box<Tables<'a>>>,
     pub(crate) rules: ProviderRules,
 }
 
-/// What is more than a field.
+/// The price inputs that are not plain rate fields.
 #[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
 pub(crate) struct Tables<'a> {
     /// `regional_processing_uplift_multiplier_REGION`.
     pub(crate) residency: Vec<(Box<str>, Rate)>,
     /// `regional_endpoint_uplift_multiplier`.
     pub(crate) vertex: Option<Rate>,
-    /// The JSON of `tiered_pricing`, and so on.
+    /// The JSON of `tiered_pricing`. The fields below hold JSON as well.
     pub(crate) tiered_pricing: Option<&'a str>,
     pub(crate) off_peak_pricing: Option<&'a str>,
     pub(crate) provider_specific_entry: Option<&'a str>,
@@ -47,7 +48,7 @@ impl<'a> Inputs<'a> {
         self.tables.as_deref().unwrap_or(NONE)
     }
 
-    /// Makes room for those of another entry.
+    /// Clears all inputs for the next entry, keeping the allocation of `fields`.
     pub(crate) fn clear(&mut self) {
         self.fields.clear();
         self.tables = None;
@@ -59,7 +60,8 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What is derived would hash each part of a field apart, and what most entries do not have.
+/// Written by hand, since the derived implementation would hash each part of a field separately,
+/// and the tables even of entries that have none.
 impl Hash for Inputs<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.rules.hash(state);
@@ -73,21 +75,21 @@ impl Hash for Inputs<'_> {
     }
 }
 
-/// The few rules that depend on whose entry it is.
+/// Rules that depend on the provider or the mode of an entry.
 #[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts about an entry")]
 pub(crate) struct ProviderRules {
-    /// Fireworks: a cache read costs half the input rate, where no rate says otherwise.
+    /// Fireworks: a cache read without a rate of its own costs half the input rate.
     pub(crate) half_price_reads: bool,
-    /// xAI: a threshold is reached at, not above, its number of tokens.
+    /// xAI: a threshold is reached at its number of tokens, not above it.
     pub(crate) inclusive_thresholds: bool,
-    /// Vertex AI's models with a step at 128k tokens.
+    /// Vertex AI: the entry may have a step at 128k tokens.
     pub(crate) step_at_128k: bool,
-    /// The entry's mode is one that may be billed by the second.
+    /// The mode of the entry may be billed by the second.
     pub(crate) by_the_second: bool,
 }
 
-/// Why an entry cannot be priced: the field, and what is wrong with it.
+/// The reason why an entry cannot be priced: a field and its defect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadField {
     pub(crate) field: String,
@@ -100,7 +102,8 @@ impl BadField {
     }
 }
 
-/// The rates that move with tiers and thresholds, and the two that follow cache writes.
+/// The rates that change with tiers and thresholds, including those of the two long-lived cache
+/// writes.
 #[derive(Clone, Copy)]
 pub(super) struct Moving {
     pub(super) input: Cell,
@@ -111,7 +114,8 @@ pub(super) struct Moving {
     pub(super) write_12h: Cell,
 }
 
-/// What an off-peak block, or a tier of a table, puts in place.
+/// The rates of an off-peak block or of a tier of `tiered_pricing`, which replace those of the
+/// entry.
 #[derive(Clone, Copy)]
 struct Block {
     input: Cell,
@@ -130,51 +134,56 @@ const MOVING: [Base; 6] =
 const SERVICE_TIERS: [Tier; 5] =
     [Tier::Standard, Tier::Flex, Tier::Balanced, Tier::Priority, Tier::Ultrafast];
 
-/// Entries have one or two. Each is a row of prices for every tier.
+/// The limit of thresholds per entry. Real entries have one or two, and each adds a row to every
+/// tier.
 const MAX_THRESHOLDS: usize = 16;
 
 pub(super) struct Compiler<'a> {
     inputs: &'a Inputs<'a>,
-    /// The entry's own fields first, in their order.
+    /// All prices. The entry's own fields come first, in their order.
     pub(super) prices: Vec<Price>,
-    /// The entry's own fields without a threshold, by base and tier. They are asked for dozens of times.
+    /// The entry's own fields without a threshold, by base and tier. Looked up dozens of times per
+    /// entry.
     flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
     rows: Vec<Draft>,
-    /// For each row but those of batches: the rates to build its off-peak twin from, if it is to have one.
+    /// The rates that the off-peak twin of each row is built from. Empty if the entry has no
+    /// `off_peak_pricing`; rows of batches have no twins.
     resolved: Vec<(Moving, Tier, Option<Block>)>,
     warnings: &'a mut Vec<String>,
 }
 
-/// A row in the making.
+/// A row under construction.
 #[derive(Clone, Copy)]
 pub(super) struct Draft {
     pub(super) cells: Cells,
-    /// See [`Row::above`].
+    /// See [`RateRow::above`].
     pub(super) above: u32,
-    /// See [`Row::displaces_tier`].
+    /// See [`RateRow::displaces_tier`].
     pub(super) displaces_tier: bool,
 }
 
 impl Draft {
-    /// A row from the start.
+    /// Creates a row without a threshold.
     pub(super) fn new(cells: Cells) -> Self {
         Self { cells, above: 0, displaces_tier: false }
     }
 
-    fn row(&self, prices: &[Price]) -> Row {
-        Row::new(&self.cells, prices, self.above, self.displaces_tier)
+    fn row(&self, prices: &[Price]) -> RateRow {
+        RateRow::new(&self.cells, prices, self.above, self.displaces_tier)
     }
 
-    fn from(&self, prices: &[Price]) -> [Origin; COMMON.len()] {
+    fn from(&self, prices: &[Price]) -> [PriceOrigin; COMMON.len()] {
         COMMON.map(|component| {
             prices.get(self.cells.cell(component).index()).map_or(Price::NONE.from, |price| price.from)
         })
     }
 }
 
-/// Compiles an entry's prices. What is left out, but does not make a bill wrong, is said in `warnings`.
+/// Compiles the prices of an entry. Parts that are left out without making a bill wrong are
+/// reported in `warnings`.
 pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
-    let prices = inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, Place::Entry)).collect();
+    let prices =
+        inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, RatePlace::Entry)).collect();
     let mut thresholds: Vec<u32> =
         inputs.fields.iter().map(|(field, _)| field.above).filter(|above| *above > 0).collect();
     thresholds.sort_unstable();
@@ -197,7 +206,8 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
 impl Compiler<'_> {
     fn compile(mut self) -> Result<RateSet, BadField> {
         let mut columns = [(0, 0); 6];
-        // Tiers that the entry does not mention share one column: the standard one, unless long-lived writes move with its thresholds.
+        // Tiers that the entry does not mention share one column: the standard one, unless
+        // long-lived writes move with its thresholds.
         let mut unmentioned = None;
         for (tier, column) in SERVICE_TIERS.into_iter().zip(&mut columns) {
             let is_mentioned =
@@ -259,12 +269,13 @@ impl Compiler<'_> {
         })
     }
 
-    /// The position of the next row.
+    /// Returns the position of the next row.
     pub(super) fn next_row(&self) -> Result<u16, BadField> {
         u16::try_from(self.rows.len()).map_err(|_| too_many())
     }
 
-    /// The price of a field, where the entry has it. The last of a repeated field counts, as in JSON.
+    /// Returns the price of a field, if the entry has it. The last of a repeated field counts, as
+    /// in JSON.
     pub(super) fn find(&self, field: Field) -> Cell {
         if field.above == 0 {
             let row = self.flat.get(field.base as usize);
@@ -286,7 +297,7 @@ impl Compiler<'_> {
         self.prices.get(cell.index()).is_none_or(|price| price.rate().is_zero())
     }
 
-    pub(super) fn add_price(&mut self, rate: Rate, field: Field, place: Place) -> Result<Cell, BadField> {
+    pub(super) fn add_price(&mut self, rate: Rate, field: Field, place: RatePlace) -> Result<Cell, BadField> {
         let cell = Cell::new(self.prices.len()).ok_or_else(too_many)?;
         self.prices.push(Price::new(rate, field, place));
         Ok(cell)
@@ -298,7 +309,8 @@ impl Compiler<'_> {
         Ok(position)
     }
 
-    /// The token counts at which one of the moving rates of a tier may change.
+    /// Returns the thresholds of the moving rates in all tiers that `applies` accepts, ascending
+    /// and without duplicates.
     pub(super) fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
         let mut thresholds: Vec<u32> = self
             .inputs
@@ -312,7 +324,8 @@ impl Compiler<'_> {
         thresholds
     }
 
-    /// Returns whether long-lived writes move with the standard tier's thresholds, as they do in that tier alone.
+    /// Returns whether long-lived writes change at the standard tier's thresholds. Those rates
+    /// apply to the standard tier alone.
     fn moves_long_writes(&self) -> bool {
         self.inputs.fields.iter().any(|(field, _)| {
             field.tier == Tier::Standard
@@ -335,12 +348,12 @@ impl Compiler<'_> {
         }
         self.add_resolved(moving, tier, None, (0, false))?;
         for above in self.thresholds(|t| t == Tier::Standard || t == tier) {
-            // A standard above-N rate displaces a tier's base rate, as in the reference.
+            // A standard rate above a threshold displaces a tier's base rate, as in LiteLLM.
             let step = |base: Base, before: Cell| {
                 let field = Field::new(base).above(above);
                 self.find(field.tier(tier)).or(self.find(field)).or(before)
             };
-            // A long-lived write moves with a rate of its own tier only.
+            // A long-lived write changes only with a rate of its own tier.
             let long =
                 |base: Base, before: Cell| self.find(Field::new(base).above(above).tier(tier)).or(before);
             moving = Moving {
@@ -360,7 +373,8 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Whether a price is a standard one above a threshold, while the tier has a rate of its own below.
+    /// Returns whether a price is a standard rate above a threshold that replaces the tier's own
+    /// base rate.
     fn displaces(&self, cell: Cell, tier: Tier) -> bool {
         let field = self.prices.get(cell.index()).map(Price::field);
         field.is_some_and(|field| {
@@ -370,7 +384,8 @@ impl Compiler<'_> {
         })
     }
 
-    /// The output rate; where that is zero or absent, what an image token costs, if anything says so.
+    /// Returns the output rate, or the image token rate if the output rate is zero or absent and
+    /// the entry has one.
     fn base_output(&self, tier: Tier) -> Cell {
         let output = self.tiered(Base::Output, tier);
         if self.is_zero(output) { self.own(Base::OutputImage).or(output) } else { output }
@@ -390,7 +405,7 @@ impl Compiler<'_> {
         self.add_row(Draft { above, displaces_tier, ..Draft::new(cells) })
     }
 
-    /// Follows the fallbacks of every component.
+    /// Resolves the fallbacks of every component.
     fn finish(&self, mut moving: Moving, tier: Tier, range: Option<Block>, off_peak: Option<Block>) -> Cells {
         if let Some(block) = off_peak {
             moving.input = block.input.or(moving.input);
@@ -424,7 +439,8 @@ impl Compiler<'_> {
             .or(self.reasoning(tier, output));
         row.set(Component::Reasoning, reasoning);
 
-        // Hits of an explicit cache have a rate of their own only where one of the three gives it.
+        // Hits of an explicit cache have a rate of their own only if the entry, the range or the
+        // off-peak block gives one.
         let explicit = self.tiered(Base::ExplicitCacheRead, tier);
         let explicit = match range {
             Some(range) if !explicit.is_none() || !range.explicit_read.is_none() => {
@@ -441,8 +457,8 @@ impl Compiler<'_> {
         row
     }
 
-    /// What reasoning costs: the tier's own rate, else the output rate where that has the tier's, else
-    /// the standard rate, else the output rate.
+    /// Returns the price of reasoning: the tier's own rate, else the output rate if that has one of
+    /// the tier, else the standard rate, else the output rate.
     fn reasoning(&self, tier: Tier, output: Cell) -> Cell {
         let own = self.find(Field::new(Base::Reasoning).tier(tier));
         let output_has_tier =
@@ -450,7 +466,7 @@ impl Compiler<'_> {
         if output_has_tier { own.or(output) } else { own.or(self.own(Base::Reasoning)).or(output) }
     }
 
-    /// The tiers of `tiered_pricing`, by their start.
+    /// Adds a row for each tier of `tiered_pricing`, and returns the tiers by their start.
     fn add_ranges(&mut self) -> Result<Box<[RangeTier]>, BadField> {
         let Some(json) = self.inputs.tables().tiered_pricing else { return Ok(Box::default()) };
         let Ok(tiers) = json::list(json) else {
@@ -461,7 +477,7 @@ impl Compiler<'_> {
             let Ok(tier) = json::fields(tier) else {
                 return Err(BadField::new("tiered_pricing", "a tier is not an object"));
             };
-            // Search prices by number of results are a table of another kind.
+            // Search prices by number of results are another kind of table.
             if tier.iter().any(|(name, _)| name == "max_results_range") {
                 continue;
             }
@@ -470,7 +486,7 @@ impl Compiler<'_> {
                     .push("tiered_pricing: a tier without a range of two numbers is passed over".into());
                 continue;
             };
-            let block = self.block(&tier, Place::Range, "tiered_pricing")?;
+            let block = self.block(&tier, RatePlace::TieredPricing, "tiered_pricing")?;
             let row = if block.input.is_none() {
                 None
             } else {
@@ -490,8 +506,13 @@ impl Compiler<'_> {
         Ok(ranges.into())
     }
 
-    /// The rates of a block of prices.
-    fn block(&mut self, block: &[json::Field<'_>], place: Place, name: &str) -> Result<Block, BadField> {
+    /// Reads the rates of a block of prices.
+    fn block(
+        &mut self,
+        block: &[json::JsonField<'_>],
+        place: RatePlace,
+        name: &str,
+    ) -> Result<Block, BadField> {
         let mut cell = |base: Base| match json::get(block, base.name()).map(Rate::from_json) {
             None | Some(Ok(None)) => Ok(Cell::NONE),
             Some(Ok(Some(rate))) => self.add_price(rate, Field::new(base), place),
@@ -509,13 +530,13 @@ impl Compiler<'_> {
         })
     }
 
-    /// For each row so far, the same row while the off-peak hours are open.
+    /// Adds an off-peak twin for each row so far.
     fn add_off_peak_twins(&mut self) -> Result<Option<OffPeak>, BadField> {
         let Some(json) = self.inputs.tables().off_peak_pricing else { return Ok(None) };
         let Ok(fields) = json::fields(json) else {
             return Err(BadField::new("off_peak_pricing", "not an object"));
         };
-        let mut block = self.block(&fields, Place::OffPeak, "off_peak_pricing")?;
+        let mut block = self.block(&fields, RatePlace::OffPeakPricing, "off_peak_pricing")?;
         if self.inputs.rules.half_price_reads && self.own(Base::CacheRead).is_none() {
             block.read = block.read.or(block.input.half());
         }
@@ -528,8 +549,9 @@ impl Compiler<'_> {
         Ok(Some(OffPeak { hours, offset }))
     }
 
-    /// For each row so far, the same row for calls to anyone but Fireworks: half the input rate is Fireworks' own price of cache reads, and
-    /// to whoever else is asked, a hit is input.
+    /// Adds a twin for each row so far, for calls to providers other than Fireworks. Half the input
+    /// rate is Fireworks' own price of cache reads; with any other provider, a hit costs as much as
+    /// input.
     fn add_twins_elsewhere(&mut self) -> Result<u16, BadField> {
         let reads = [Component::CacheRead, Component::CacheReadAudio, Component::CacheReadImage];
         if !self.rows.iter().any(|row| reads.iter().any(|read| row.cells.cell(*read).is_half())) {
@@ -551,7 +573,8 @@ impl Compiler<'_> {
         Ok(offset)
     }
 
-    /// The price of a second, for entries that price no tokens.
+    /// Returns the price of a second, if the entry is billed by the second: it prices no tokens,
+    /// and its mode allows it.
     fn second(&self) -> Cell {
         let prices_tokens = !self.is_zero(self.own(Base::Input)) || !self.is_zero(self.own(Base::Output));
         if prices_tokens || self.inputs.tables().tiered_pricing.is_some() || !self.inputs.rules.by_the_second
@@ -562,7 +585,7 @@ impl Compiler<'_> {
     }
 
     fn residency_factors(&self) -> Result<NamedFactors, BadField> {
-        // Of a repeated region the last counts: it is found first.
+        // Lookups take the first match, so reversing makes the last of a repeated region count.
         let regions = self.inputs.tables().residency.iter().rev();
         regions
             .map(|(region, rate)| {
@@ -578,7 +601,7 @@ impl Compiler<'_> {
             return Err(BadField::new("provider_specific_entry", "not an object"));
         };
         let mut factors = Vec::new();
-        // What is no number is a fact of another kind.
+        // Values other than numbers are no multipliers.
         for (name, value) in fields.iter().filter(|(_, value)| json::is_number(value)) {
             let field = format!("provider_specific_entry.{name}");
             match Rate::from_json(value) {
@@ -597,13 +620,16 @@ impl Compiler<'_> {
             Err(_) => json,
         };
         match Rate::from_json(flat) {
-            Ok(Some(rate)) => self.add_price(rate, Field::new(Base::SearchContext), Place::Entry).map(Some),
+            Ok(Some(rate)) => {
+                self.add_price(rate, Field::new(Base::SearchContext), RatePlace::Entry).map(Some)
+            }
             Ok(None) => Ok(None),
             Err(bad) => Err(BadField::new(Base::SearchContext.name(), bad)),
         }
     }
 
-    /// The four rows of a model with a step at 128k tokens: below or above it by the prompt, and by the completion.
+    /// Adds the four rows of a model with a step at 128k tokens: prompt and completion each below
+    /// or above it.
     fn add_legacy_vertex(&mut self) -> Result<Option<u16>, BadField> {
         let step = |base: Base| self.find(Field::new(base).above(128_000));
         let (input, output) = (step(Base::Input), step(Base::Output));
@@ -625,7 +651,7 @@ impl Compiler<'_> {
     }
 }
 
-/// A multiplier, out of the digits of a field.
+/// Converts the number of a field into a multiplier.
 fn factor(rate: Rate, field: &str) -> Result<Factor, BadField> {
     Factor::new(rate).ok_or_else(|| BadField::new(field, "more digits than a multiplier may have"))
 }
@@ -634,7 +660,8 @@ fn too_many() -> BadField {
     BadField::new("prices", "more price fields than an entry may have")
 }
 
-/// Reads `[start, end]` as whole tokens: bounds are compared with whole numbers, so a fraction says nothing.
+/// Reads `[start, end]` as whole tokens. Fractions are cut off: comparisons with whole numbers come
+/// out the same. Negative bounds are 0.
 fn range_bounds(range: &str) -> Option<(u64, u64)> {
     let bound = |json: &str| {
         let text = json::text(json).unwrap_or(json.into());
@@ -663,7 +690,8 @@ mod tests {
 
     use super::*;
 
-    /// Were they hashed by their fields alone, a map of such rows would take hours to read.
+    /// If rows that differ only in tables had equal hashes, a map of such rows would take hours to
+    /// read.
     #[test]
     fn inputs_that_differ_in_anything_are_hashed_apart() {
         let state = hashbrown::DefaultHashBuilder::default();

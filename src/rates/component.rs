@@ -1,12 +1,14 @@
-//! What a call is billed for.
+//! The components of a bill.
 
 use std::fmt;
 
 use super::field::Base;
+use crate::words::words;
 
-/// One kind of thing that a call is billed for: what a line of a [`Cost`](crate::Cost) is about.
+/// One kind of usage that a call is billed for. Every line of a [`Cost`](crate::Cost) is about one
+/// component.
 ///
-/// Token components are disjoint: every token of a call is in one of them.
+/// Token components are disjoint: every token of a call belongs to exactly one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Component {
@@ -50,51 +52,50 @@ pub enum Component {
     Search,
 }
 
-impl Component {
-    /// The name, as it is serialised: `input`, `cache_read`, `reasoning`, …
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::CacheRead => "cache_read",
-            Self::CacheReadAudio => "cache_read_audio",
-            Self::CacheReadImage => "cache_read_image",
-            Self::CacheWrite => "cache_write",
-            Self::CacheWrite1h => "cache_write_1h",
-            Self::CacheWrite12h => "cache_write_12h",
-            Self::InputAudio => "input_audio",
-            Self::InputImage => "input_image",
-            Self::InputVideo => "input_video",
-            Self::Citation => "citation",
-            Self::RouterFee => "router_fee",
-            Self::Duration => "duration",
-            Self::Output => "output",
-            Self::Reasoning => "reasoning",
-            Self::OutputAudio => "output_audio",
-            Self::OutputImage => "output_image",
-            Self::OutputVideo => "output_video",
-            Self::Search => "search",
-        }
-    }
+words! {
+    Component is a "component of a cost":
+    Input = "input",
+    CacheRead = "cache_read",
+    CacheReadAudio = "cache_read_audio",
+    CacheReadImage = "cache_read_image",
+    CacheWrite = "cache_write",
+    CacheWrite1h = "cache_write_1h",
+    CacheWrite12h = "cache_write_12h",
+    InputAudio = "input_audio",
+    InputImage = "input_image",
+    InputVideo = "input_video",
+    Output = "output",
+    Reasoning = "reasoning",
+    OutputAudio = "output_audio",
+    OutputImage = "output_image",
+    OutputVideo = "output_video",
+    Citation = "citation",
+    RouterFee = "router_fee",
+    Duration = "duration",
+    Search = "search",
+}
 
-    /// Whether it counts towards [`Cost::input`](crate::Cost::input); the others are output.
+impl Component {
+    /// Returns whether the component counts towards [`Cost::input`](crate::Cost::input). All others
+    /// are output.
     #[must_use]
     pub fn is_input(self) -> bool {
         self < Self::Output || matches!(self, Self::Citation | Self::RouterFee | Self::Duration)
     }
 
-    /// Whether it was read from a cache.
+    /// Returns whether the component is read from a cache.
     pub(crate) fn is_cache_read(self) -> bool {
         matches!(self, Self::CacheRead | Self::CacheReadAudio | Self::CacheReadImage)
     }
 
-    /// How many decimals its counts have: seconds are counted in nanoseconds.
+    /// Returns the number of decimals of the component's counts: seconds are counted in
+    /// nanoseconds.
     #[inline]
     pub(crate) fn decimals(self) -> u8 {
         if self == Self::Duration { 9 } else { 0 }
     }
 
-    /// What a quantity of it counts.
+    /// Returns the unit of the component's quantities.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
@@ -104,7 +105,7 @@ impl Component {
         }
     }
 
-    /// What the field that prices it is called, before tiers and thresholds.
+    /// Returns the base of the field that prices the component.
     pub(crate) fn own_base(self) -> Base {
         match self {
             Self::Input | Self::RouterFee => Base::Input,
@@ -135,8 +136,8 @@ impl fmt::Display for Component {
     }
 }
 
-/// What a quantity counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The unit of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unit {
     /// Tokens.
@@ -147,16 +148,11 @@ pub enum Unit {
     Queries,
 }
 
-impl Unit {
-    /// The name, as it is serialised: `tokens`, `seconds`, `queries`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Seconds => "seconds",
-            Self::Queries => "queries",
-        }
-    }
+words! {
+    Unit is a "unit":
+    Tokens = "tokens",
+    Seconds = "seconds",
+    Queries = "queries",
 }
 
 impl fmt::Display for Unit {

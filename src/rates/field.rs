@@ -4,12 +4,12 @@
 //! FIELD = BASE [ "_above_" TTL ] [ "_above_" N ["k"] "_tokens" ] [ "_" TIER ]
 //! ```
 //!
-//! A TTL belongs to cache writes only, so the bases below carry it.
-//! Names are parsed, not listed, so that tomorrow's `_above_1024k_tokens` prices without a release.
+//! Only cache writes have a TTL, so the bases below include it. Names are parsed, not listed, so
+//! that a future `_above_1024k_tokens` is priced without a new release.
 
 use std::fmt;
 
-/// What a rate is for, before anything qualifies it.
+/// The subject of a rate, without threshold and tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Base {
     Input,
@@ -32,11 +32,12 @@ pub(crate) enum Base {
     Second,
     InputSecond,
     OutputSecond,
-    /// A table by context size, read where the entry is (the low rate prices Perplexity's searches).
+    /// A table by search context size. Read with the entry, not parsed as a field. Its low rate
+    /// prices Perplexity's searches.
     SearchContext,
 }
 
-/// Each base and the name that the map has for it.
+/// Each base with its name in the map.
 const BASES: [(&str, Base); 20] = [
     ("input_cost_per_token", Base::Input),
     ("cache_read_input_token_cost", Base::CacheRead),
@@ -61,7 +62,7 @@ const BASES: [(&str, Base); 20] = [
 ];
 
 impl Base {
-    /// In their order.
+    /// All bases, in the order of their discriminants.
     pub(crate) const ALL: [Self; 21] = [
         Self::Input,
         Self::CacheRead,
@@ -95,10 +96,10 @@ impl Base {
     }
 }
 
-/// A table of prices by search context size.
+/// The name of the table of prices by search context size.
 pub(crate) const SEARCH_CONTEXT: &str = "search_context_cost_per_query";
 
-/// The column of a rate: a service tier, or a kind of call.
+/// The column of a rate: a service tier or a kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Tier {
     Standard,
@@ -107,12 +108,12 @@ pub(crate) enum Tier {
     Priority,
     Ultrafast,
     Batches,
-    /// A kind of call of some models, not a service tier.
+    /// A kind of call that some models have; not a service tier.
     Decisions,
 }
 
 impl Tier {
-    /// In their order.
+    /// All tiers, in the order of their discriminants.
     pub(crate) const ALL: [Self; 7] = [
         Self::Standard,
         Self::Flex,
@@ -123,7 +124,7 @@ impl Tier {
         Self::Decisions,
     ];
 
-    /// `_flex` and so on; nothing for the standard tier.
+    /// Returns the suffix of a field's name, such as `_flex`. The standard tier has an empty one.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Standard => "",
@@ -137,12 +138,12 @@ impl Tier {
     }
 }
 
-/// The name of a rate that tokens, or seconds of a call, are priced with.
+/// A field that prices tokens, or seconds of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Field {
     pub(crate) base: Base,
     pub(crate) tier: Tier,
-    /// The number of prompt tokens above which it applies; 0 for "from the start".
+    /// The number of prompt tokens above which the rate applies; 0 if it has no threshold.
     pub(crate) above: u32,
 }
 
@@ -155,7 +156,7 @@ impl Field {
         Self { tier, ..self }
     }
 
-    /// Another number for each field.
+    /// Returns a number that is unique to the field. The lowest byte is zero.
     pub(crate) fn as_u64(self) -> u64 {
         u64::from(self.above) << 32 | (self.base as u64) << 16 | (self.tier as u64) << 8
     }
@@ -165,7 +166,7 @@ impl Field {
     }
 }
 
-/// As the map writes it, thousands as `k`.
+/// Writes the name as the map does: multiples of a thousand with a `k`.
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.base.name())?;
@@ -178,20 +179,21 @@ impl fmt::Display for Field {
     }
 }
 
-/// What a field's name says about money.
+/// The meaning of a field's name for prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A rate that calls are priced with.
+    /// A rate that prices calls.
     Rate(Field),
-    /// A rate of a unit that is not a token, or a table of them: known, and priced elsewhere or not yet.
+    /// A known price, or a table of prices, that does not price tokens here: it is priced elsewhere
+    /// or not yet.
     Unit,
-    /// It names a cost, and the grammar does not know it.
+    /// A name with `cost` in it that the grammar does not know.
     Unknown,
-    /// Nothing about money.
+    /// Not a price.
     Other,
 }
 
-/// Prices that are known, but are not products of a rate and a count of tokens.
+/// Known prices other than a rate times a count of tokens.
 const UNITS: [&str; 14] = [
     "ocr_cost_per_page",
     "ocr_cost_per_credit",
@@ -209,7 +211,7 @@ const UNITS: [&str; 14] = [
     "search_queries_cost_per_query",
 ];
 
-/// Units behind `input_cost_per_` and `output_cost_per_`.
+/// Units that follow `input_cost_per_` and `output_cost_per_`.
 const PER: [&str; 9] = [
     "character",
     "image",
@@ -222,9 +224,9 @@ const PER: [&str; 9] = [
     "audio_second",
 ];
 
-/// Reads a field's name.
+/// Parses the name of a field.
 pub(crate) fn parse(name: &str) -> Kind {
-    // Most prices have neither a tier nor a threshold.
+    // Fast path: most prices have neither a tier nor a threshold.
     if let Some(base) = Base::named(name) {
         return Kind::Rate(Field::new(base));
     }
@@ -242,7 +244,7 @@ pub(crate) fn parse(name: &str) -> Kind {
     }
 }
 
-/// Whether a field says what something costs, by itself or in a table.
+/// Returns whether a field holds a price or a table of prices.
 pub(crate) fn is_price(name: &str) -> bool {
     matches!(name, "tiered_pricing" | "off_peak_pricing") || matches!(parse(name), Kind::Rate(_) | Kind::Unit)
 }
@@ -256,7 +258,8 @@ fn strip_tier(name: &str) -> (&str, Tier) {
     stripped.unwrap_or((name, Tier::Standard))
 }
 
-/// The name without its `_above_N_tokens`, and `N`. `None` where an `_above_` is left that says something else.
+/// Splits a name into the part before `_above_N_tokens`, and `N`, which is 0 if there is no
+/// threshold. Returns `None` if the threshold is not a positive number that fits a `u32`.
 fn strip_threshold(name: &str) -> Option<(&str, u32)> {
     let Some((rest, count)) = name.strip_suffix("_tokens").and_then(|name| name.rsplit_once("_above_"))
     else {
@@ -270,14 +273,14 @@ fn strip_threshold(name: &str) -> Option<(&str, u32)> {
         return None;
     }
     let above = digits.parse::<u32>().ok()?.checked_mul(factor)?;
-    // "Above 0" would be every prompt: no map says so, and 0 means "no threshold" here.
+    // No map has "above 0", which would be every prompt. Here, 0 means "no threshold".
     (above > 0).then_some((rest, above))
 }
 
 fn is_unit(name: &str) -> bool {
     let per = name.strip_prefix("input_cost_per_").or_else(|| name.strip_prefix("output_cost_per_"));
     match per {
-        // A unit alone, or with what it is sold by: `image_1024`, `second_720p`.
+        // `image` and `second` may be followed by a size: `image_1024`, `second_720p`.
         Some(per) => PER.iter().any(|unit| {
             per.strip_prefix(unit).is_some_and(|size| {
                 size.is_empty()

@@ -1,5 +1,5 @@
-//! An entry's prices, compiled: bands by threshold, columns by tier, fallbacks already followed.
-//! Pricing picks a row and multiplies.
+//! Compiled prices of an entry: one row of rates per threshold and service tier, with all fallbacks
+//! resolved. Pricing a call picks a row and multiplies.
 
 mod batch;
 pub(crate) mod compile;
@@ -14,50 +14,57 @@ pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factor, Factors, Quantity, Rate, units};
-pub(crate) use row::{COMMON, CommonCounts, Row};
+pub(crate) use row::{COMMON, CommonCounts, RateRow};
 
+use crate::words::words;
 use field::{Base, Field, Tier};
 
-/// Where in an entry a price stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+/// The part of an entry that a price stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum RatePlace {
     /// A field of the entry.
     Entry,
-    /// A tier of its `tiered_pricing`.
-    Range,
-    /// Its `off_peak_pricing`.
-    OffPeak,
-    /// Nowhere: in proportion to what the batch rate is of the standard rate.
+    /// A tier of the entry's `tiered_pricing`.
+    TieredPricing,
+    /// The entry's `off_peak_pricing`.
+    OffPeakPricing,
+    /// No field: the rate is the standard rate times the ratio of the batch rate to the standard rate
+    /// of plain cache writes.
     BatchDiscount,
 }
 
-impl Place {
-    /// In their order.
-    const ALL: [Self; 4] = [Self::Entry, Self::Range, Self::OffPeak, Self::BatchDiscount];
+words! {
+    RatePlace is a "place of a rate":
+    Entry = "entry",
+    TieredPricing = "tiered_pricing",
+    OffPeakPricing = "off_peak_pricing",
+    BatchDiscount = "batch_discount",
 }
 
-/// A price and the field that it came from: three words, copied as such into every line.
+/// A price and the field it came from. Three words long, so that every line can hold a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Price {
-    /// The rate's units, in halves that need no alignment beyond eight bytes.
+    /// The rate's units, split into halves so that the struct needs no alignment beyond eight
+    /// bytes.
     high: u64,
     low: u64,
-    from: Origin,
+    from: PriceOrigin,
 }
 
-/// Where a price is from, in one word: threshold, base, tier, place.
+/// The origin of a price, packed into one word: threshold, base, tier and place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin(u64);
+pub(crate) struct PriceOrigin(u64);
 
-impl Origin {
-    /// Of what has no price.
+impl PriceOrigin {
+    /// The origin of a missing price.
     pub(crate) const NONE: Self = Self(0);
 
-    fn new(field: Field, place: Place) -> Self {
+    fn new(field: Field, place: RatePlace) -> Self {
         Self(field.as_u64() | place as u64)
     }
 
-    /// The byte that begins at a bit.
+    /// Returns the byte that begins at `bit`.
     fn byte(self, bit: u32) -> usize {
         usize::from((self.0 >> bit).to_le_bytes()[0])
     }
@@ -69,22 +76,22 @@ impl Origin {
         Field { base, tier, above }
     }
 
-    fn place(self) -> Place {
-        Place::ALL.get(self.byte(0)).copied().unwrap_or(Place::Entry)
+    fn place(self) -> RatePlace {
+        RatePlace::ALL.get(self.byte(0)).copied().unwrap_or(RatePlace::Entry)
     }
 }
 
 impl Price {
-    /// What stands in a line without a price.
-    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: Origin::NONE };
+    /// The price of a line without one.
+    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: PriceOrigin::NONE };
 
-    pub(crate) fn new(rate: Rate, field: Field, place: Place) -> Self {
-        Self::of_units(rate.units(), Origin::new(field, place))
+    pub(crate) fn new(rate: Rate, field: Field, place: RatePlace) -> Self {
+        Self::of_units(rate.units(), PriceOrigin::new(field, place))
     }
 
     #[inline]
-    pub(crate) fn of_units(units: u128, from: Origin) -> Self {
-        // The lower half is cut off on purpose.
+    pub(crate) fn of_units(units: u128, from: PriceOrigin) -> Self {
+        // Truncation keeps the lower half.
         #[allow(clippy::cast_possible_truncation)]
         Self { high: (units >> 64) as u64, low: units as u64, from }
     }
@@ -98,12 +105,12 @@ impl Price {
         self.from.field()
     }
 
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> RatePlace {
         self.from.place()
     }
 }
 
-/// Which price, and whether half of it; or none.
+/// An index into an entry's prices, with a flag for half the price; or no price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell(u16);
 
@@ -111,7 +118,7 @@ impl Cell {
     pub(crate) const NONE: Self = Self(u16::MAX);
     const HALF: u16 = 0x8000;
 
-    /// `None` where an entry has more prices than a cell can tell apart.
+    /// Returns the cell of a price, or `None` if the index does not fit into a cell.
     pub(crate) fn new(index: usize) -> Option<Self> {
         u16::try_from(index).ok().filter(|index| *index < Self::HALF - 1).map(Self)
     }
@@ -139,10 +146,10 @@ impl Cell {
     }
 }
 
-/// How many components are priced by a row: all that are counted in tokens of the model.
+/// The number of components priced by a row: all those counted in tokens of the model.
 const COLUMNS: usize = Component::OutputVideo as usize + 1;
 
-/// What prices each token component in a row, and hits of an explicit cache.
+/// The prices of all token components in a row, and of hits of an explicit cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cells {
     cells: [Cell; COLUMNS],
@@ -168,100 +175,105 @@ impl Cells {
     }
 }
 
-/// A tier of `tiered_pricing`: the row for `start < P <= end`.
+/// A tier of `tiered_pricing`. It applies if `start < prompt_tokens <= end`.
 #[derive(Debug, Clone, Copy)]
 struct RangeTier {
     start: u64,
     end: u64,
-    /// `None` where the tier has no input rate, which disables the table.
+    /// The row of the tier. `None` if the tier has no input rate, which disables the table.
     row: Option<u16>,
 }
 
-/// Everything that an entry says of the price of a call.
+/// The compiled prices of an entry.
 ///
-/// Its first cache line prices most calls to most entries, and the second those to entries with tiers or thresholds.
+/// Most calls to most entries read only the first cache line. Calls to entries with tiers or
+/// thresholds read the second as well.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct RateSet {
-    first: Row,
-    /// Whether the first row is that of every service tier and every prompt.
+    first: RateRow,
+    /// True if the first row applies to every service tier and every prompt.
     is_flat: bool,
-    /// Whether a row is picked by its tier and the length of the prompt alone, and nothing but tokens is billed.
+    /// True if the tier and the length of the prompt alone select the row, and only tokens are
+    /// billed.
     is_simple: bool,
-    /// Whether a threshold belongs to the row above it, for calls to xAI.
+    /// True if calls to xAI reach a threshold at its number of tokens, not above it.
     inclusive: bool,
-    /// How far behind a row its twin is for calls to anyone but Fireworks; 0 where there is none.
+    /// The distance from a row to its twin for calls to providers other than Fireworks; 0 if there
+    /// are no twins.
     elsewhere: u16,
-    /// Where each tier's rows begin and end: standard, flex, balanced, priority, ultrafast, batches. A tier without rows of its own
-    /// has those of another one.
+    /// The start and end of each tier's rows: standard, flex, balanced, priority, ultrafast,
+    /// batches. A tier without rows of its own shares those of another tier.
     columns: [(u16, u16); 6],
-    /// All rows but the first: those of each tier, ascending, then those of ranges, of off-peak hours, their twins for who else is
-    /// asked, and those of batches and of older rules.
-    others: Box<[Row]>,
+    /// All rows but the first, in this order: the rows of each service tier, ascending by
+    /// threshold; those of `tiered_pricing`; off-peak twins; twins for other providers; those of
+    /// batches; those of Vertex AI models with a step at 128k tokens.
+    others: Box<[RateRow]>,
     tail: Box<Tail>,
 }
 
-/// What lines need beside the rates of a row, and what few calls are priced by.
+/// The data that lines need beside the rates of a row, and the prices that few calls need.
 #[derive(Debug)]
 struct Tail {
-    /// Where the rates of each row are from, for the common components.
-    from: Box<[[Origin; COMMON.len()]]>,
-    /// What prices all components, by row.
+    /// The origins of each row's rates, for the common components.
+    from: Box<[[PriceOrigin; COMMON.len()]]>,
+    /// The cells of all components, by row.
     cells: Box<[Cells]>,
     prices: Box<[Price]>,
-    /// The price of a second, where the entry is billed by the second.
+    /// The price of a second, if the entry is billed by the second.
     second: Cell,
     citation: Cell,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
 }
 
-/// Multipliers by name.
+/// Multipliers with their names.
 type NamedFactors = Box<[(Box<str>, Factor)]>;
 
 #[derive(Debug, Default)]
 struct Extras {
     ranges: Box<[RangeTier]>,
     off_peak: Option<OffPeak>,
-    /// By lower-case region.
+    /// Multipliers by region. Regions are compared without regard to ASCII case.
     residency: NamedFactors,
     vertex: Option<Factor>,
-    /// By lower-case geo; `fast` is a speed.
+    /// Multipliers by lower-case geo. The name `fast` is a speed.
     specific: NamedFactors,
-    /// A search at the low context size.
+    /// The price of a search at the low context size.
     search: Option<Cell>,
-    /// The first of four rows of a model with a step at 128k tokens, when Vertex AI is asked.
+    /// The first of four rows for calls to Vertex AI, if the model has a step at 128k tokens.
     legacy_vertex: Option<u16>,
 }
 
 #[derive(Debug)]
 struct OffPeak {
     hours: OffPeakHours,
-    /// How far behind a row its off-peak twin is.
+    /// The distance from a row to its off-peak twin.
     offset: u16,
 }
 
-/// Which row of a [`RateSet`].
+/// The position of a row in a [`RateSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position(u16);
+pub(crate) struct RowPosition(u16);
 
-/// What a row is picked by, beside the counts.
+/// The properties of a call that select its row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection {
     pub(crate) tier: Tier,
     pub(crate) prompt_tokens: u64,
-    /// Seconds since 1970; only asked for where the entry has off-peak hours.
+    /// Seconds since 1970. Only read if the entry has off-peak hours.
     pub(crate) unix_seconds: i64,
 }
 
 impl RateSet {
-    /// The price that a cell names.
+    /// Returns the price that a cell refers to.
     #[inline]
     pub(crate) fn price(&self, cell: Cell) -> Option<&Price> {
         self.tail.prices.get(cell.index())
     }
 
-    /// Whether a row is picked by its tier and the length of the prompt alone, and nothing but tokens is billed.
+    /// Returns whether the tier and the length of the prompt alone select the row, and only tokens
+    /// are billed.
     #[inline]
     pub(crate) fn is_simple(&self) -> bool {
         self.is_simple
@@ -284,25 +296,26 @@ impl RateSet {
     }
 
     #[inline]
-    pub(crate) fn row(&self, Position(position): Position) -> Option<&Row> {
+    pub(crate) fn row(&self, RowPosition(position): RowPosition) -> Option<&RateRow> {
         match position.checked_sub(1) {
             None => Some(&self.first),
             Some(other) => self.others.get(usize::from(other)),
         }
     }
 
-    /// Where the rates of a row are from, for the common components.
+    /// Returns the origins of a row's rates, for the common components.
     #[inline]
-    pub(crate) fn from(&self, Position(position): Position) -> Option<&[Origin; COMMON.len()]> {
+    pub(crate) fn from(&self, RowPosition(position): RowPosition) -> Option<&[PriceOrigin; COMMON.len()]> {
         self.tail.from.get(usize::from(position))
     }
 
-    /// What prices the components of a row.
-    pub(crate) fn cells(&self, Position(position): Position) -> Option<&Cells> {
+    /// Returns the cells of a row.
+    pub(crate) fn cells(&self, RowPosition(position): RowPosition) -> Option<&Cells> {
         self.tail.cells.get(usize::from(position))
     }
 
-    /// The row of a call to an entry that [is simple](Self::is_simple). Who is asked is asked for where it decides.
+    /// Returns the row of a call to an entry that [is simple](Self::is_simple). Calls `asked` only
+    /// if the provider makes a difference.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "handed back through memory, a row is waited for")]
     pub(crate) fn pick_simply(
@@ -310,23 +323,24 @@ impl RateSet {
         tier: Tier,
         prompt_tokens: u64,
         asked: impl Fn() -> RuleProvider,
-    ) -> Option<(&Row, Position)> {
+    ) -> Option<(&RateRow, RowPosition)> {
         let position = if self.is_flat { 0 } else { self.position(tier, prompt_tokens, &asked)? };
         let position = self.as_asked(position, &asked)?;
         Some((self.row(position)?, position))
     }
 
-    /// The row of any call.
+    /// Returns the row of any call. Calls `asked` only if the provider makes a difference.
     pub(crate) fn pick(
         &self,
         selection: Selection,
         asked: impl Fn() -> RuleProvider,
-    ) -> Option<(&Row, Position)> {
+    ) -> Option<(&RateRow, RowPosition)> {
         let Selection { tier, prompt_tokens, unix_seconds } = selection;
         let mut position = self.position(tier, prompt_tokens, &asked)?;
-        // Batches have neither whole-request tiers nor off-peak hours, and halve what they halve for anyone.
+        // Rows of batches have neither `tiered_pricing` nor off-peak hours, nor twins for other
+        // providers.
         if tier == Tier::Batches {
-            return Some((self.row(Position(position))?, Position(position)));
+            return Some((self.row(RowPosition(position))?, RowPosition(position)));
         }
         if let Some(extras) = &self.tail.extras {
             position = extras.range(prompt_tokens).unwrap_or(position);
@@ -338,14 +352,14 @@ impl RateSet {
         Some((self.row(position)?, position))
     }
 
-    /// The position of the row of a tier for the length of a prompt.
+    /// Returns the position of the row for a tier and a length of the prompt.
     #[inline]
     fn position(&self, tier: Tier, prompt_tokens: u64, asked: &impl Fn() -> RuleProvider) -> Option<u16> {
         let column = if tier == Tier::Decisions { Tier::Standard } else { tier };
         let (start, end) = *self.columns.get(column as usize)?;
         let mut position = start;
         for next in start + 1..end {
-            let threshold = u64::from(self.row(Position(next))?.above);
+            let threshold = u64::from(self.row(RowPosition(next))?.above);
             let is_at = prompt_tokens == threshold && self.inclusive;
             if prompt_tokens <= threshold && !(is_at && asked() == RuleProvider::Xai) {
                 break;
@@ -355,39 +369,41 @@ impl RateSet {
         Some(position)
     }
 
-    /// The same row as it is for who is asked: only Fireworks halves the price of its cache reads.
+    /// Returns the position of the row itself for calls to Fireworks, else that of its twin, if
+    /// there is one. Only Fireworks bills cache reads at half the input rate.
     #[inline]
-    fn as_asked(&self, position: u16, asked: &impl Fn() -> RuleProvider) -> Option<Position> {
+    fn as_asked(&self, position: u16, asked: &impl Fn() -> RuleProvider) -> Option<RowPosition> {
         if self.elsewhere == 0 || asked() == RuleProvider::FireworksAi {
-            return Some(Position(position));
+            return Some(RowPosition(position));
         }
-        position.checked_add(self.elsewhere).map(Position)
+        position.checked_add(self.elsewhere).map(RowPosition)
     }
 
-    /// The row of a model with a step at 128k tokens, when Vertex AI is asked: prompt and completion each against it, at one rate each.
+    /// Returns the row of a model with a step at 128k tokens, for calls to Vertex AI. The prompt
+    /// and the completion are each compared with the step, and each has a single rate.
     pub(crate) fn legacy_vertex(
         &self,
         prompt_tokens: u64,
         completion_tokens: u64,
-    ) -> Option<(&Row, Position)> {
+    ) -> Option<(&RateRow, RowPosition)> {
         let first = self.tail.extras.as_ref()?.legacy_vertex?;
         let is_above = |tokens: u64| u16::from(tokens > 128_000);
         let position = first.checked_add(2 * is_above(prompt_tokens) + is_above(completion_tokens))?;
-        Some((self.row(Position(position))?, Position(position)))
+        Some((self.row(RowPosition(position))?, RowPosition(position)))
     }
 
-    /// The multiplier for a data residency; `None` where the entry has none.
+    /// Returns the multiplier of a data residency, or `None` if the entry has none.
     pub(crate) fn residency_factor(&self, region: &str) -> Option<Factor> {
         find_factor(&self.tail.extras.as_ref()?.residency, region)
     }
 
-    /// The multiplier for a Vertex AI location.
+    /// Returns the multiplier of a Vertex AI location. The `global` location has none.
     pub(crate) fn vertex_factor(&self, location: &str) -> Option<Factor> {
         let factor = self.tail.extras.as_ref()?.vertex?;
         (!location.eq_ignore_ascii_case("global")).then_some(factor)
     }
 
-    /// The multiplier for the geo that a call was served from.
+    /// Returns the multiplier of the geo that served a call.
     pub(crate) fn geo_factor(&self, geo: &str) -> Option<Factor> {
         let specific = &self.tail.extras.as_ref()?.specific;
         let multiplies =
@@ -395,7 +411,7 @@ impl RateSet {
         if multiplies { find_factor(specific, geo) } else { None }
     }
 
-    /// The multiplier for a speed.
+    /// Returns the multiplier of a speed. Only `fast` has one.
     pub(crate) fn speed_factor(&self, speed: &str) -> Option<Factor> {
         if speed == "fast" { find_factor(&self.tail.extras.as_ref()?.specific, speed) } else { None }
     }
@@ -415,7 +431,7 @@ impl Extras {
         matching.or(self.ranges.last())?.row
     }
 
-    /// Whether calls are priced as if it were not there, but for what they say of regions, geos and speeds.
+    /// Returns whether these tables hold nothing but multipliers and the price of a search.
     fn is_plain(&self) -> bool {
         self.ranges.is_empty() && self.off_peak.is_none() && self.legacy_vertex.is_none()
     }
@@ -435,16 +451,16 @@ impl Extras {
 mod tests {
     use super::*;
 
-    /// What a price is from goes into a word and comes out of it again.
+    /// An origin survives packing into a word.
     #[test]
     fn a_price_says_where_it_is_from() {
         for base in Base::ALL {
             for tier in Tier::ALL {
-                for place in Place::ALL {
+                for place in RatePlace::ALL {
                     for above in [0, 200_000, u32::MAX] {
                         let field = Field { base, tier, above };
-                        let price = Price::new(Rate::from_units(1 << 100 | 7), field, place);
-                        assert_eq!((price.field(), price.place()), (field, place));
+                        let price = Price::new(Rate::from_units(1 << 100 | 7), field, *place);
+                        assert_eq!((price.field(), price.place()), (field, *place));
                         assert_eq!(price.rate().units(), 1 << 100 | 7);
                     }
                 }

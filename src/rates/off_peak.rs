@@ -1,4 +1,4 @@
-//! When off-peak rates apply: windows of UTC hours, on days of a calendar.
+//! The hours of off-peak rates: windows of UTC time, on weekdays of a calendar.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -9,19 +9,19 @@ use crate::text::clip;
 /// The hours of an `off_peak_pricing` block.
 #[derive(Debug)]
 pub(crate) struct OffPeakHours {
-    rules: Box<[Rule]>,
-    /// The calendar that weekdays are read on; `None` is UTC.
+    rules: Box<[HoursRule]>,
+    /// The time zone of the weekdays; `None` is UTC.
     zone: Option<TimeZone>,
 }
 
 #[derive(Debug)]
-struct Rule {
+struct HoursRule {
     /// Bit `n` for ISO weekday `n + 1`, Monday first; `None` for every day.
     days: Option<u8>,
     windows: Box<[Window]>,
 }
 
-/// From `start` to before `end`, in minutes of the UTC day.
+/// A window from `start` inclusive to `end` exclusive, in minutes of the UTC day.
 #[derive(Debug, PartialEq, Eq)]
 struct Window {
     start: u16,
@@ -38,13 +38,13 @@ impl Window {
         if self.start < self.end {
             (self.start..self.end).contains(&minute)
         } else {
-            // Past midnight; equal ends are the whole day.
+            // The window wraps past midnight. Equal ends are the whole day.
             minute >= self.start || minute < self.end
         }
     }
 }
 
-/// `HH:MM`, as minutes of the day.
+/// Parses `HH:MM` into minutes of the day.
 fn minutes(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let part = |text: &str, limit: u16| {
@@ -74,7 +74,7 @@ const WEEKDAYS: [(&str, u8); 17] = [
     ("sunday", 6),
 ];
 
-/// A weekday, Monday 0, from `1` .. `7` or an English name.
+/// Parses a weekday from `1` to `7` or an English name. Monday is 0 in the result.
 fn weekday(json: &str) -> Option<u8> {
     match json::text(json) {
         Some(name) => {
@@ -86,16 +86,18 @@ fn weekday(json: &str) -> Option<u8> {
 }
 
 impl OffPeakHours {
-    /// Reads a block; what it cannot read is left out, and said in `warnings`.
-    pub(crate) fn parse(block: &[json::Field<'_>], warnings: &mut Vec<String>) -> Self {
+    /// Reads a block. Unreadable parts are left out and reported in `warnings`.
+    pub(crate) fn parse(block: &[json::JsonField<'_>], warnings: &mut Vec<String>) -> Self {
         let mut rules = Vec::new();
         if let Some(hours) = json::get(block, "hours_utc") {
             let windows = parse_windows(hours, warnings);
-            rules.push(Rule { days: None, windows });
+            rules.push(HoursRule { days: None, windows });
         }
         if let Some(windows) = json::get(block, "windows") {
             match json::list(windows) {
-                Ok(entries) => rules.extend(entries.iter().filter_map(|entry| Rule::parse(entry, warnings))),
+                Ok(entries) => {
+                    rules.extend(entries.iter().filter_map(|entry| HoursRule::parse(entry, warnings)));
+                }
                 Err(_) => warnings.push(format!("off_peak_pricing.windows: not a list: {}", clip(windows))),
             }
         }
@@ -114,7 +116,7 @@ impl OffPeakHours {
         Self { rules: rules.into(), zone }
     }
 
-    /// Whether a moment, in seconds since 1970, is off-peak.
+    /// Returns whether a moment, in seconds since 1970, is off-peak.
     pub(crate) fn contains(&self, unix_seconds: i64) -> bool {
         let minute = u16::try_from(unix_seconds.rem_euclid(86_400) / 60).unwrap_or(0);
         self.rules.iter().any(|rule| {
@@ -123,7 +125,7 @@ impl OffPeakHours {
         })
     }
 
-    /// The weekday on the block's calendar, Monday 0.
+    /// Returns the weekday on the block's calendar. Monday is 0.
     fn weekday(&self, unix_seconds: i64) -> u8 {
         let local = self.zone.as_ref().and_then(|zone| {
             let moment = jiff::Timestamp::from_second(unix_seconds).ok()?;
@@ -137,14 +139,14 @@ impl OffPeakHours {
             Some(Weekday::Friday) => 4,
             Some(Weekday::Saturday) => 5,
             Some(Weekday::Sunday) => 6,
-            // The first day of 1970 was a Thursday.
+            // 1970-01-01 was a Thursday.
             None => (unix_seconds.div_euclid(86_400) + 3).rem_euclid(7),
         };
         u8::try_from(day).unwrap_or(0)
     }
 }
 
-impl Rule {
+impl HoursRule {
     fn parse(entry: &str, warnings: &mut Vec<String>) -> Option<Self> {
         let Ok(fields) = json::fields(entry) else {
             warnings.push(format!("off_peak_pricing.windows: not an object: {}", clip(entry)));
@@ -249,7 +251,8 @@ mod tests {
 
     #[test]
     fn the_tail_of_a_window_counts_on_its_own_day() {
-        // Sunday's window wraps; its tail on Monday does not count, Sunday's own tail does.
+        // Sunday's window wraps past midnight. The hours of Monday morning do not count, those of
+        // Sunday morning do.
         check(
             r#"{"windows": [{"hours_utc": "22:00-02:00", "weekdays": ["Sun"]}]}"#,
             &[

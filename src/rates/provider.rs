@@ -1,9 +1,9 @@
-//! The providers whose prices follow rules of their own.
+//! Providers with price rules of their own.
 
-/// Which provider a call is to, as far as a rule of prices depends on it.
+/// The provider of a call, as far as price rules depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RuleProvider {
-    /// No rule depends on it.
+    /// A provider that no rule depends on.
     Other,
     Xai,
     FireworksAi,
@@ -11,7 +11,7 @@ pub(crate) enum RuleProvider {
 }
 
 impl RuleProvider {
-    /// Reads the provider asked for or inferred, or else the segment that the name begins with.
+    /// Classifies the given provider, or else the first segment of a name with a `/`.
     pub(crate) fn of(provider: Option<&str>, name: &str) -> Self {
         match provider.or_else(|| name.split_once('/').map(|(first, _)| first)) {
             Some("xai") => Self::Xai,

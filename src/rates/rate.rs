@@ -1,17 +1,17 @@
-//! One rate, one multiplier, and the product that a line of a bill is.
+//! Rates, multipliers, quantities, and their product.
 
 use super::Component;
-use crate::decimal::{Decimal, NotDecimal, multiply_all, multiply_divide, pow10};
 use crate::json;
-use crate::usd::Usd;
+use crate::num::decimal::{Decimal, NotDecimal, multiply_all, multiply_divide, pow10};
+use crate::num::{Number, Usd};
 
-/// US dollars per unit: zero or positive, in 10^-28 dollars.
+/// A rate in US dollars per unit. Rates are never negative, and are held in 10^-28 dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Rate {
     units: u128,
 }
 
-/// Why a text is no rate.
+/// The reason why a text is not a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadRate {
     #[error("not a number")]
@@ -25,7 +25,7 @@ pub(crate) enum BadRate {
 }
 
 impl Rate {
-    /// Reads decimal digits.
+    /// Parses a decimal number.
     pub(crate) fn parse(text: &str) -> Result<Self, BadRate> {
         let decimal = match Decimal::parse(text.trim()) {
             Ok(decimal) => decimal,
@@ -45,7 +45,8 @@ impl Rate {
         units.map(|units| Self { units }).ok_or(BadRate::TooLarge)
     }
 
-    /// Reads a rate from JSON: a number, or a string of one (out of YAML). Null is none.
+    /// Reads a rate from JSON: a number, or a string that holds one, as YAML may yield. Returns
+    /// `Ok(None)` for null.
     pub(crate) fn from_json(json: &str) -> Result<Option<Self>, BadRate> {
         match json.as_bytes().first() {
             Some(b'n') => Ok(None),
@@ -69,12 +70,13 @@ impl Rate {
         self.units == 0
     }
 
-    /// `self x part / whole`, to 28 decimals, half to even. `None` where `whole` is zero.
+    /// Returns `self x part / whole`, rounded to 28 decimals, half to even. Returns `None` if
+    /// `whole` is zero or the result is too large.
     pub(crate) fn proportional(self, part: Self, whole: Self) -> Option<Self> {
         multiply_divide(self.units, part.units, whole.units).map(Self::from_units)
     }
 
-    /// As money.
+    /// Returns the rate as an amount of money.
     pub(crate) fn usd(self) -> Usd {
         Usd::from_unsigned(self.units).unwrap_or(Usd::MAX)
     }
@@ -90,7 +92,7 @@ pub(crate) struct Factor {
 impl Factor {
     const HALF: Self = Self { digits: 5, scale: 1 };
 
-    /// A rate, taken as a multiplier. `None` where it has more digits than multipliers have room for.
+    /// Converts a rate into a multiplier. Returns `None` if it has too many digits.
     pub(crate) fn new(rate: Rate) -> Option<Self> {
         let (mut digits, mut scale) = (rate.units, 28);
         while scale > 0 && digits % 10 == 0 {
@@ -101,11 +103,12 @@ impl Factor {
     }
 }
 
-/// The multipliers of a call, which are multiplied exactly: a data residency, a location, a geo and a speed at the most.
+/// The multipliers of a call: at most a data residency, a location, a geo and a speed. Their
+/// product is exact.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Factors {
     digits: [u64; 4],
-    /// Of all of them together.
+    /// The scale of the product of all multipliers.
     scale: u16,
     len: u8,
 }
@@ -114,7 +117,7 @@ impl Factors {
     /// No multiplier.
     pub(crate) const ONE: Self = Self { digits: [0; 4], scale: 0, len: 0 };
 
-    /// Adds a multiplier. `None` where there is no room for it.
+    /// Adds a multiplier. Returns `None` if there is no room for it.
     pub(crate) fn push(&mut self, factor: Factor) -> Option<()> {
         *self.digits.get_mut(usize::from(self.len))? = factor.digits;
         self.scale += u16::from(factor.scale);
@@ -122,31 +125,42 @@ impl Factors {
         Some(())
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no multipliers.
     #[inline]
     pub(crate) fn is_one(&self) -> bool {
         self.len == 0
     }
 
-    /// Returns the product as digits and how many of them stand behind the point. `None` where that has too many digits.
+    /// Returns the digits and the number of decimals of the product, or `None` if it has too many
+    /// digits.
     pub(crate) fn whole(&self) -> Option<(u64, u32)> {
         let digits = self.digits.into_iter().take(usize::from(self.len));
         let digits = digits.into_iter().try_fold(1_u64, u64::checked_mul)?;
         Some((digits, u32::from(self.scale)))
     }
 
-    /// Returns the product as a decimal number, for display.
+    /// Returns the product as a number, exact unless it has more than 19 digits.
     #[inline]
-    pub(crate) fn decimal(&self) -> Usd {
+    pub(crate) fn number(&self) -> Number {
         if self.is_one() {
-            return Usd::ONE;
+            return Number::ONE;
         }
+        match self.whole() {
+            Some((digits, scale)) => Number::of_digits(digits, u8::try_from(scale).unwrap_or(u8::MAX)),
+            None => self.rounded(),
+        }
+    }
+
+    /// Returns the product, rounded to 28 decimals.
+    #[cold]
+    fn rounded(&self) -> Number {
         let one = Rate::from_units(pow10(Usd::DECIMALS).unwrap_or(1).unsigned_abs());
-        units(Quantity::whole(1), one, self, false).and_then(Usd::from_unsigned).unwrap_or(Usd::MAX)
+        let product = units(Quantity::whole(1), one, self, false).and_then(Usd::from_unsigned);
+        product.unwrap_or(Usd::MAX).to_string().parse().unwrap_or(Number::ONE)
     }
 }
 
-/// How much of a unit was used: `digits x 10^-scale`.
+/// An amount of usage: `digits x 10^-scale` units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quantity {
     pub(crate) digits: u64,
@@ -158,15 +172,15 @@ impl Quantity {
         Self { digits, scale: 0 }
     }
 
-    /// So much of a component, counted as that is.
+    /// Creates a quantity of a component from a count, at the component's scale.
     #[inline]
     pub(crate) fn of(component: Component, digits: u64) -> Self {
         Self { digits, scale: component.decimals() }
     }
 }
 
-/// Returns `quantity x rate x factors`, or half of that, in 10^-28 dollars, rounded once (half to even) where it needs more
-/// decimals. `None` where it is far beyond the range of [`Usd`].
+/// Returns `quantity x rate x factors`, or half of that, in 10^-28 dollars, rounded at most once,
+/// half to even. Returns `None` if the result is far beyond the range of [`Usd`].
 #[inline]
 pub(crate) fn units(quantity: Quantity, rate: Rate, factors: &Factors, halved: bool) -> Option<u128> {
     if factors.len == 0 && quantity.scale == 0 && !halved {
@@ -180,13 +194,14 @@ pub(crate) fn units(quantity: Quantity, rate: Rate, factors: &Factors, halved: b
     multiply_all(rate.units, digits, scale)
 }
 
-/// `a x b`, in two multiplications where the standard library's checked one takes more.
+/// Returns `a x b`, or `None` on overflow. Takes two multiplications; `u128::checked_mul` takes
+/// more.
 #[inline]
 pub(super) fn product(a: u128, b: u64) -> Option<u128> {
     let b = u128::from(b);
     let low = (a & u128::from(u64::MAX)) * b;
     let high = (a >> 64) * b;
-    // What does not fit is far beyond the range of money.
+    // Products that overflow are far beyond the range of money.
     if high >> 64 != 0 { None } else { (high << 64).checked_add(low) }
 }
 
@@ -249,7 +264,8 @@ mod tests {
         assert_eq!(rate("6e-06").proportional(rate("1"), Rate::from_units(0)), None);
     }
 
-    /// The ratio of these rates has no end: cut off on the way, the twelfth digit would be wrong.
+    /// The ratio of these rates has infinitely many digits. Rounding it before the multiplication
+    /// would make the twelfth digit of the result wrong.
     #[test]
     fn keeps_proportions_to_the_last_digit() {
         let [whole, part] = ["3.7512345678901234e-06", "1.8751234567890123e-06"].map(rate);
@@ -265,7 +281,7 @@ mod tests {
         assert_eq!(product(5, "1e-28", &["0.5"]).as_deref(), Some("0.0000000000000000000000000002"));
         assert_eq!(product(u64::MAX, "1e-6", &[]), None);
         assert_eq!(product(u64::MAX, "3.6e-18", &[]).as_deref(), Some("66.408278665354385814"));
-        // Too large on the way, not in the end.
+        // The intermediate product overflows 128 bits, the result does not.
         assert_eq!(
             product(u64::MAX, "1.23456789012345678e-10", &["1.00000000000001"]).as_deref(),
             Some("2277375791.0727208972580013517444049709")
@@ -285,7 +301,7 @@ mod tests {
         );
     }
 
-    /// An hour at a cent a second: its nanoseconds leave 128 bits on the way.
+    /// An hour at a cent a second: in nanoseconds, the intermediate product overflows 128 bits.
     #[test]
     fn a_long_time_does_not_overflow() {
         let hour = Quantity { digits: 3_600_000_000_000, scale: 9 };

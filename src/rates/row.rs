@@ -1,4 +1,4 @@
-//! The rates of one row, as calls are priced by them.
+//! The rates of one row, in the form that pricing uses.
 
 use std::num::NonZeroU64;
 
@@ -9,38 +9,40 @@ use super::{Cells, Component, Price};
 pub(crate) const COMMON: [Component; 5] =
     [Component::Input, Component::CacheRead, Component::CacheWrite, Component::Output, Component::Reasoning];
 
-/// How much of each of the common components was used.
+/// The used quantity of each common component, in the order of [`COMMON`].
 pub(crate) type CommonCounts = [u64; COMMON.len()];
 
-/// The rates of the common components above a number of prompt tokens, at one scale, so that a sum of products is made in whole numbers and
-/// scaled once. It fits a cache line.
+/// The rates of the common components above a number of prompt tokens. They share one scale, so
+/// that a sum of products is computed in whole numbers and scaled once. A row fits a cache line.
 ///
-/// A rate that is missing, or that does not fit the scale of the others, is apart: what it prices is added from the row's [cells](Cells).
+/// A rate that is missing, or that does not fit the shared scale, is apart: its component is priced
+/// from the row's [cells](Cells).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    /// Those of [`COMMON`], times `unit` in 10^-28 dollars; 0 where they are apart.
+pub(crate) struct RateRow {
+    /// The rates of [`COMMON`]. A rate is `digits x unit`, in 10^-28 dollars; 0 if it is apart.
     digits: CommonCounts,
-    /// A power of ten.
+    /// The shared scale, a power of ten.
     unit: NonZeroU64,
-    /// How many zeros that has.
+    /// The number of zeros of `unit`.
     zeros: u8,
-    /// Which rates are apart, a bit each.
+    /// The rates that are apart, one bit each.
     apart: u8,
-    /// Which rates are half of what their prices say, a bit each.
+    /// The rates that are half of their prices, one bit each.
     halved: u8,
-    /// Whether a standard rate above a threshold took the place of the tier's own rate.
+    /// True if a standard rate above a threshold displaces the tier's own rate.
     pub(crate) displaces_tier: bool,
-    /// The number of prompt tokens above which the row applies; 0 for "from the start".
+    /// The number of prompt tokens above which the row applies; 0 if it has no threshold.
     pub(crate) above: u32,
 }
 
-/// The scales that are tried, as powers of ten: rates have 12 decimals, or rarely more.
+/// The scales to try, as powers of ten. Rates have 12 decimals, rarely more.
 const SCALES: [u32; 4] = [16, 13, 10, 4];
 
-/// Bits that the digits of a rate have: with 64 for a count and three for a sum of five they are fewer than 128.
+/// The limit of bits in a rate's digits. With 64 bits of a count and three for a sum of five, a sum
+/// stays below 128 bits.
 const RATE_BITS: u32 = 60;
 
-impl Row {
+impl RateRow {
     /// A row without rates.
     pub(crate) const EMPTY: Self = Self {
         digits: [0; COMMON.len()],
@@ -60,14 +62,14 @@ impl Row {
             let Some(price) = prices.get(cell.index()) else { continue };
             let whole = price.rate().units();
             halved |= u8::from(cell.is_half()) << place;
-            // Half of the last decimal is none.
+            // An odd number of units has no exact half.
             let is_odd = cell.is_half() && whole % 2 == 1;
             *slot = (!is_odd).then_some(if cell.is_half() { whole / 2 } else { whole });
         }
         let most = units.iter().flatten().count();
         let [mut scale, ..] = SCALES;
         let (mut fitting, mut fits) = ([None; COMMON.len()], 0);
-        // Of scales that fit as many rates, the first is taken.
+        // The first of the scales that fit the most rates wins.
         for tried in SCALES {
             let digits = units.map(|units| units.and_then(|units| digits(units, tried)));
             let count = digits.iter().flatten().count();
@@ -97,25 +99,26 @@ impl Row {
         self.apart == 0
     }
 
-    /// Returns which of the components that are used have rates apart, a bit each.
+    /// Returns the used components whose rates are apart, one bit each.
     #[inline]
     pub(crate) fn apart(&self, used: u8) -> u8 {
         self.apart & used
     }
 
-    /// Returns whether half of a price is billed.
+    /// Returns whether half of a price is billed for the component at `place`.
     #[inline]
     pub(crate) fn is_halved(&self, place: usize) -> bool {
         self.halved >> place & 1 == 1
     }
 
-    /// Returns what one of a component costs, in 10^-28 dollars: half of its price where that is billed.
+    /// Returns the rate of the component at `place`, in 10^-28 dollars. Already halved if half of
+    /// the price is billed.
     #[inline]
     pub(crate) fn rate(&self, place: usize) -> Option<u128> {
         Some(u128::from(*self.digits.get(place)?) * u128::from(self.unit.get()))
     }
 
-    /// What so many cost, in `unit`s: input and output.
+    /// Returns the costs of input and output, in `unit`s.
     #[inline]
     fn products(&self, counts: CommonCounts) -> [u128; 2] {
         let mut products = [0_u128; COMMON.len()];
@@ -126,22 +129,24 @@ impl Row {
         [input + read + write, output + reasoning]
     }
 
-    /// Returns what so many cost, input and output, in 10^-28 dollars. `None` far beyond the range of money.
+    /// Returns the costs of input and output, in 10^-28 dollars, or `None` if they are far beyond
+    /// the range of money.
     #[inline]
     pub(crate) fn sums(&self, counts: CommonCounts) -> Option<[u128; 2]> {
         let [input, output] = self.products(counts);
         Some([product(input, self.unit.get())?, product(output, self.unit.get())?])
     }
 
-    /// Returns the sum of both.
+    /// Returns the sum of input and output, in 10^-28 dollars, or `None` if it is far beyond the
+    /// range of money.
     #[inline]
     pub(crate) fn total(&self, counts: CommonCounts) -> Option<u128> {
         let [input, output] = self.products(counts);
         product(input + output, self.unit.get())
     }
 
-    /// Returns what so many cost, input and output, times factors: where that needs no rounding. `None` where it does, or is far beyond the
-    /// range of money.
+    /// Returns the costs of input and output times `factors`, in 10^-28 dollars. Returns `None` if
+    /// they need rounding or are far beyond the range of money.
     #[inline]
     pub(crate) fn multiplied_sums(&self, counts: CommonCounts, factors: &Factors) -> Option<[u128; 2]> {
         if factors.is_one() {
@@ -155,10 +160,11 @@ impl Row {
     }
 }
 
-/// `units / 10^scale`, where that is whole and of a rate's size.
+/// Returns `units / 10^scale`, if that is a whole number of at most [`RATE_BITS`] bits.
 fn digits(units: u128, scale: u32) -> Option<u64> {
     let small = match u64::try_from(units >> scale) {
-        // By twos and then by fives, which is far less work where it can be done.
+        // Dividing by a power of two and then one of five, in 64 bits, is much cheaper than a
+        // 128-bit division.
         Ok(halved) if units.trailing_zeros() >= scale => {
             let fives = 5_u64.pow(scale);
             (halved % fives == 0).then_some(halved / fives)?
@@ -174,7 +180,7 @@ fn digits(units: u128, scale: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cell, Place, Rate};
+    use super::super::{Cell, Rate, RatePlace};
     use super::*;
     use crate::rates::field::{Base, Field};
 
@@ -192,19 +198,20 @@ mod tests {
         }
     }
 
-    /// Input, reads, writes, output and reasoning at these rates; `half` of which, and which are missing.
-    fn row(rates: [&str; 5], half: &[usize], missing: &[usize]) -> Row {
+    /// Makes a row of rates for input, reads, writes, output and reasoning. `half` and `missing`
+    /// hold the places of rates that are halved and absent.
+    fn row(rates: [&str; 5], half: &[usize], missing: &[usize]) -> RateRow {
         let mut cells = Cells::EMPTY;
         let mut prices = Vec::new();
         for (place, (text, component)) in rates.into_iter().zip(COMMON).enumerate() {
             let rate = Rate::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-            prices.push(Price::new(rate, Field::new(Base::Input), Place::Entry));
+            prices.push(Price::new(rate, Field::new(Base::Input), RatePlace::Entry));
             let cell = Cell::new(place).unwrap();
             if !missing.contains(&place) {
                 cells.set(component, if half.contains(&place) { cell.half() } else { cell });
             }
         }
-        Row::new(&cells, &prices, 0, false)
+        RateRow::new(&cells, &prices, 0, false)
     }
 
     #[test]
@@ -212,7 +219,7 @@ mod tests {
         let plain = row(["3e-6", "3e-7", "3.75e-6", "1.5e-5", "1.5e-5"], &[], &[]);
         assert_eq!((plain.apart(31), plain.zeros), (0, 16));
         assert_eq!(plain.total([1, 1, 1, 1, 1]), Some(37_050_000 * 10_u128.pow(16)));
-        // One rate has too many digits for the scale of the others, or too many to be halved; one is missing.
+        // The rates at places 1 and 3 have no exact half, and the rate at place 2 is missing.
         let mixed = row(["1", "1e-28", "3e-6", "3e-28", "10000"], &[1, 3], &[2]);
         assert_eq!(mixed.apart(31), 0b01110);
         assert_eq!(mixed.sums([1, 7, 7, 7, 1]), Some([10_u128.pow(28), 10_u128.pow(32)]));

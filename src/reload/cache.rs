@@ -1,7 +1,8 @@
-//! The last known good map, on disk.
+//! The cache of the last good map, on disk.
 //!
-//! One file a source: a line of JSON that says what follows, and the bytes of the map. It is written under another name, synced, and
-//! renamed over, so that whatever happens there is the old file or the new one. Any number of processes may share it.
+//! Each source has one file: a line of JSON, the [`Header`], followed by the bytes of the map. The
+//! file is written under a temporary name, synced, and renamed, so that after a crash there is
+//! either the old file or the new one. Any number of processes may share a folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,7 +16,7 @@ use crate::files;
 use crate::source::Validators;
 use crate::version::git_blob_id;
 
-/// Where the last good map of one source is kept.
+/// The file that holds the last good map of one source.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -23,12 +24,12 @@ pub(crate) struct Cache {
     source_id: String,
 }
 
-/// The first line of a file.
+/// The first line of a cache file.
 #[derive(Serialize, Deserialize)]
 struct Header {
     llm_costmap_cache: u32,
     source_id: String,
-    /// For people.
+    /// The name of the source, for people who read the file. The crate does not read it.
     source: String,
     source_revision: String,
     etag: Option<String>,
@@ -38,14 +39,14 @@ struct Header {
 
 const FORMAT: u32 = 1;
 
-/// The longest header, and the longest map, that is read.
+/// The limits on the header and on the map, in bytes, when a cache file is read.
 const MAX_HEADER: u64 = 64 << 10;
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Files that were begun this long ago, and never finished, are of processes that ended.
+/// The age after which a temporary file is taken to be left behind by a process that has ended.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// A map out of the cache.
+/// A map that was read from the cache.
 #[derive(Debug)]
 pub(crate) struct Cached {
     pub(crate) bytes: Vec<u8>,
@@ -53,7 +54,10 @@ pub(crate) struct Cached {
 }
 
 impl Cache {
-    /// The cache of a source, told from others by `identity`, which must hold no secret: its hash is no secret either.
+    /// Creates the cache of a source in `folder`.
+    ///
+    /// `identity` tells the source from others. It must not contain a secret, since its hash does
+    /// not hide one.
     pub(crate) fn new(folder: PathBuf, identity: &str) -> Self {
         let source_id = format!("{:x}", Sha256::digest(identity));
         let short = source_id.get(..16).unwrap_or(&source_id);
@@ -65,7 +69,12 @@ impl Cache {
         self.folder.join(&self.file_name)
     }
 
-    /// The map in it; `None` where nothing was ever written.
+    /// Reads the map in the cache. Returns `None` if nothing was ever written.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message if the file cannot be read, may have been written by another user, or is
+    /// not an intact cache of this source and version.
     pub(crate) fn read(&self) -> Result<Option<Cached>, String> {
         let path = self.path();
         let bad = |reason: &str| format!("the cache {} is passed over: {reason}", path.display());
@@ -77,7 +86,7 @@ impl Cache {
         if let Some(reason) = files::distrusted(&metadata) {
             return Err(bad(reason));
         }
-        // Its first line says how long the rest is, and that has to agree before it is read.
+        // The length in the header must agree with that of the file before the rest is read.
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
         reader
@@ -113,7 +122,7 @@ impl Cache {
         Ok(Some(Cached { bytes: text, validators }))
     }
 
-    /// Writes a map. Whatever fails, what was there stays.
+    /// Writes a map. If this fails, the previous file stays in place.
     pub(crate) fn write(
         &self,
         source: &str,
@@ -138,7 +147,7 @@ impl Cache {
         let temporary = self.folder.join(format!("{}.{}-{random}.tmp", self.file_name, std::process::id()));
         let written = self.put(&temporary, &header, bytes);
         if written.is_err() {
-            // Best effort: it is swept later otherwise.
+            // Best effort: `sweep` removes the file later if this fails.
             let _ = fs::remove_file(&temporary);
         }
         written.map_err(failed)
@@ -147,14 +156,15 @@ impl Cache {
     fn put(&self, temporary: &Path, header: &str, bytes: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // A map may be private, and nobody else may write what is believed at the next start.
+        // The map may be private, and no other user may change the map that the next start loads.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(temporary)?;
         file.write_all(header.as_bytes())?;
         file.write_all(b"\n")?;
         file.write_all(bytes)?;
-        // On disk before it has the name, or a crash could leave the name on nothing.
+        // Synced before the rename: otherwise a crash could leave an empty file under the final
+        // name.
         file.sync_all()?;
         drop(file);
         fs::rename(temporary, self.path())?;
@@ -163,7 +173,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes what crashes left behind.
+    /// Removes temporary files that crashed processes left behind.
     fn sweep(&self) {
         let Ok(files) = fs::read_dir(&self.folder) else { return };
         for file in files.flatten() {

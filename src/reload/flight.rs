@@ -1,4 +1,4 @@
-//! One fetch at a time: who asks meanwhile gets its answer.
+//! Serialises fetches: callers that ask for a reload during another share its result.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
@@ -9,7 +9,7 @@ use crate::sync::lock;
 
 type Landing = Result<ReloadReport, Error>;
 
-/// The reload in flight, if there is one.
+/// The reload in flight, if any.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     current: Mutex<Option<Arc<Flight>>>,
@@ -37,7 +37,15 @@ fn broken(reason: &str) -> Error {
 }
 
 impl Flights {
-    /// Runs a reload, or waits for the one in flight and takes its answer. Whether it ran here is said too.
+    /// Runs `reload`, or waits for the reload in flight and returns its result. The returned flag
+    /// is `true` if `reload` ran.
+    ///
+    /// A reload shares the result of another only if both are forced, or neither is. Otherwise it
+    /// waits for the other to end, and then runs or shares the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NestedReload`] if this thread runs the reload in flight.
     pub(crate) fn share(&self, forced: bool, reload: impl FnOnce() -> Landing) -> (bool, Landing) {
         let flight = loop {
             let mut current = lock(&self.current);
@@ -56,7 +64,7 @@ impl Flights {
                 return (false, Err(Error::NestedReload));
             }
             let landing = flight.wait();
-            // A reload that guards may refuse is no answer for who goes past them.
+            // A reload that guards may refuse does not answer for one that bypasses them.
             if flight.forced == forced {
                 return (false, landing);
             }
@@ -66,7 +74,8 @@ impl Flights {
     }
 }
 
-/// Makes a flight land, even where it ends in a panic.
+/// Ends a flight when it is dropped, so that waiting callers get a result even if the reload
+/// panics.
 struct Lands<'a> {
     flights: &'a Flights,
     flight: Arc<Flight>,

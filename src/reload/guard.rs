@@ -1,4 +1,4 @@
-//! What a fetched map must have before it takes the place of the live one.
+//! Checks that a fetched map must pass before it replaces the live one.
 
 use crate::catalog::Catalog;
 use crate::diff::Diff;
@@ -7,25 +7,25 @@ use crate::json;
 use crate::rates::field;
 use crate::resolve::{Layers, Lookup, resolve};
 
-/// How the message of a refusal ends.
+/// The end of every refusal's message.
 pub(crate) const KEPT: &str = ": the map in use is kept";
 
-/// The bounds within which a map may change.
+/// The limits on how a map may change.
 #[derive(Debug, Clone)]
 pub(crate) struct Guards {
-    /// `None` for 50, or half the live models where that is less.
+    /// The smallest number of models. `None` for 50, or half the live models if that is less.
     pub(crate) min_models: Option<usize>,
-    /// The least share of the live models.
+    /// The smallest number of models, as a share of the live ones.
     pub(crate) max_shrink_ratio: f64,
     pub(crate) required: Vec<String>,
-    /// The largest share of the models that both maps have whose prices may jump.
+    /// The largest share of models whose prices may jump, among the models that both maps have.
     pub(crate) max_jump_ratio: f64,
 }
 
-/// Fewer models than these are no public map.
+/// The default for the smallest number of models.
 const MIN_MODELS: usize = 50;
 
-/// Fewer models than these are not many, however few there are in all.
+/// The smallest number of models with a price jump for which a map is refused.
 const MANY: usize = 3;
 
 impl Default for Guards {
@@ -35,7 +35,7 @@ impl Default for Guards {
 }
 
 impl Guards {
-    /// Whether the settings make sense.
+    /// Checks that the ratios are between 0 and 1.
     pub(crate) fn check_settings(&self) -> Result<(), Error> {
         for (setting, ratio) in
             [("max_shrink_ratio", self.max_shrink_ratio), ("max_price_jump_ratio", self.max_jump_ratio)]
@@ -50,12 +50,13 @@ impl Guards {
         Ok(())
     }
 
-    /// Why a map may not be live, whatever it replaces, if so.
+    /// Checks a map by itself, without a comparison to the live one. Returns the refusal as an
+    /// error.
     pub(crate) fn check_alone(&self, origin: &str, catalog: &Catalog) -> Result<(), Error> {
         self.check(origin, catalog, catalog, &Diff::default())
     }
 
-    /// Why a map may not take the place of the live one, if so.
+    /// Checks a map that is to replace the live one. Returns the refusal as an error.
     pub(crate) fn check(
         &self,
         origin: &str,

@@ -1,4 +1,12 @@
-//! From a source to the live map: fetch, check, swap, remember.
+//! Reports of reloads: their outcome, the schedule, and the differences between maps.
+//!
+//! [`CostMap::reload`](crate::CostMap::reload) returns a [`ReloadReport`],
+//! [`CostMap::status`](crate::CostMap::status) a [`ScheduleStatus`],
+//! [`CostMap::source_info`](crate::CostMap::source_info) a [`SourceInfo`],
+//! [`Snapshot::diff`](crate::Snapshot::diff) a [`Diff`], and
+//! [`CostMap::generation`](crate::CostMap::generation) a [`Generation`].
+
+// A reload fetches from the source, checks the map, swaps it in, and writes it to the cache.
 
 pub(crate) mod cache;
 mod flight;
@@ -6,14 +14,17 @@ pub(crate) mod guard;
 mod schedule;
 pub(crate) mod status;
 
+pub use crate::catalog::{SetAside, UnpricedField, Warning};
+pub use crate::diff::{Diff, Repriced};
+pub use crate::version::Generation;
+
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::catalog;
-use crate::diff::Diff;
 use crate::error::Error;
-use crate::live::{Base, Live};
+use crate::live::{Live, VersionedCatalog};
 use crate::panics;
 use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
@@ -24,28 +35,30 @@ use cache::Cache;
 use flight::Flights;
 use guard::Guards;
 use schedule::Schedule;
-use status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
+pub use status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
 
-/// Hears of every swap and of every failure.
+/// A callback for each reload that replaced the map, and for each that failed.
 pub(crate) type Listener = dyn Fn(&Result<ReloadReport, Error>) + Send + Sync;
 
-/// What messages call a text that was handed in.
+/// The origin of a map that a caller handed in, as messages and reports name it.
 pub(crate) const HANDED_IN: &str = "the text that was handed in";
 
-/// Reloads one map. Its thread keeps it, and not the map.
+/// Reloads one map. The reload thread keeps the reloader alive, but not the map, to which the
+/// reloader has a weak reference.
 pub(crate) struct Reloader {
     live: Weak<Live>,
     settings: Settings,
     listeners: Mutex<Vec<Arc<Listener>>>,
     flights: Flights,
-    /// One map at a time is checked against the live one and swapped in. Neither I/O nor a caller's code runs under it.
+    /// Held while a map is checked against the live one and swapped in. Neither I/O nor a caller's
+    /// code runs under this lock.
     applying: Mutex<()>,
     history: Mutex<History>,
     schedule: Schedule,
     stop: Stop,
 }
 
-/// What a map is built with.
+/// The settings that a map is built with.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) origin: Option<Box<dyn Origin>>,
@@ -54,21 +67,22 @@ pub(crate) struct Settings {
     pub(crate) is_env_forced: bool,
 }
 
-/// What became of reloads so far.
+/// The results of the reloads so far.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// Of the map that is live, where it is the source's.
+    /// The validators of the live map, if that came from the source.
     validators: Validators,
-    /// Whether that map was fetched, and not taken from the cache.
+    /// True if `validators` come from a reload, and not from the cache at the start.
     is_fetched: bool,
-    /// Why the map did not start with what its source has.
+    /// The reason that the map did not start with the source's map.
     start: Option<String>,
     cache_error: Option<String>,
-    /// The revision that the cache has, and its validators.
+    /// The revision of the map in the cache, and its validators.
     cached: Option<(String, Validators)>,
-    /// The revision that the source said, by its bytes or its validators, that it has.
+    /// The live revision, if the source confirmed by its bytes or its validators that it has that
+    /// one.
     confirmed: Option<String>,
-    /// The revision that was forced past a guard, if that is live.
+    /// The revision that was forced past a guard, if it is live.
     forced: Option<String>,
     last_run: Option<SystemTime>,
     last_error: Option<String>,
@@ -78,11 +92,11 @@ pub(crate) struct History {
 }
 
 thread_local! {
-    /// The maps whose listeners this thread is telling.
+    /// The addresses of the reloaders whose listeners this thread is calling.
     static TELLING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A time in which this thread tells the listeners of a map.
+/// Marks this thread as calling the listeners of a map, until the value is dropped.
 struct Telling;
 
 impl Telling {
@@ -98,10 +112,10 @@ impl Drop for Telling {
     }
 }
 
-/// The shortest interval: sources are not asked more often.
+/// The shortest interval of a schedule.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Whether guards may refuse a map.
+/// The choice between a reload that guards may refuse, and a forced one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guarded {
     Yes,
@@ -127,7 +141,8 @@ impl Reloader {
         }
     }
 
-    /// Fetches from the source and swaps in what comes; or takes the answer of the reload in flight.
+    /// Fetches from the source and swaps in the result, or returns the result of the reload in
+    /// flight.
     pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
         let origin = self.settings.origin.as_deref().ok_or(Error::NoSource)?;
         self.check_nesting()?;
@@ -138,18 +153,20 @@ impl Reloader {
         result
     }
 
-    /// Refuses a reload by a listener of this map: listeners would hear of it, and reload, without an end.
+    /// Refuses a reload from a listener of this map: listeners would be told of that reload as
+    /// well, and reload again, without end.
     fn check_nesting(&self) -> Result<(), Error> {
         let is_telling = TELLING.with_borrow(|telling| telling.contains(&self.address()));
         if is_telling { Err(Error::NestedReload) } else { Ok(()) }
     }
 
-    /// What tells this map from others while it lives.
+    /// Returns a number that tells this reloader from others while it lives.
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Reloads where the source is a file that is not as it was when it was last read.
+    /// Reloads if the source is a file that has changed since it was last read. Returns `None`
+    /// otherwise.
     pub(crate) fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
         let file = self.settings.origin.as_ref().and_then(|origin| origin.as_file());
         match file {
@@ -158,7 +175,7 @@ impl Reloader {
         }
     }
 
-    /// Swaps in a map that was fetched by other means.
+    /// Swaps in a map that a caller handed in.
     pub(crate) fn reload_from_bytes(&self, bytes: Vec<u8>, guarded: Guarded) -> Result<ReloadReport, Error> {
         self.check_nesting()?;
         let start = Instant::now();
@@ -175,7 +192,7 @@ impl Reloader {
 
     fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
         let start = Instant::now();
-        // Sources are code of others: whatever one does, it is a failed reload, and no more.
+        // Sources are code of others: a panic in one is a failed reload, and no more.
         let result = panics::catch(|| self.fetch(origin, guarded)).unwrap_or_else(|said| {
             let reason = format!("the source panicked: {said}");
             Err(Error::Fetch { origin: origin.name(), reason })
@@ -204,7 +221,8 @@ impl Reloader {
                 self.unchanged(&previous, validators, &source)?
             };
             let Some(applied) = applied else {
-                // Another map was handed in meanwhile: it is not the one that has not changed.
+                // Another map was handed in meanwhile, so that the answer does not speak of the
+                // live map. The source is asked for the whole map.
                 previous = Validators::default();
                 continue;
             };
@@ -216,9 +234,10 @@ impl Reloader {
         }
     }
 
-    /// Writes a map of the source that passed the guards to the cache, unless it is there. Why it could not be, if so.
-    fn remember(&self, base: &Base, source: &str) -> Option<String> {
-        // An empty map may be live, where that is asked for; it is nothing to start with.
+    /// Writes a map of the source that passed the guards to the cache, unless the cache has it.
+    /// Returns the error if that fails.
+    fn remember(&self, base: &VersionedCatalog, source: &str) -> Option<String> {
+        // An empty map may be live, if the settings allow that, but no map starts with one.
         let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
         let revision = base.version.revision.as_deref()?;
         let validators = {
@@ -246,9 +265,10 @@ impl Reloader {
         let before = live.base();
         let Arrived { bytes, validators, source, channel } = arrived;
         let (length, revision) = (bytes.len(), git_blob_id(&bytes));
-        // The bundled map is upstream's without its prose: upstream's own takes its place.
+        // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
+        // replaces it.
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
-            // What is handed in is no news of the source's.
+            // A map that is handed in says nothing about the source.
             if channel == Channel::Source {
                 self.history().is_live(validators, Some(revision));
             }
@@ -264,7 +284,7 @@ impl Reloader {
             checked => checked.err().map(|refusal| refusal.to_string()),
         };
         let version = Version { source: source.clone(), revision: Some(revision), channel };
-        let base = Base::new(Arc::new(catalog), version);
+        let base = VersionedCatalog::new(Arc::new(catalog), version);
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
         let revision = base.version.revision.clone();
@@ -279,7 +299,8 @@ impl Reloader {
         })
     }
 
-    /// The source has what was taken over from it last, which had the validators `previous`. `None` where something else is live.
+    /// Accepts the source's report that its map, which had the validators `previous`, is unchanged.
+    /// Returns `None` if another map is live.
     fn unchanged(
         &self,
         previous: &Validators,
@@ -300,14 +321,21 @@ impl Reloader {
         Ok(Some(Applied { report, good }))
     }
 
-    /// Whether what is live, and what the source has, may be kept: it was not forced past a guard.
-    fn is_good(&self, base: &Base) -> bool {
+    /// Returns whether the live map may be written to the cache: it passes the guards by itself,
+    /// and was not forced past one.
+    fn is_good(&self, base: &VersionedCatalog) -> bool {
         let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
         checked.is_ok() && self.history().forced != base.version.revision
     }
 
-    /// The report of a map that is live already.
-    fn report(&self, snapshot: &Snapshot, base: &Base, source: String, bytes: usize) -> ReloadReport {
+    /// Returns a report of the live map, with the outcome `Unchanged`.
+    fn report(
+        &self,
+        snapshot: &Snapshot,
+        base: &VersionedCatalog,
+        source: String,
+        bytes: usize,
+    ) -> ReloadReport {
         ReloadReport {
             outcome: ReloadOutcome::Unchanged,
             generation: snapshot.generation(),
@@ -337,14 +365,15 @@ impl Reloader {
                 history.failures = 0;
             }
             Err(error) => {
-                history.last_error = Some(error.to_string());
+                history.last_error = Some(format!("{error:#}"));
                 history.failing_since.get_or_insert(now);
                 history.failures = history.failures.saturating_add(1);
             }
         }
     }
 
-    /// Tells the log and the listeners, outside every lock. Nobody hears of what ends after the last handle.
+    /// Writes a result to the log and calls the listeners, outside every lock. Does neither after
+    /// the last handle on the map is dropped.
     fn tell(&self, result: &Result<ReloadReport, Error>) {
         if self.stop.is_pulled() {
             return;
@@ -369,20 +398,20 @@ impl Reloader {
                     log::warn!("forced past a guard: {refusal}");
                 }
             }
-            Err(error) => log::warn!("not reloaded: {error}"),
+            Err(error) => log::warn!("not reloaded: {error:#}"),
         }
         let listeners = lock(&self.listeners).clone();
         let _telling = Telling::begin(self.address());
         for listener in listeners {
             if let Err(said) = panics::catch(|| listener(result)) {
                 let error = format!("a listener panicked: {said}");
-                log::error!("{error}");
+                log::error!("{error:#}");
                 self.history().listener_error = Some(error);
             }
         }
     }
 
-    /// Reloads at an interval, from now on.
+    /// Starts reloads at an interval, or replaces the running schedule.
     pub(crate) fn schedule(self: &Arc<Self>, every: Duration) -> Result<(), Error> {
         if self.settings.origin.is_none() {
             return Err(Error::NoSource);
@@ -400,11 +429,12 @@ impl Reloader {
         self.schedule.cancel()
     }
 
-    /// Why the map starts with something else than what its source has, unless that came meanwhile.
+    /// Records the reason that the map starts with something other than the source's map, unless
+    /// that went live meanwhile.
     pub(crate) fn note_start(&self, error: &Error) {
         let _one_at_a_time = lock(&self.applying);
         if self.live().is_ok_and(|live| live.base().version.channel != Channel::Source) {
-            self.history().start = Some(error.to_string());
+            self.history().start = Some(format!("{error:#}"));
         }
     }
 
@@ -438,7 +468,7 @@ impl Reloader {
         let history = self.history();
         let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
         let from_source = matches!(version.channel, Channel::Source | Channel::Cache);
-        // What the source has is live, or nothing else was ever asked for.
+        // The source is known to have the live map, even if that was read from the cache.
         let is_confirmed = version.revision.is_some() && history.confirmed == version.revision;
         let is_fallback = origin.is_some() && version.channel != Channel::Source && !is_confirmed;
         let reason = || history.start.clone().or_else(|| history.last_error.clone());
@@ -459,7 +489,8 @@ impl Reloader {
         }
     }
 
-    /// The end of the last handle: the thread ends, a fetch over HTTP is cut, and nobody hears of what is left.
+    /// Ends the reload thread, cuts a fetch over HTTP, and silences the listeners. Called when the
+    /// last handle on the map is dropped.
     pub(crate) fn close(&self) {
         self.stop.pull();
         self.schedule.close();
@@ -480,7 +511,7 @@ impl Reloader {
     }
 }
 
-/// A map that was fetched.
+/// A map that was fetched or handed in, before it is checked.
 struct Arrived {
     bytes: Vec<u8>,
     validators: Validators,
@@ -488,16 +519,17 @@ struct Arrived {
     channel: Channel,
 }
 
-/// What became of one that was accepted.
+/// The result of a map that was accepted.
 struct Applied {
     report: ReloadReport,
-    /// The new map, where it passed the guards.
-    good: Option<Base>,
+    /// The live map, if it passed the guards.
+    good: Option<VersionedCatalog>,
 }
 
 impl History {
-    /// Before any reload: what tells the version of the map that it starts with, why that is not the source's, what is wrong with the
-    /// cache, and the revision that it has.
+    /// Returns the history before any reload: the validators of the map that it starts with, the
+    /// reason that this is not the source's map, the error of the cache, and the revision in the
+    /// cache.
     pub(crate) fn of_start(
         validators: Validators,
         start: Option<String>,
@@ -508,13 +540,14 @@ impl History {
         Self { validators, start, cache_error, cached, ..Self::default() }
     }
 
-    /// What tells the version of the map that was fetched last. Nothing does before the first fetch: what a cache says of itself is not
-    /// believed, so that the first reload after a start fetches the whole map.
+    /// Returns the validators of the map that was fetched last, and none before the first fetch.
+    /// The validators in a cache are not trusted, so that the first reload after a start fetches
+    /// the whole map.
     fn fetched_validators(&self) -> Validators {
         if self.is_fetched { self.validators.clone() } else { Validators::default() }
     }
 
-    /// What is live: what tells its version, and its revision, where the source has it.
+    /// Records the validators of the live map, and its revision if the source has that one.
     fn is_live(&mut self, validators: Validators, confirmed: Option<String>) {
         self.validators = validators;
         self.is_fetched = true;

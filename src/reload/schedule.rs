@@ -1,4 +1,5 @@
-//! The thread that reloads: one a map, parked but for its runs and, where the source is a file, a look every second.
+//! The reload thread. Each map has at most one. It sleeps except for reloads and, if the source is
+//! a file, for a look at the file every second.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,32 +12,33 @@ use crate::jitter;
 use crate::panics;
 use crate::sync::lock;
 
-/// How often a file is looked at.
+/// The interval at which a file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long after a first failure a reload is tried again; doubled after each further one.
+/// The wait before the reload after a first failure. It doubles with each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 
-/// Longer intervals are this long.
+/// The upper bound of intervals.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// When the next reload is, and what wakes the thread.
+/// The time of the next reload, and the signal that wakes the thread when it changes.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     plan: Mutex<Plan>,
     changed: Condvar,
 }
 
-/// What a thread goes by.
+/// The state of a schedule.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Plan {
-    /// `None` where nothing is scheduled.
+    /// The interval. `None` if nothing is scheduled.
     pub(crate) every: Option<Duration>,
-    /// When the next reload is due, for people.
+    /// The time at which the next reload is due, for people.
     pub(crate) next_run: Option<SystemTime>,
-    /// The same, by a clock that nobody sets.
+    /// The same time on the monotonic clock, which is the one that counts.
     due: Option<Instant>,
-    /// Counts the schedules, so that a run of one does not plan for another.
+    /// The number of times that the schedule was changed, so that a reload of an earlier schedule
+    /// does not plan the next one of a later schedule.
     edition: u64,
     has_thread: bool,
     closed: bool,
@@ -49,7 +51,7 @@ impl Plan {
     }
 }
 
-/// What a thread does next.
+/// The next action of the thread.
 enum Next {
     Reload { edition: u64 },
     Look { edition: u64 },
@@ -65,7 +67,12 @@ impl Schedule {
         lock(&self.plan)
     }
 
-    /// Schedules reloads in the place of those that were; the first is due at once.
+    /// Replaces the schedule, and starts the thread if there is none. The first reload is due at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Thread`] if the system does not start the thread.
     pub(super) fn start(&self, reloader: &Arc<Reloader>, every: Duration) -> Result<(), Error> {
         let mut plan = self.lock();
         if !plan.has_thread {
@@ -82,7 +89,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// Ends the schedule, and its thread. Whether there was one.
+    /// Cancels the schedule and ends its thread. Returns whether a schedule existed.
     pub(super) fn cancel(&self) -> bool {
         let mut plan = self.lock();
         let was_scheduled = plan.every.take().is_some();
@@ -98,7 +105,7 @@ impl Schedule {
         self.changed.notify_all();
     }
 
-    /// Waits until there is something to do.
+    /// Waits for the next action. `looks` is `true` if the source is a file.
     fn wait(&self, looks: bool) -> Next {
         let mut plan = self.lock();
         let next_look = Instant::now() + LOOK;
@@ -121,7 +128,7 @@ impl Schedule {
         }
     }
 
-    /// Plans the next reload after one that ended.
+    /// Plans the next reload after one that ended, unless the schedule was changed meanwhile.
     fn plan_next(&self, edition: u64, failures: u32) {
         let mut plan = self.lock();
         if let (true, Some(every)) = (plan.edition == edition, plan.every) {
@@ -130,7 +137,8 @@ impl Schedule {
     }
 }
 
-/// The interval, or up to a tenth less, so that a fleet does not ask as one; sooner after a failure.
+/// Returns the wait before the next reload: the interval, or a shorter wait after a failure. Up to
+/// a tenth is taken off, so that the processes of a fleet do not ask at the same time.
 fn next_wait(every: Duration, failures: u32) -> Duration {
     let wait = match failures {
         0 => every,
@@ -142,11 +150,11 @@ fn next_wait(every: Duration, failures: u32) -> Duration {
 fn run(reloader: &Reloader) {
     let looks = reloader.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
     loop {
-        // What comes of it is in the status, and the listeners heard it.
+        // The results are not used here: the status has them, and the listeners were told.
         let (edition, ran) = match reloader.schedule.wait(looks) {
             Next::End => return,
             Next::Reload { edition } => {
-                // Whatever happens in a run, there is a next one.
+                // A panic must not end the thread.
                 let _ = panics::catch(|| reloader.reload(Guarded::Yes));
                 (edition, true)
             }

@@ -1,4 +1,4 @@
-//! What is told of reloads, in the words of LiteLLM's endpoints.
+//! Reports of reloads, with the field names of LiteLLM's endpoints.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,122 +8,127 @@ use crate::catalog::{SetAside, Warning};
 use crate::diff::Diff;
 use crate::time;
 
-/// What a reload did.
+/// The result of a reload that succeeded.
 ///
-/// It serialises with the names that LiteLLM's `POST /reload/model_cost_map` has (`models_count`, `source_revision`, `etag`, `timestamp`),
-/// among others.
+/// It serialises with the names that LiteLLM's `POST /reload/model_cost_map` has (`models_count`,
+/// `source_revision`, `etag`, `timestamp`), among others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ReloadReport {
-    /// Whether the map was replaced.
+    /// The outcome: the map was replaced, or was unchanged.
     pub outcome: ReloadOutcome,
     /// The generation that is live now.
     pub generation: u64,
-    /// How many models the source's map has, the operator's not counted.
+    /// The number of models in the source's map, without the operator's.
     pub models_count: usize,
     /// The git blob id of the map's bytes, as `git hash-object` prints it.
     pub source_revision: Option<String>,
-    /// The entity tag that the source gave it.
+    /// The entity tag that the source gave the map.
     pub etag: Option<String>,
-    /// Where it is from: a path, a URL without credentials, a source's name.
+    /// The origin of the map: a path, a URL without credentials, or a source's name.
     pub source: String,
-    /// How many bytes were fetched, decoded; 0 where the source said that nothing had changed.
+    /// The number of bytes fetched, decoded. Zero if the source reported that nothing had changed.
     pub bytes: usize,
-    /// What changed. The operator's models are not looked at.
+    /// The changes from the previous map. The operator's models are not compared.
     #[serde(flatten)]
     pub diff: Diff,
     /// The rows that were not loaded, since their prices cannot be trusted.
     pub set_aside: Vec<SetAside>,
-    /// What is odd about rows that were loaded all the same, and which of the operator's models and deployments could not be laid over
-    /// the new map and stay as they were.
+    /// Warnings about rows that were loaded nevertheless, and about the operator's models and
+    /// deployments that could not be laid over the new map and stay as they were.
     pub warnings: Vec<Warning>,
-    /// What a guard said that a forced reload went past.
+    /// The refusal of a guard that a forced reload bypassed.
     pub forced_past: Option<String>,
-    /// Why the map was not written to the cache, if so. It is live all the same.
+    /// The reason that the map could not be written to the cache, if so. The map is live
+    /// nevertheless.
     pub cache_error: Option<String>,
-    /// How long it took, fetch included. In seconds where it is serialised.
+    /// The duration of the reload, fetch included. Serialised in seconds, as `seconds`.
     #[serde(rename = "seconds", serialize_with = "time::serialize_seconds")]
     pub took: Duration,
-    /// When it was done.
+    /// The time at which the reload ended.
     #[serde(serialize_with = "time::serialize")]
     pub timestamp: SystemTime,
 }
 
 impl ReloadReport {
-    /// Whether the source has what is live already: nothing was swapped.
+    /// Returns whether the source has the map that was live already, so that nothing was swapped.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.outcome == ReloadOutcome::Unchanged
     }
 }
 
-/// Whether a reload replaced the map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The outcome of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReloadOutcome {
-    /// The source has what is live already.
+    /// The source has the map that was live already.
     Unchanged,
     /// A new generation is live.
     Replaced,
 }
 
-/// How the reloads of a map are going: from [`CostMap::status`](crate::CostMap::status).
+/// The state of a map's reloads, from [`CostMap::status`](crate::CostMap::status).
 ///
-/// It serialises with the names that LiteLLM's `GET /schedule/model_cost_map_reload/status` has, among others.
+/// It serialises with the names that LiteLLM's `GET /schedule/model_cost_map_reload/status` has,
+/// among others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ScheduleStatus {
-    /// Whether reloads are scheduled.
+    /// True if reloads are scheduled.
     pub scheduled: bool,
-    /// How often, in hours.
+    /// The interval of the schedule, in hours.
     pub interval_hours: Option<f64>,
-    /// When the last reload from the source ended, well or not, scheduled or by hand.
+    /// The time at which the last reload from the source ended, successful or not, scheduled or
+    /// requested by a call.
     #[serde(serialize_with = "time::serialize_option")]
     pub last_run: Option<SystemTime>,
-    /// When the next one is due.
+    /// The time at which the next scheduled reload is due.
     #[serde(serialize_with = "time::serialize_option")]
     pub next_run: Option<SystemTime>,
     /// The git blob id of the live map's bytes.
     pub source_revision: Option<String>,
-    /// The entity tag that the source gave it.
+    /// The entity tag that the source gave the live map.
     pub etag: Option<String>,
-    /// Why the last reload from the source failed, if it did.
+    /// The error of the last reload from the source, if it failed.
     pub last_error: Option<String>,
-    /// Since when all of them have failed.
+    /// The time of the first failure since the last reload from the source that succeeded.
     #[serde(serialize_with = "time::serialize_option")]
     pub failing_since: Option<SystemTime>,
-    /// How many have.
+    /// The number of failures since the last reload from the source that succeeded.
     pub failures: u32,
-    /// Why the cache could not be read or written, the last time that it was tried.
+    /// The reason that the cache could not be read or written when it was last used, if so.
     pub cache_error: Option<String>,
-    /// How the last listener that panicked did.
+    /// The panic of the last listener that panicked.
     pub listener_error: Option<String>,
 }
 
-/// Where the live map is from: from [`CostMap::source_info`](crate::CostMap::source_info).
+/// The origin of the live map, from [`CostMap::source_info`](crate::CostMap::source_info).
 ///
 /// It serialises with the names that LiteLLM's `GET /model/cost_map/source` has, and `origin`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct SourceInfo {
-    /// `remote` where it was fetched from a URL or a source of one's own, now or before the last start; else `local`.
+    /// `remote` if the map was fetched from a URL or a custom source, in this process or, with the
+    /// cache, an earlier one; otherwise `local`.
     pub source: &'static str,
-    /// Where its bytes are from: `bundled`, `cache`, a path, a URL without credentials, a source's name.
+    /// The origin of the live map: `bundled`, `cache`, a path, a URL without credentials, or a
+    /// source's name.
     pub origin: String,
     /// The URL that reloads fetch from, without credentials.
     pub url: Option<String>,
-    /// Whether the environment asks for the bundled map (`LITELLM_LOCAL_MODEL_COST_MAP`).
+    /// True if the environment asks for the bundled map (`LITELLM_LOCAL_MODEL_COST_MAP`).
     pub is_env_forced: bool,
-    /// Why it is not what the source has, where it is not.
+    /// The reason that the live map is not the source's, if so.
     pub fallback_reason: Option<String>,
-    /// When it went live.
+    /// The time at which the live map went live.
     #[serde(serialize_with = "time::serialize")]
     pub loaded_at: SystemTime,
-    /// The git blob id of its bytes; of the bundled map, that of upstream's file.
+    /// The git blob id of the live map's bytes. For the bundled map, that of upstream's file.
     pub source_revision: Option<String>,
-    /// The entity tag that the source gave it.
+    /// The entity tag that the source gave the live map.
     pub etag: Option<String>,
-    /// How many models there are, the operator's included.
+    /// The number of models, the operator's included.
     pub model_count: usize,
 }

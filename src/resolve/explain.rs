@@ -1,17 +1,17 @@
-//! [`Explanation`]: every candidate that was tried for a name, and what became of it.
+//! [`Explanation`]: the candidates that were tried for a name, and the outcome of each.
 
 use std::fmt;
 use std::ops::ControlFlow;
 
 use super::lookup::{Candidate, FoundBy, Lookup, Match};
-use super::query::{Origin, Query};
+use super::query::{ProviderOrigin, Query};
 use super::{Answer, Layers, fits, look_up_without_entry, resolve};
 use crate::catalog::EntryRef;
 use crate::text::clip;
 
-/// How a name was looked up, step by step: from [`Snapshot::explain`](crate::Snapshot::explain).
+/// The steps of a lookup, as returned by [`Snapshot::explain`](crate::Snapshot::explain).
 ///
-/// Its `Display` is a text for people.
+/// The `Display` implementation writes a multi-line text for diagnostics.
 ///
 /// # Examples
 ///
@@ -33,72 +33,75 @@ use crate::text::clip;
 /// );
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The name that was looked up, rewritten where it is an older one; its beginning, where it is very long.
+    /// The name that was looked up, after an older name was rewritten. A very long name is cut off.
     pub name: String,
-    /// Whether an older name was rewritten.
+    /// True if the name was an older one and was rewritten.
     pub rewritten: bool,
-    /// The provider asked for or inferred.
+    /// The provider that was asked for or inferred.
     pub provider: Option<String>,
-    /// Where the provider is from, in words.
+    /// The origin of the provider, in words.
     pub provider_from: Option<String>,
     /// The candidates, in the order in which they were tried.
     pub steps: Vec<Step>,
-    /// The key, or the name where no entry is needed, and how it was found; `None` where the model is unknown.
+    /// The key that was found, or the name if the model needs no entry, and how it was found.
+    /// `None` if the model is unknown.
     pub found: Option<(String, FoundBy)>,
 }
 
-/// One candidate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One candidate of a lookup, and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Step {
-    /// Which form of the name it is.
+    /// The form of the name that was tried.
     pub candidate: Candidate,
-    /// The name that was looked up; its beginning, where it is very long.
+    /// The name that was tried. A very long name is cut off.
     pub name: String,
-    /// What became of it.
+    /// The outcome of the candidate.
     pub outcome: Outcome,
 }
 
-/// What became of a candidate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The outcome of a candidate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// No entry is called so.
+    /// No entry has this name.
     NoEntry,
-    /// An entry is called so, and it is of a provider that the lookup cannot mean.
+    /// An entry has this name, but its provider does not fit the lookup.
     OtherProvider {
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
-        /// Its provider.
+        /// The provider of the entry.
         provider: String,
     },
-    /// An entry is called so: the answer.
+    /// An entry has this name, and is the answer.
     Found {
-        /// The entry's key.
+        /// The key of the entry.
         key: String,
-        /// How the name matched.
+        /// The kind of match.
         matched: Match,
     },
-    /// No candidate is an entry's name, and another entry stands in: the answer.
+    /// No candidate leads to an entry. Another entry stands in, and is the answer.
     StandsIn {
-        /// That entry's key.
+        /// The key of the entry that stands in.
         key: String,
     },
-    /// No candidate is an entry's name, and the model runs on machines of the caller's own: the answer.
+    /// No candidate leads to an entry. The model runs on the caller's own machines, and is known
+    /// without one.
     SelfHosted,
-    /// No candidate is any entry's name, and fallback rules of the map describe this one: the answer.
+    /// No candidate names an entry of any provider. Fallback rules of the map describe this form of
+    /// the name, and their description is the answer.
     Described {
-        /// The names of the rules, in their order.
+        /// The names of the rules, in the order of the map.
         rules: Vec<String>,
     },
 }
 
 impl Explanation {
     pub(crate) fn of(layers: Layers<'_>, lookup: Lookup<'_>) -> Self {
-        // A name that is a key is that entry, before anything else is asked.
+        // A strict lookup, and an exact key or alias without a provider, has no other candidates.
         if lookup.strict || (lookup.provider.is_none() && layers.exact(lookup.name).is_some()) {
             return Self::of_exact(layers, lookup);
         }
@@ -108,10 +111,10 @@ impl Explanation {
             rewritten: query.rewritten,
             provider: query.provider.map(|provider| clip(provider).into()),
             provider_from: match query.origin {
-                Origin::Asked => Some("which was asked for".to_owned()),
-                Origin::FirstSegment => Some("with which the name begins".to_owned()),
-                Origin::Rule(rule) => Some(format!("by the rule {rule}")),
-                Origin::None => None,
+                ProviderOrigin::Asked => Some("which was asked for".to_owned()),
+                ProviderOrigin::FirstSegment => Some("with which the name begins".to_owned()),
+                ProviderOrigin::Rule(rule) => Some(format!("by the rule {rule}")),
+                ProviderOrigin::None => None,
             },
             steps: Vec::new(),
             found: None,
@@ -157,7 +160,7 @@ impl Explanation {
         self.steps.push(Step { candidate, name: clip(name).into(), outcome });
     }
 
-    /// Adds what is found for a name that is no entry's.
+    /// Adds the step and the answer for a name that leads to no entry of its own.
     fn add_without_entry(&mut self, layers: Layers<'_>, lookup: Lookup<'_>, query: &Query<'_>) {
         let Some(found) = look_up_without_entry(layers, lookup) else { return };
         let (key, outcome) = match found.answer {
@@ -173,14 +176,15 @@ impl Explanation {
                 (key, Outcome::Described { rules })
             }
         };
-        // Rules describe a form of the name; the others are about the name as given.
+        // Rules describe one form of the name. A stand-in or a self-hosted model is found by the
+        // name as given.
         let name = if found.found_by.matched == Match::Described { &key } else { &*query.name };
         self.add(found.found_by.candidate, name, outcome);
         self.found = Some((clip(&key).to_owned(), found.found_by));
     }
 }
 
-/// What becomes of a candidate, and the answer where it is one.
+/// Returns the outcome of a candidate, and the key and the match if the candidate is the answer.
 fn tried(layers: Layers<'_>, query: &Query<'_>, name: &str) -> (Outcome, Option<(String, Match)>) {
     let Some((entry, matched)) = layers.find(name) else { return (Outcome::NoEntry, None) };
     let key = entry.key().to_owned();

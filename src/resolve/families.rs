@@ -1,4 +1,4 @@
-//! Names that have no entry, and are priced all the same: by parameter count, by an older name, by a
+//! Names without an entry that are priced nevertheless: by parameter count, as an older name, by a
 //! router's fee, or as free.
 
 use super::{Layers, Lookup, resolve};
@@ -7,10 +7,10 @@ use crate::catalog::EntryRef;
 /// Providers whose models run on the caller's own machines.
 const SELF_HOSTED: [&str; 2] = ["ollama", "lemonade"];
 
-/// Longer names are no model's.
+/// The longest name that is considered, in bytes.
 const MAX_NAME: usize = 256;
 
-/// Older names of Databricks endpoints, by how they begin.
+/// Prefixes of older names of Databricks endpoints, and the keys of their current names.
 const DATABRICKS: [(&str, &str); 7] = [
     ("dbrx-instruct", "databricks/databricks-dbrx-instruct"),
     ("meta-llama-3.1-70b-instruct", "databricks/databricks-meta-llama-3-1-70b-instruct"),
@@ -21,7 +21,7 @@ const DATABRICKS: [(&str, &str); 7] = [
     ("llama-2-70b-chat", "databricks/databricks-llama-2-70b-chat"),
 ];
 
-/// Together's sizes: up to so many billion parameters.
+/// Together AI's size classes: the upper bound in billions of parameters, and the key of the class.
 const TOGETHER: [(u64, &str); 6] = [
     (4, "together-ai-up-to-4b"),
     (8, "together-ai-4.1b-8b"),
@@ -31,23 +31,25 @@ const TOGETHER: [(u64, &str); 6] = [
     (110, "together-ai-81.1b-110b"),
 ];
 
-/// Fireworks' sizes.
+/// Fireworks' size classes, like [`TOGETHER`].
 const FIREWORKS: [(u64, &str); 3] =
     [(4, "fireworks-ai-up-to-4b"), (16, "fireworks-ai-4.1b-to-16b"), (u64::MAX, "fireworks-ai-above-16b")];
 
-/// Fireworks' sizes of mixtures of experts, experts times parameters.
+/// Fireworks' size classes for mixtures of experts. The bound is the number of experts times the
+/// billions of parameters of each.
 const FIREWORKS_EXPERTS: [(u64, &str); 2] =
     [(56, "fireworks-ai-moe-up-to-56b"), (176, "fireworks-ai-56b-to-176b")];
 
-/// The entry that prices Azure's model router: a flat fee on prompt tokens.
+/// The key of the entry that prices Azure's model router: a flat fee on prompt tokens.
 const ROUTER: &str = "azure_ai/model_router";
 
-/// The provider asked for, or else what the name begins with.
+/// Returns the provider asked for, or else the first segment of the name.
 pub(super) fn provider_of(lookup: Lookup<'_>) -> Option<&str> {
     lookup.provider.or_else(|| lookup.name.split_once('/').map(|(first, _)| first))
 }
 
-/// The entry that prices a name which no entry answers to.
+/// Returns the entry that prices a model without an entry of its own. Returns `None` if there is no
+/// such entry.
 pub(super) fn stand_in<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<EntryRef<'m>> {
     let (name, provider) = (lookup.name, provider_of(lookup)?);
     if name.len() > MAX_NAME {
@@ -67,7 +69,8 @@ pub(super) fn stand_in<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<Ent
     resolve(layers, Lookup::new(key?)).map(|found| found.entry)
 }
 
-/// The entry whose input rate a router adds to what the model costs that it chose.
+/// Returns the entry whose input rate a router adds to the cost of the model it chose. Returns
+/// `None` if the requested name is not a router's on Azure AI.
 pub(crate) fn router_fee<'m>(layers: Layers<'m>, requested: Lookup<'_>) -> Option<EntryRef<'m>> {
     if provider_of(requested)? != "azure_ai" {
         return None;
@@ -76,7 +79,7 @@ pub(crate) fn router_fee<'m>(layers: Layers<'m>, requested: Lookup<'_>) -> Optio
     if is_router(rest) { resolve(layers, Lookup::new(ROUTER)).map(|found| found.entry) } else { None }
 }
 
-/// Whether an entry is a router's own, and so the fee itself.
+/// Returns whether an entry is the router's own, whose rates are the fee itself.
 pub(crate) fn is_router_entry(key: &str) -> bool {
     matches!(key, ROUTER | "azure_ai/model-router")
 }
@@ -96,12 +99,14 @@ fn bucket(sizes: &[(u64, &'static str)], size: u64) -> Option<&'static str> {
     sizes.iter().find(|(up_to, _)| size <= *up_to).map(|(_, key)| *key)
 }
 
-/// Billions of parameters: the first digits in front of a `b`.
+/// Returns the parameter count of a name in billions: the first run of digits followed by a `b`. A
+/// fraction counts without its integer part: `0.5b` gives 5.
 fn parameters(name: &str) -> Option<u64> {
     numbers(name).find(|number| number.unit == Some(b'b')).and_then(|number| number.value)
 }
 
-/// Billions of parameters of a mixture of experts: the product of `8x7b`.
+/// Returns the parameter count of a mixture of experts in billions: the product of the numbers in
+/// `8x7b`.
 fn mixture(name: &str) -> Option<u64> {
     let mut numbers = numbers(name).peekable();
     while let Some(number) = numbers.next() {
@@ -118,9 +123,9 @@ fn mixture(name: &str) -> Option<u64> {
 struct Number {
     start: usize,
     end: usize,
-    /// `None` where it is beyond any count.
+    /// `None` if the digits do not fit a `u64`.
     value: Option<u64>,
-    /// What follows, in lower case.
+    /// The byte after the digits, in lower case.
     unit: Option<u8>,
 }
 

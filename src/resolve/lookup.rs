@@ -1,13 +1,13 @@
-//! [`Lookup`]: a name to look up, and [`FoundBy`]: how it was found.
+//! [`Lookup`]: a name to look up. [`FoundBy`]: how the name was found.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-/// A model to look up: a name, and what is known of whose it is.
+/// A model to look up: a name and, optionally, a provider.
 ///
-/// Wherever a lookup is taken, a name alone will do.
+/// Methods that take a lookup also accept a plain name, as a `&str` or a `&String`.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use serde::ser::{SerializeStruct, Serializer};
 /// # }
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "a lookup does nothing until it is handed to a snapshot"]
 pub struct Lookup<'a> {
     pub(crate) name: &'a str,
@@ -31,21 +31,23 @@ pub struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    /// A model under any name that its users write.
+    /// Creates a lookup of a model by any name in use for it.
     #[inline]
     pub fn new(name: &'a str) -> Self {
         Self { name, provider: None, strict: false }
     }
 
-    /// Whose model it is, in LiteLLM's words (`openai`, `bedrock`, …). Default: whoever the name says.
+    /// Sets the provider of the model, under LiteLLM's name for it (`openai`, `bedrock`, …). By
+    /// default the provider is inferred from the name.
     #[inline]
     pub fn provider(mut self, provider: &'a str) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Accepts nothing but a key or an alias of the map, letter by letter; where a provider is asked for, one
-    /// of that provider's. Default: any name that leads to a model.
+    /// Restricts the lookup to the keys and aliases of the map, case-sensitively. If a provider is
+    /// set, the entry must be one of that provider's. By default, any name that leads to a model is
+    /// accepted.
     #[inline]
     pub fn strict(mut self) -> Self {
         self.strict = true;
@@ -53,42 +55,39 @@ impl<'a> Lookup<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Lookup<'a> {
-    fn from(name: &'a str) -> Self {
-        Self::new(name)
+impl<'a, N: AsRef<str> + ?Sized> From<&'a N> for Lookup<'a> {
+    #[inline]
+    fn from(name: &'a N) -> Self {
+        Self::new(name.as_ref())
     }
 }
 
-impl<'a> From<&'a String> for Lookup<'a> {
-    fn from(name: &'a String) -> Self {
-        Self::new(name)
-    }
-}
-
-/// Which form of a name is looked up: the candidates, in the order in which they are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A form of a name. The variants are in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Candidate {
-    /// `provider/name`, where a provider was asked for.
+    /// `provider/name`, if a provider was asked for.
     WithProvider,
-    /// The name as it was given.
+    /// The name as given.
     AsGiven,
-    /// `bedrock_mantle/name` without its region.
+    /// `bedrock_mantle/name` without the region.
     WithoutRegion,
-    /// The name without its provider, and on Bedrock without its route.
+    /// The name without the provider and, on Bedrock, without the route.
     WithoutProvider,
-    /// `provider/` and the name without what else it carries: a version, a date, a fine-tune's fields, a geography.
+    /// `provider/` and the stripped name: without a version, a date, the fields of a fine-tune, or
+    /// a geography.
     StrippedWithProvider,
-    /// The name without what else it carries.
+    /// The stripped name, without `provider/` in front.
     Stripped,
-    /// `provider/name` where the name begins with the provider already: ids that repeat it.
+    /// `provider/name` where the name begins with the provider already, for ids that repeat the
+    /// provider.
     RepeatedProvider,
     /// `fireworks_ai/` and the name of the resource.
     FireworksResource,
 }
 
 impl Candidate {
-    /// A stable word for it, such as `stripped_with_provider`.
+    /// Returns a stable identifier of the candidate, such as `stripped_with_provider`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -104,7 +103,7 @@ impl Candidate {
     }
 }
 
-/// What it is, in words.
+/// Writes a description in words, such as `the stripped name behind its provider`.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -120,27 +119,29 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// How a candidate matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The way in which a candidate matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Match {
-    /// It is an entry's key.
+    /// The candidate is the key of an entry.
     Key,
-    /// It is an alias of an entry.
+    /// The candidate is an alias of an entry.
     Alias,
-    /// It is a key or an alias, if upper and lower case count as the same.
+    /// The candidate is a key or an alias if case is ignored.
     IgnoringCase,
-    /// It is no entry's name, and another entry stands in: one for models of its size, for an older name of its endpoint, or for a
-    /// router.
+    /// The name leads to no entry, and another entry stands in: the entry for models of its size,
+    /// for the current name of its endpoint, or for a router.
     StandIn,
-    /// It is no entry's name, and its provider runs on machines of the caller's own, which cost nothing by the call.
+    /// The name leads to no entry, and its provider runs on the caller's own machines, where a call
+    /// costs nothing.
     SelfHosted,
-    /// It is no entry's name, but fallback rules of the map describe it.
+    /// The name leads to no entry, but fallback rules of the map describe it.
     Described,
 }
 
 impl Match {
-    /// A stable word for it: `key`, `alias`, `ignoring_case`, `stand_in`, `self_hosted`, `described`.
+    /// Returns a stable identifier of the match: `key`, `alias`, `ignoring_case`, `stand_in`,
+    /// `self_hosted`, or `described`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -154,7 +155,7 @@ impl Match {
     }
 }
 
-/// What it is, in words.
+/// Writes a description in words, such as `a key, ignoring case`.
 impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -168,17 +169,17 @@ impl fmt::Display for Match {
     }
 }
 
-/// How a model was found: which form of the name matched, and how.
+/// The way in which a model was found: the form of the name that matched, and the kind of match.
 ///
-/// Its `Display` says it in words: `the name behind its provider, a key`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The `Display` implementation writes both in words: `the name behind its provider, a key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct FoundBy {
     /// The form of the name that matched.
     pub candidate: Candidate,
-    /// How it matched.
+    /// The kind of match.
     pub matched: Match,
-    /// Whether the name was an older one of the model, and was rewritten first.
+    /// True if the name was an older one of the model and was rewritten before the lookup.
     pub rewritten: bool,
 }
 

@@ -1,4 +1,5 @@
-//! What names led to before: most calls of a gateway name few models, and many of them not by their keys.
+//! A cache of lookups. Most calls of a gateway name few models, and many of those names are not
+//! keys.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,46 +10,49 @@ use super::{Layers, Lookup};
 use crate::catalog::{EntryRef, NameHash, Target};
 use crate::rates::RuleProvider;
 
-/// How many buckets of names are remembered of each kind.
+/// The number of buckets in each table.
 const BUCKETS: usize = 512;
 
-/// How many names a bucket has room for.
+/// The number of names that a bucket holds.
 const WAYS: usize = 4;
 
-/// Longer names, the provider included, are looked up each time.
+/// The longest lookup that is remembered, in bytes: name and provider together. Longer ones are
+/// looked up each time.
 const MAX_NAME: usize = 256;
 
-/// Names that led to an entry, and names that led nowhere. Any thread reads and remembers them without a lock.
+/// The names that led to an entry, and the names that led nowhere. Any thread reads and writes them
+/// without a lock.
 ///
-/// A name is known again by its text, never by its hash alone: a name that is taken for another is a wrong price.
+/// A remembered name is compared by its text, never by its hash alone: a name mistaken for another
+/// would be given a wrong price.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     known: Table<Remembered>,
     unknown: Table<()>,
 }
 
-/// What a name led to.
+/// The entry that a name led to, and the provider whose pricing rules apply.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Remembered {
-    place: Place,
+    place: EntryPlace,
     pub(crate) provider: RuleProvider,
 }
 
-/// An entry of a snapshot.
+/// The position of an entry in a snapshot.
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    /// Of the catalogue.
+enum EntryPlace {
+    /// An entry of the catalogue.
     Base(Target),
-    /// Of the operator's own, by its position.
+    /// An entry of the operator's, by its position in the layer.
     Own(u32),
 }
 
 impl Remembered {
     pub(crate) fn new(layers: Layers<'_>, entry: EntryRef<'_>, provider: RuleProvider) -> Option<Self> {
         let place = if entry.is_of(layers.base) {
-            Place::Base(entry.target())
+            EntryPlace::Base(entry.target())
         } else {
-            Place::Own(layers.own?.position(entry.key())?)
+            EntryPlace::Own(layers.own?.position(entry.key())?)
         };
         Some(Self { place, provider })
     }
@@ -56,40 +60,42 @@ impl Remembered {
     #[inline]
     pub(crate) fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
         match self.place {
-            Place::Base(target) => Some(layers.base.at(target)),
-            Place::Own(position) => layers.own?.entry(position),
+            EntryPlace::Base(target) => Some(layers.base.at(target)),
+            EntryPlace::Own(position) => layers.own?.entry(position),
         }
     }
 }
 
 impl Memo {
-    /// What a name led to, as far as it is remembered.
+    /// Returns the entry that a name led to, if it is remembered.
     #[inline]
     pub(crate) fn get(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<Remembered> {
         self.known.get(lookup, hash)
     }
 
-    /// Remembers what a name led to.
+    /// Remembers the entry that a name led to.
     pub(crate) fn put(&self, lookup: Lookup<'_>, hash: NameHash, found: Remembered) {
         self.known.put(lookup, hash, found);
     }
 
-    /// Whether a name is remembered to lead nowhere.
+    /// Returns whether a name is remembered as unknown.
     #[inline]
     pub(crate) fn is_unknown(&self, lookup: Lookup<'_>, hash: NameHash) -> bool {
         self.unknown.get(lookup, hash).is_some()
     }
 
-    /// Remembers that a name leads nowhere.
+    /// Remembers that a name is unknown.
     pub(crate) fn put_unknown(&self, lookup: Lookup<'_>, hash: NameHash) {
         self.unknown.put(lookup, hash, ());
     }
 }
 
-/// Names with what is known of each. A name has its place in any slot of its bucket, and takes that of another where all are taken.
+/// A set-associative cache keyed by lookup. A name may be in any slot of its bucket. If all slots
+/// are taken, a new name evicts another.
 #[derive(Debug)]
 struct Table<T> {
-    /// Allocated when there is something to remember: most snapshots of a map that is being filled never price a call.
+    /// Allocated on the first write: most snapshots of a map that is still being filled never price
+    /// a call.
     buckets: OnceLock<Box<[Bucket<T>]>>,
 }
 
@@ -99,13 +105,13 @@ impl<T> Default for Table<T> {
     }
 }
 
-/// A cache line.
+/// One cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Bucket<T> {
-    /// A part of each name's hash, so that most slots need not be looked into; 0 where there is none.
+    /// A part of the hash of each lookup, which avoids loading most slots. 0 marks an empty slot.
     tags: [AtomicU32; WAYS],
-    slots: [ArcSwapOption<Seen<T>>; WAYS],
+    slots: [ArcSwapOption<SeenName<T>>; WAYS],
 }
 
 impl<T> Default for Bucket<T> {
@@ -114,22 +120,22 @@ impl<T> Default for Bucket<T> {
     }
 }
 
-/// A name that was looked up.
+/// A lookup that is remembered, and its result.
 #[derive(Debug)]
-struct Seen<T> {
+struct SeenName<T> {
     name: Box<str>,
     provider: Option<Box<str>>,
     value: T,
 }
 
-impl<T> Seen<T> {
+impl<T> SeenName<T> {
     #[inline]
     fn is_of(&self, lookup: Lookup<'_>) -> bool {
         *self.name == *lookup.name && self.provider.as_deref() == lookup.provider
     }
 }
 
-/// Where a lookup has its place: its bucket, and the tag that it has there.
+/// The bucket of a lookup, and the tag under which the lookup is stored there.
 #[derive(Clone, Copy)]
 struct Spot {
     bucket: usize,
@@ -174,7 +180,7 @@ impl<T: Copy> Table<T> {
         let way = empty.unwrap_or_else(taken);
         if let (Some(known), Some(slot)) = (tags.get(way), slots.get(way)) {
             let (name, provider) = (lookup.name.into(), lookup.provider.map(Into::into));
-            slot.store(Some(Arc::new(Seen { name, provider, value })));
+            slot.store(Some(Arc::new(SeenName { name, provider, value })));
             known.store(tag, Ordering::Relaxed);
         }
     }
@@ -203,7 +209,7 @@ mod tests {
         assert_eq!(left.count(), BUCKETS * WAYS);
     }
 
-    /// Were hashes believed, the second lookup would be answered with what was remembered of the first.
+    /// If hashes were trusted, the second lookup would return the result of the first.
     #[test]
     fn lookups_with_one_hash_are_told_apart() {
         let table = Table::default();
@@ -218,7 +224,8 @@ mod tests {
             (table.get(first, same), table.get(Lookup::new("o1-pro-4075-08-40"), same)),
             (Some(1), Some(2))
         );
-        // A provider is part of the lookup, and no provider is none: "a" of "b" is not "b" of "a", whose hashes may be alike.
+        // The provider is part of the lookup, and having no provider differs from any provider.
+        // Swapping name and provider may give the same hash, but is a different lookup.
         let asked = first.provider("openai");
         table.put(asked, same, 3);
         assert_eq!((table.get(asked, same), table.get(first, same)), (Some(3), Some(1)));

@@ -1,4 +1,4 @@
-//! A name to an entry, and how.
+//! Lookup of names: from a name to an entry, and how it was found.
 
 mod explain;
 mod families;
@@ -21,7 +21,8 @@ pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::Spellings;
 use query::Query;
 
-/// The maps that a name is looked up in: the operator's own models lie over the catalogue.
+/// The maps that a name is looked up in: the operator's own models take precedence over the
+/// catalogue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layers<'a> {
     pub(crate) own: Option<&'a Layer>,
@@ -29,18 +30,18 @@ pub(crate) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    /// A catalogue with nothing over it.
+    /// Returns the layers of a catalogue without any models of the operator's.
     pub(crate) fn only(base: &'a Catalog) -> Self {
         Self { own: None, base }
     }
 
-    /// The entry whose key or alias is exactly `name`.
+    /// Returns the entry whose key or alias is exactly `name`.
     #[inline]
     pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
         self.exact_hashed(name, NameHash::of(name))
     }
 
-    /// The same, for those who have hashed the name.
+    /// Does the same as [`exact`](Self::exact), with a hash that the caller has already computed.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "handed back through memory, an entry is waited for")]
     pub(crate) fn exact_hashed(self, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
@@ -56,7 +57,8 @@ impl<'a> Layers<'a> {
         self.first_claim(own, upstream, |key| key == name)
     }
 
-    /// Of the operator's entry and the catalogue's, the one that a name means: an alias of the operator's displaces aliases, and no key.
+    /// Chooses between the operator's entry and the catalogue's for the same name. An alias of the
+    /// operator's displaces aliases of the catalogue, but no key.
     fn first_claim(
         self,
         own: Option<EntryRef<'a>>,
@@ -72,12 +74,12 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The entry of a key; aliases are none.
+    /// Returns the entry of a key. Aliases do not count.
     pub(crate) fn key(self, key: &str) -> Option<EntryRef<'a>> {
         self.exact(key).filter(|entry| entry.key() == key)
     }
 
-    /// The entry of a name, exactly or else ignoring case.
+    /// Returns the entry of a name, exactly or else ignoring case.
     fn find(self, name: &str) -> Option<(EntryRef<'a>, Match)> {
         let (entry, is_exact) = match self.own {
             None => self.base.find_either(name)?,
@@ -101,30 +103,31 @@ impl<'a> Layers<'a> {
         Some((entry, matched))
     }
 
-    /// The operator's entry of the same key, where there is one: it answers to the aliases too.
+    /// Returns the operator's entry of the same key if there is one, and else `entry`. The
+    /// operator's entry thus answers to the aliases in the catalogue too.
     pub(crate) fn overridden(self, entry: EntryRef<'a>) -> EntryRef<'a> {
         self.own.and_then(|own| own.key(entry.key())).unwrap_or(entry)
     }
 
-    /// The fields of an entry, with those that fallback rules fill in.
-    pub(crate) fn fields_of(self, entry: EntryRef<'a>) -> Vec<json::Field<'a>> {
+    /// Returns the fields of an entry, including those that fallback rules fill in.
+    pub(crate) fn fields_of(self, entry: EntryRef<'a>) -> Vec<json::JsonField<'a>> {
         let mut fields = json::fields(entry.json()).unwrap_or_default();
         self.rules().fill_in(entry.key(), &mut fields);
         fields
     }
 
-    /// The rules of the catalogue, for names and fields that it has not.
+    /// Returns the fallback rules of the catalogue.
     pub(crate) fn rules(self) -> &'a Rules {
         self.base.rules()
     }
 
-    /// All entries: the catalogue's, then those that only the operator has.
+    /// Returns all entries: the catalogue's, then those that only the operator has.
     pub(crate) fn entries(self) -> impl Iterator<Item = EntryRef<'a>> {
         let upstream = self.base.entries().map(move |entry| self.overridden(entry));
         upstream.chain(self.only_own())
     }
 
-    /// The operator's entries that override none of the catalogue.
+    /// Returns the operator's entries that override no entry of the catalogue.
     pub(crate) fn only_own(self) -> impl Iterator<Item = EntryRef<'a>> {
         let own = self.own.into_iter().flat_map(Layer::entries);
         own.filter(move |entry| !self.base.has_key(entry.key()))
@@ -139,45 +142,49 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// What a name led to.
+/// The entry that a name led to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Resolved<'m, 'n> {
+pub(crate) struct ResolvedEntry<'m, 'n> {
     pub(crate) entry: EntryRef<'m>,
-    /// The provider asked for or inferred. Not inferred where the name is a key.
+    /// The provider that was asked for or inferred. Not inferred if the name is a key or an alias.
     pub(crate) provider: Option<&'n str>,
     pub(crate) found_by: FoundBy,
 }
 
-/// The entry of a name: the first candidate that is a key of an entry that fits wins.
+/// Returns the entry of a name: of the first candidate that is the name of an entry whose provider
+/// fits.
 #[inline]
-pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
     if lookup.provider.is_none() {
-        // A name that is a key is that entry: the common case, and the fast one.
+        // A key or an alias needs no candidates. This is the common case and the fast path.
         if let Some(entry) = layers.exact(lookup.name) {
             let mut found_by = FoundBy::KEY;
             if entry.key() != lookup.name {
                 found_by.matched = Match::Alias;
             }
-            return Some(Resolved { entry, provider: None, found_by });
+            return Some(ResolvedEntry { entry, provider: None, found_by });
         }
     }
     resolve_name(layers, lookup)
 }
 
-/// The entry of a name that is no key or alias, or of one for a provider.
-pub(crate) fn resolve_name<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+/// Returns the entry of a name that is no key or alias, or that was asked for with a provider.
+pub(crate) fn resolve_name<'m: 'n, 'n>(
+    layers: Layers<'m>,
+    lookup: Lookup<'n>,
+) -> Option<ResolvedEntry<'m, 'n>> {
     if lookup.strict { resolve_strictly(layers, lookup) } else { resolve_candidates(layers, lookup) }
 }
 
-fn resolve_strictly<'m, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+fn resolve_strictly<'m, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
     let provider = lookup.provider?;
     let entry = layers.exact(lookup.name).filter(|entry| fits(entry.provider(), Some(provider)))?;
     let matched = if entry.key() == lookup.name { Match::Key } else { Match::Alias };
     let found_by = FoundBy { matched, ..FoundBy::KEY };
-    Some(Resolved { entry, provider: Some(provider), found_by })
+    Some(ResolvedEntry { entry, provider: Some(provider), found_by })
 }
 
-fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Resolved<'m, 'n>> {
+fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
     let query = Query::new(layers, lookup);
     let (provider, rewritten) = (query.provider, query.rewritten);
     let found = query.candidates(|candidate, name| match layers.find(name) {
@@ -187,37 +194,38 @@ fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
         _ => ControlFlow::Continue(()),
     });
     let (entry, found_by) = found.break_value()?;
-    Some(Resolved { entry, provider, found_by })
+    Some(ResolvedEntry { entry, provider, found_by })
 }
 
-/// What prices and describes the model that a name leads to.
+/// The source of the price and the description of a model.
 #[derive(Debug)]
 pub(crate) enum Answer<'m> {
     /// An entry: the model's own, or one that stands in for it.
     Entry(EntryRef<'m>),
-    /// Nothing, since the model runs on the caller's own machines.
+    /// No entry: the model runs on the caller's own machines.
     SelfHosted,
-    /// A catalogue of one entry, which fallback rules describe.
+    /// A catalogue of one entry, made from fallback rules.
     Described(Box<Catalog>),
 }
 
-/// What a name led to, and how.
+/// The answer that a name led to, and how it was found.
 #[derive(Debug)]
 pub(crate) struct Found<'m, 'n> {
     pub(crate) answer: Answer<'m>,
-    /// The provider asked for or inferred. Not inferred where the name is a key.
+    /// The provider that was asked for or inferred. Not inferred if the name is a key or an alias.
     pub(crate) provider: Option<&'n str>,
     pub(crate) found_by: FoundBy,
 }
 
-impl<'m, 'n> From<Resolved<'m, 'n>> for Found<'m, 'n> {
-    fn from(Resolved { entry, provider, found_by }: Resolved<'m, 'n>) -> Self {
+impl<'m, 'n> From<ResolvedEntry<'m, 'n>> for Found<'m, 'n> {
+    fn from(ResolvedEntry { entry, provider, found_by }: ResolvedEntry<'m, 'n>) -> Self {
         Self { answer: Answer::Entry(entry), provider, found_by }
     }
 }
 
-/// Looks a name up, in this order: entries, entries that stand in for models without one, models that run on the caller's own machines,
-/// and what fallback rules describe. Whatever is priced, shown or explained is what this finds.
+/// Looks up a name, in this order: entries, entries that stand in for models without one, models
+/// that run on the caller's own machines, and descriptions by fallback rules. Pricing, `resolve`
+/// and `explain` all use this lookup.
 pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
     match resolve(layers, lookup) {
         Some(found) => Some(found.into()),
@@ -225,7 +233,7 @@ pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
     }
 }
 
-/// Looks up a name that is no entry's.
+/// Looks up a name that leads to no entry of its own.
 pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     layers: Layers<'m>,
     lookup: Lookup<'n>,
@@ -246,7 +254,8 @@ pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     Some(Found { answer: Answer::Described(Box::new(catalog)), provider, found_by })
 }
 
-/// What is known of a self-hosted model, as JSON: what fallback rules describe, and its provider.
+/// Returns the model info of a self-hosted model as JSON: the fields that fallback rules describe,
+/// and the provider.
 pub(crate) fn self_hosted_info(layers: Layers<'_>, lookup: Lookup<'_>) -> String {
     let provider = families::provider_of(lookup).map(json::quoted);
     let described = described(layers, lookup);
@@ -261,13 +270,15 @@ pub(crate) fn self_hosted_info(layers: Layers<'_>, lookup: Lookup<'_>) -> String
     json::object(info.fields)
 }
 
-/// What the rules say of a name that leads to no entry: a catalogue of one entry.
+/// Returns the description by fallback rules of a name without an entry: a catalogue of one entry.
 pub(crate) fn described(layers: Layers<'_>, lookup: Lookup<'_>) -> Option<Catalog> {
     describe(layers, lookup).map(|(catalog, ..)| catalog)
 }
 
-/// What the rules say of a name that leads to no entry: a catalogue of one entry. Nothing, where a candidate is some entry's name, if of
-/// another provider: the model is known then, and not to be guessed at.
+/// Describes a name without an entry by fallback rules: a catalogue of one entry.
+///
+/// Returns `None` if a candidate names any entry, even one of another provider: the model is then
+/// known, and must not be guessed at.
 fn describe<'m: 'n, 'n>(
     layers: Layers<'m>,
     lookup: Lookup<'n>,
@@ -292,7 +303,7 @@ fn describe<'m: 'n, 'n>(
     Some((catalog, query.provider, found_by))
 }
 
-/// Whether an entry may answer for a provider.
+/// Returns whether an entry of the provider `entry` may answer for the provider `asked`.
 fn fits(entry: Option<&str>, asked: Option<&str>) -> bool {
     let (Some(entry), Some(asked)) = (entry, asked) else { return true };
     entry == asked

@@ -1,9 +1,9 @@
-//! What the rules of names need beyond the map.
+//! Lists that the naming rules need in addition to the map.
 
-/// Providers of names whose first segment no entry of the map names as its provider.
+/// Providers that names begin with, but that no entry of the map has as its provider.
 pub(super) const OTHER_PROVIDERS: [&str; 4] = ["litellm_proxy", "github", "nadir", "openrouter"];
 
-/// What a name that has been renamed is called now.
+/// Returns the current name of a model that has been renamed.
 pub(super) fn renamed(name: &str) -> Option<&'static str> {
     Some(match name {
         "ada" => "azure/ada",
@@ -17,14 +17,14 @@ pub(super) fn renamed(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whose rules of names apply.
+/// The naming rules that apply to a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     Bedrock,
-    /// `bedrock_mantle`.
+    /// The provider `bedrock_mantle`.
     Mantle,
     Fireworks,
-    /// Those whose names end in a version of digits.
+    /// Providers whose names end in a version made of digits.
     Versioned,
     Other,
 }
@@ -41,7 +41,7 @@ impl Family {
     }
 }
 
-/// What a Bedrock id may begin with to choose a route, in the order in which one after the other is taken off.
+/// Prefixes of Bedrock ids that choose a route, in the order in which they are removed.
 pub(super) const BEDROCK_ROUTES: [&str; 8] =
     ["bedrock/", "chat_completions/", "converse/", "invoke/", "openai/", "mantle/", "nova-2/", "nova/"];
 

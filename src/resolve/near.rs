@@ -1,31 +1,33 @@
-//! Keys that are written almost like a name that nobody knows.
+//! Suggestions for unknown names: keys with a similar spelling.
 
 use std::ops::Range;
 
 use super::Layers;
 use crate::catalog::EntryRef;
 
-/// How many keys are suggested.
+/// The largest number of suggestions.
 const SUGGESTIONS: usize = 3;
 
-/// Longer names are no slip of anyone's finger.
+/// The longest name that is compared, in bytes. Longer names are not typing errors.
 const MAX_NAME: usize = 256;
 
-/// How near a key is: how many letters are different, then whether it is another provider's, then how
-/// different the names are as a whole.
+/// The distance of a key from a name: the edit distance of the last segments, then whether the key
+/// is of another provider, then the edit distance of the whole names. For a key of which the name
+/// is a beginning, the first part is one above the limit, and the last is the number of letters of
+/// the key.
 type Distance = (usize, bool, usize);
 
-/// The keys of a snapshot, prepared for the search of near ones.
+/// The keys of a snapshot, indexed for the search of similar ones.
 ///
-/// Most keys are ruled out by their lengths and by how often they have each letter, which takes a few nanoseconds a key; only what is left is
-/// compared letter by letter.
+/// Most keys are ruled out by their lengths and letter counts, which takes a few nanoseconds a key.
+/// Only the remaining keys are compared letter by letter.
 #[derive(Debug)]
 pub(crate) struct Spellings {
-    /// By the number of letters of their last segments.
+    /// The keys, sorted by the number of letters in their last segments.
     keys: Vec<Known>,
-    /// Where the keys of each number of letters begin.
+    /// The position in `keys` at which each number of letters begins.
     starts: Vec<usize>,
-    /// Positions among the keys, in the order of the last segments.
+    /// Positions in `keys`, sorted by the last segments.
     by_bare: Vec<usize>,
 }
 
@@ -55,7 +57,7 @@ impl Spellings {
         Self { keys, starts, by_bare }
     }
 
-    /// Returns the keys nearest to a name, nearest first.
+    /// Returns the keys nearest to a name, nearest first, at most [`SUGGESTIONS`] of them.
     pub(crate) fn near(&self, name: &str, provider: Option<&str>) -> Vec<&str> {
         if name.len() > MAX_NAME {
             return Vec::new();
@@ -63,8 +65,9 @@ impl Spellings {
         let name = Spelling::of(name);
         let provider = provider.or_else(|| name.whole.split_once('/').map(|(first, _)| first));
         let limit = name.limit();
-        // A change of one letter changes two counts by one at the most: keys are compared in the order of how near they can be, and no further
-        // once there are enough that are nearer.
+        // Changing one letter changes two counts, by one each, so that half of the difference in
+        // counts is a lower bound of the distance. Keys are compared in the order of this bound,
+        // until enough keys are nearer than the bound of the next.
         let mut possible: Vec<(usize, &Known)> = self
             .of_letters(name.letters.saturating_sub(limit)..name.letters + limit + 1)
             .iter()
@@ -110,7 +113,7 @@ impl Spellings {
         near.into_iter().take(SUGGESTIONS).map(|(_, key)| key).collect()
     }
 
-    /// The keys that a name is the beginning of, cut at a dash, and that are too long to be near otherwise.
+    /// Returns the keys that continue the name after a dash and are too long to be near otherwise.
     fn cut_short(&self, name: &Spelling, limit: usize) -> impl Iterator<Item = &Known> {
         let (beginning, least) = (format!("{}-", name.bare()), name.letters + limit);
         let start = self.by_bare.partition_point(|at| bare(&self.keys, *at) < beginning.as_str());
@@ -119,7 +122,7 @@ impl Spellings {
         cut.filter(move |key| key.spelling.letters > least)
     }
 
-    /// The keys of so many letters.
+    /// Returns the keys whose number of letters is in the range.
     fn of_letters(&self, letters: Range<usize>) -> &[Known] {
         let start = |letters: usize| self.starts.get(letters).copied().unwrap_or(self.keys.len());
         if letters.is_empty() {
@@ -134,17 +137,18 @@ fn bare(keys: &[Known], at: usize) -> &str {
     keys.get(at).map_or("", |key| key.spelling.bare())
 }
 
-/// How many letters are counted apart: others are counted with one of these.
+/// The number of letter counters. Letters share a counter if they are equal modulo this number.
 const COUNTED: usize = 32;
 
-/// A name as it is compared: without case, and with one sign for all that people mix up.
+/// A name in the form that is compared: in lower case, and with one sign for all separators that
+/// people mix up.
 #[derive(Debug)]
 struct Spelling {
     whole: String,
-    /// Where the last segment begins.
+    /// The byte at which the last segment begins.
     bare: usize,
     letters: usize,
-    /// How often the last segment has each letter.
+    /// The number of times that each letter occurs in the last segment.
     counts: [u8; COUNTED],
 }
 
@@ -167,12 +171,13 @@ impl Spelling {
         self.whole.get(self.bare..).unwrap_or_default()
     }
 
-    /// How many letters may differ: one in four, and two at the least in all but the shortest names.
+    /// Returns the largest edit distance of a near key: a quarter of the letters, but at least two,
+    /// and never more than half of the letters.
     fn limit(&self) -> usize {
         (self.letters / 4).max(2).min(self.letters / 2)
     }
 
-    /// By how much the counts of letters differ in all.
+    /// Returns the sum of the differences between the letter counts.
     fn counts_apart(&self, key: &Self) -> usize {
         self.counts.iter().zip(key.counts).map(|(a, b)| usize::from(a.abs_diff(b))).sum()
     }
@@ -183,7 +188,8 @@ mod tests {
     use super::*;
     use crate::catalog::bundled;
 
-    /// What is ruled out without being compared would not have been near: the same names compared with every key, letter by letter.
+    /// The search agrees with an edit distance to every key: no key is ruled out that would have
+    /// been near.
     #[test]
     fn finds_what_a_comparison_with_every_key_finds() {
         let catalog = bundled::catalog();

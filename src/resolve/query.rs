@@ -1,4 +1,4 @@
-//! A lookup made ready: rewritten, its provider known, its candidates in order.
+//! A prepared lookup: rewritten, with its provider, and with its candidates in order.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -12,16 +12,16 @@ use super::strip::{
 };
 use crate::catalog::EntryRef;
 
-/// Names up to this length are joined to their provider without an allocation.
+/// The longest name that is joined to its provider without an allocation, in bytes.
 const INLINE: usize = 192;
 
-/// Where the provider of a query is from.
+/// The origin of the provider of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin<'a> {
+pub(super) enum ProviderOrigin<'a> {
     Asked,
-    /// The name begins with it.
+    /// The name begins with the provider.
     FirstSegment,
-    /// A routing rule of the map names it.
+    /// A routing rule of the map names the provider. The field is the name of the rule.
     Rule(&'a str),
     None,
 }
@@ -30,10 +30,11 @@ pub(super) enum Origin<'a> {
 pub(super) struct Query<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) provider: Option<&'a str>,
-    pub(super) origin: Origin<'a>,
+    pub(super) origin: ProviderOrigin<'a>,
     pub(super) rewritten: bool,
     family: Family,
-    /// No candidate is longer: nothing could be called so.
+    /// The limit on the length of joined candidates, in bytes: no name in the map matches a longer
+    /// one, even ignoring case.
     limit: usize,
 }
 
@@ -42,8 +43,8 @@ impl<'a> Query<'a> {
         let renamed = renamed(lookup.name);
         let name = renamed.unwrap_or(lookup.name);
         let (provider, origin) = match lookup.provider {
-            Some("vertex_ai_beta") => (Some("vertex_ai"), Origin::Asked),
-            Some(provider) => (Some(provider), Origin::Asked),
+            Some("vertex_ai_beta") => (Some("vertex_ai"), ProviderOrigin::Asked),
+            Some(provider) => (Some(provider), ProviderOrigin::Asked),
             None => inferred(layers, name),
         };
         let on_vertex = (lookup.provider.is_some() && provider == Some("vertex_ai"))
@@ -59,17 +60,17 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Hands out the candidates, in order, until `visit` breaks off.
+    /// Calls `visit` with each candidate, in order, until `visit` breaks.
     pub(super) fn candidates<B>(
         &self,
         mut visit: impl FnMut(Candidate, &str) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         self.candidates_of(&self.name, &mut visit)?;
         let Some(provider) = self.provider else { return ControlFlow::Continue(()) };
-        // A doubled provider counts once, where the name is nothing with it. On Bedrock it is a route as well, and
-        // was taken off as one.
+        // If the name leads to nothing, a doubled provider counts once. On Bedrock, a provider that
+        // was asked for is a route as well and has already been removed as one.
         let once = without_doubled_provider(&self.name, provider);
-        if once == &*self.name || (self.origin == Origin::Asked && self.family == Family::Bedrock) {
+        if once == &*self.name || (self.origin == ProviderOrigin::Asked && self.family == Family::Bedrock) {
             return ControlFlow::Continue(());
         }
         self.candidates_of(once, &mut visit)
@@ -85,7 +86,7 @@ impl<'a> Query<'a> {
             return stripped(name, Family::Other)
                 .map_or(ControlFlow::Continue(()), |rest| visit(Candidate::Stripped, rest));
         };
-        let asked = self.origin == Origin::Asked;
+        let asked = self.origin == ProviderOrigin::Asked;
         let begins_with_provider = without_provider(name, provider);
         let rest = begins_with_provider.unwrap_or(name);
         let mantle = self.family == Family::Mantle;
@@ -124,7 +125,7 @@ impl<'a> Query<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Calls `visit` with `provider/name`.
+    /// Calls `visit` with `provider/name`, unless that is longer than the limit.
     fn join<B>(
         &self,
         provider: &str,
@@ -142,22 +143,24 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The provider that a name begins with, or that a routing rule names.
-fn inferred<'a, 'm: 'a>(layers: Layers<'m>, name: &'a str) -> (Option<&'a str>, Origin<'a>) {
+/// Returns the provider that a name begins with, or else the provider that a routing rule names.
+fn inferred<'a, 'm: 'a>(layers: Layers<'m>, name: &'a str) -> (Option<&'a str>, ProviderOrigin<'a>) {
     if let Some((first, _)) = name.split_once('/') {
         let internal = first.starts_with("vertex_ai-")
             || first.starts_with("fireworks_ai-")
             || first == "bedrock_converse";
         if OTHER_PROVIDERS.contains(&first) || (!internal && layers.has_provider(first)) {
-            return (Some(first), Origin::FirstSegment);
+            return (Some(first), ProviderOrigin::FirstSegment);
         }
     }
-    // A name that is a key in all but case is that entry, whoever a rule would send it to.
+    // A name that the map has, in whatever case, takes precedence over the routing rules.
     let routed = if layers.find(name).is_some() { None } else { layers.rules().route(name) };
-    routed.map_or((None, Origin::None), |(rule, provider)| (Some(provider), Origin::Rule(rule)))
+    routed
+        .map_or((None, ProviderOrigin::None), |(rule, provider)| (Some(provider), ProviderOrigin::Rule(rule)))
 }
 
-/// Names on Vertex AI that the map has with a publisher in front, or with a version behind.
+/// Returns the name of a Vertex AI model as it is in the map, if the map has it with a publisher in
+/// front or a version behind.
 fn renamed_on_vertex(layers: Layers<'_>, name: &str) -> Option<String> {
     if name.len() > layers.longest() {
         return None;

@@ -1,15 +1,15 @@
-//! A name without what its provider's names carry beside the model: routes, regions, versions, dates.
+//! Removal of what a provider's names carry beside the model: routes, regions, versions, dates.
 
 use std::borrow::Cow;
 
 use super::names::{BEDROCK_GEOS, BEDROCK_REGIONS, BEDROCK_ROUTES, Family};
 
-/// The name without `provider/`.
+/// Removes `provider/` from a name. Returns `None` if the name does not begin with it.
 pub(super) fn without_provider<'a>(name: &'a str, provider: &str) -> Option<&'a str> {
     name.strip_prefix(provider)?.strip_prefix('/')
 }
 
-/// `openai/openai/x` is `openai/x`.
+/// Reduces a repeated provider to one: `openai/openai/x` becomes `openai/x`.
 pub(super) fn without_doubled_provider<'a>(mut name: &'a str, provider: &str) -> &'a str {
     while let Some(rest) = without_provider(name, provider) {
         if without_provider(rest, provider).is_none() {
@@ -20,7 +20,8 @@ pub(super) fn without_doubled_provider<'a>(mut name: &'a str, provider: &str) ->
     name
 }
 
-/// The model's own name, as the rules of a family have it. `None` where that is the name itself.
+/// Strips a name down to the model by the rules of a family. Returns `None` if there is nothing to
+/// strip.
 pub(super) fn stripped(name: &str, family: Family) -> Option<&str> {
     let stripped = match family {
         Family::Bedrock => bedrock_model(name),
@@ -31,18 +32,20 @@ pub(super) fn stripped(name: &str, family: Family) -> Option<&str> {
     (!std::ptr::eq(stripped, name)).then_some(stripped)
 }
 
-/// `gemini-1.5-pro-002` is `gemini-1.5-pro`.
+/// Removes a version made of digits: `gemini-1.5-pro-002` becomes `gemini-1.5-pro`.
 fn without_version(name: &str) -> &str {
     let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
     if rest.len() == name.len() { name } else { rest.strip_suffix('-').unwrap_or(name) }
 }
 
-/// `ft:gpt-4o:my-org:suffix:id` is `ft:gpt-4o`: exactly three fields, any of them empty.
+/// Removes the last three fields of a fine-tune: `ft:gpt-4o:my-org:suffix:id` becomes `ft:gpt-4o`.
+/// Fields may be empty. A name with fewer fields is kept.
 fn without_fine_tune(name: &str) -> &str {
     name.rmatch_indices(':').nth(2).and_then(|(at, _)| name.get(..at)).unwrap_or(name)
 }
 
-/// `gpt-4o-2024-08-06` is `gpt-4o`. A shorter number is a version with a price of its own.
+/// Removes a date: `gpt-4o-2024-08-06` becomes `gpt-4o`. A shorter number is kept, as it is a
+/// version with a price of its own.
 fn without_date(name: &str) -> &str {
     const DATE: &[u8] = b"-0000-00-00";
     let Some((rest, date)) = name.len().checked_sub(DATE.len()).and_then(|at| name.split_at_checked(at))
@@ -56,12 +59,12 @@ fn without_date(name: &str) -> &str {
     if is_date { rest } else { name }
 }
 
-/// Without the prefixes that choose a route on Bedrock, each taken off once, in their order.
+/// Removes the prefixes that choose a route on Bedrock, each once, in the order of the list.
 fn without_routes(name: &str) -> &str {
     BEDROCK_ROUTES.iter().fold(name, |name, route| name.strip_prefix(route).unwrap_or(name))
 }
 
-/// Without a region that the path begins with.
+/// Removes a region from the beginning of a path.
 pub(super) fn without_region_path(name: &str) -> &str {
     match name.split_once('/') {
         Some((region, rest)) if BEDROCK_REGIONS.contains(&region) => rest,
@@ -73,14 +76,15 @@ fn last_segment(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
-/// A Bedrock id without its route. A region stays, unless it leads to an ARN, which ends in the model.
+/// Removes the route from a Bedrock id. A region is kept, unless an ARN follows it: of an ARN, only
+/// the last segment is kept, which is the model.
 pub(super) fn without_bedrock_route(name: &str) -> &str {
     let name = without_routes(name);
     let resource = without_region_path(name);
     if resource.starts_with("arn:") { last_segment(resource) } else { name }
 }
 
-/// The model of a Bedrock id.
+/// Returns the model of a Bedrock id.
 fn bedrock_model(name: &str) -> &str {
     let behind =
         ["bedrock/converse/", "bedrock/", "converse/"].iter().find_map(|route| name.strip_prefix(route));
@@ -98,7 +102,7 @@ fn bedrock_model(name: &str) -> &str {
     }
 }
 
-/// `model:0:51k` is `model:0`.
+/// Removes a throughput suffix: `model:0:51k` becomes `model:0`.
 fn without_throughput(name: &str) -> &str {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let kept = name.rsplit_once(':').filter(|(rest, size)| {
@@ -108,14 +112,14 @@ fn without_throughput(name: &str) -> &str {
     kept.map_or(name, |(rest, _)| rest)
 }
 
-/// `model[1m]` is `model`.
+/// Removes a suffix in brackets: `model[1m]` becomes `model`.
 fn without_bracket(name: &str) -> &str {
     let kept = name.strip_suffix(']').and_then(|open| open.rsplit_once('['));
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
     kept.filter(|(_, window)| is_word(window)).map_or(name, |(rest, _)| rest)
 }
 
-/// The name of a resource on Fireworks, which is what its entries are called.
+/// Returns the resource name of a Fireworks model, by which the map lists its entries.
 pub(super) fn fireworks_resource(name: &str) -> Cow<'_, str> {
     const ROUTERS: [&str; 3] = ["firerouter", "auto", "auto-instant"];
     let name = without_provider(name, "fireworks_ai").unwrap_or(name);
@@ -164,7 +168,7 @@ mod tests {
         assert_eq!(strip("ft:gpt-4o:my-org:suffix:id", "openai"), "ft:gpt-4o");
         assert_eq!(strip("ft:gpt-4o-2024-08-06:my-org::id", "openai"), "ft:gpt-4o-2024-08-06");
         assert_eq!(strip("ft:gpt-4o:id", "openai"), "ft:gpt-4o:id");
-        // A date is no business of a fine-tune's.
+        // The date of a fine-tune's base model is kept.
         assert_eq!(strip("ft:gpt-4o-2024-08-06", "openai"), "ft:gpt-4o-2024-08-06");
     }
 
@@ -181,7 +185,7 @@ mod tests {
             ("arn:aws:bedrock:us-east-1:1:inference-profile/eu.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
             ("nova-2/arn:aws:bedrock:us-east-1:1:custom-model/x", "amazon.nova-2-custom"),
             ("bedrock/converse/nova/arn:aws:x", "amazon.nova-custom"),
-            // Either a geography or a region, not both.
+            // Either a geography or a region is removed, not both.
             ("us.us-west-2/anthropic.claude-v2", "us-west-2/anthropic.claude-v2"),
             ("ap.anthropic.claude-v2", "ap.anthropic.claude-v2"),
         ] {

@@ -1,30 +1,24 @@
 //! [`Snapshot`]: one immutable generation of the map.
 
 mod model_info_list;
+mod price;
 mod resolved;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
-use crate::catalog::{Catalog, EntryRef, NameHash, SetAside, UnpricedField, Warning};
-use crate::cost::{self, Cost, CostRequest, Subject};
-use crate::deployment::{Deployment, Deployments, FoundDeployment, Priced};
+use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
+use crate::deployment::{Deployment, Deployments, FoundDeployment, PricedDeployments};
 use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::rates::RuleProvider;
-use crate::resolve::{
-    Answer, Explanation, Layers, Lookup, Memo, Remembered, Spellings, is_router_entry, look_up, router_fee,
-    self_hosted_info,
-};
-use crate::usd::Usd;
+use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up};
 use crate::version::{Generation, Version};
 
 pub use model_info_list::ModelInfoList;
-use resolved::Rates;
-pub use resolved::Resolved;
+pub use resolved::{Resolved, ResolvedModel};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -50,7 +44,7 @@ pub struct Snapshot {
     base: Arc<Catalog>,
     own: Option<Arc<Overlay>>,
     deployments: Arc<Deployments>,
-    priced: Arc<Priced>,
+    priced: Arc<PricedDeployments>,
     version: Arc<Version>,
     generation: u64,
     loaded_at: SystemTime,
@@ -64,18 +58,18 @@ pub struct Snapshot {
 
 /// What a snapshot is made of.
 #[derive(Default)]
-pub(crate) struct Parts {
+pub(crate) struct SnapshotParts {
     pub(crate) base: Arc<Catalog>,
     pub(crate) version: Arc<Version>,
     pub(crate) own: Option<Arc<Overlay>>,
     pub(crate) deployments: Arc<Deployments>,
-    pub(crate) priced: Arc<Priced>,
+    pub(crate) priced: Arc<PricedDeployments>,
     pub(crate) generation: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(parts: Parts, loaded_at: SystemTime) -> Arc<Self> {
-        let Parts { base, version, own, deployments, priced, generation } = parts;
+    pub(crate) fn new(parts: SnapshotParts, loaded_at: SystemTime) -> Arc<Self> {
+        let SnapshotParts { base, version, own, deployments, priced, generation } = parts;
         Arc::new_cyclic(|this| Self {
             base,
             version,
@@ -104,182 +98,8 @@ impl Snapshot {
     }
 
     /// The entries of deployments with prices of their own.
-    pub(crate) fn priced(&self) -> &Priced {
+    pub(crate) fn priced(&self) -> &PricedDeployments {
         &self.priced
-    }
-
-    /// What a call costs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownModel`] where no entry answers to the name, [`Error::Overflow`] where the bill
-    /// would leave the range of [`Usd`](crate::Usd). Something that was used and has no price is no error: see
-    /// [`Cost::is_complete`].
-    pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let hash = NameHash::of(request.lookup.name);
-        match self.named(request.lookup, hash) {
-            Some(entry) => self.price(entry, None, request),
-            None => self.cost_of_name(request, hash),
-        }
-    }
-
-    /// A name that is a key is that entry: the common case, and the fast one.
-    #[inline]
-    fn named(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<EntryRef<'_>> {
-        if lookup.provider.is_none() { self.layers().exact_hashed(lookup.name, hash) } else { None }
-    }
-
-    #[inline(never)]
-    fn cost_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Cost, Error> {
-        match self.remembered(request.lookup, hash) {
-            Some((entry, provider)) => self.price(entry, Some(provider), request),
-            None if self.memo.is_unknown(request.lookup, hash) => Err(self.unknown(request.lookup)),
-            None => self.cost_of_new_name(request, hash),
-        }
-    }
-
-    /// The entry that a name led to before, and the provider asked for.
-    #[inline]
-    fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, RuleProvider)> {
-        let found = self.memo.get(lookup, hash)?;
-        Some((found.entry(self.layers())?, found.provider))
-    }
-
-    /// What a call costs whose name is no key, or that a provider is asked for, and that is not remembered.
-    #[cold]
-    fn cost_of_new_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Cost, Error> {
-        let (layers, lookup) = (self.layers(), request.lookup);
-        let Some(found) = look_up(layers, lookup) else {
-            self.memo.put_unknown(lookup, hash);
-            return Err(self.unknown(lookup));
-        };
-        let provider = RuleProvider::of(found.provider, lookup.name);
-        match &found.answer {
-            Answer::Entry(entry) => {
-                if let Some(found) = Remembered::new(layers, *entry, provider) {
-                    self.memo.put(lookup, hash, found);
-                }
-                self.price(*entry, Some(provider), request)
-            }
-            Answer::SelfHosted => Ok(self.free(lookup.name)),
-            Answer::Described(catalog) => {
-                let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
-                self.price(entry, Some(provider), request)
-            }
-        }
-    }
-
-    /// What a call costs to a model that runs on the caller's own machines.
-    fn free(&self, name: &str) -> Cost {
-        Cost::free(name, self.generation)
-    }
-
-    /// What a call costs in all, for those who need no lines: the same amount as that of [`cost`](Self::cost), in less time.
-    ///
-    /// # Errors
-    ///
-    /// As [`cost`](Self::cost); and [`Error::Incomplete`] where something that was used has no price, since a sum alone would not show
-    /// that it is too low.
-    #[inline]
-    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        let hash = NameHash::of(request.lookup.name);
-        match self.named(request.lookup, hash) {
-            Some(entry) => self.total_by(entry, None, request),
-            None => self.total_of_name(request, hash),
-        }
-    }
-
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "handed back through memory, an amount is waited for")]
-    fn total_by(
-        &self,
-        entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
-        request: &CostRequest<'_>,
-    ) -> Result<Usd, Error> {
-        match cost::plain_total(entry, provider, request) {
-            Some(total) => Ok(total),
-            None => total_of(self.price(entry, provider, request)),
-        }
-    }
-
-    #[inline(never)]
-    fn total_of_name(&self, request: &CostRequest<'_>, hash: NameHash) -> Result<Usd, Error> {
-        match self.remembered(request.lookup, hash) {
-            Some((entry, provider)) => self.total_by(entry, Some(provider), request),
-            None if self.memo.is_unknown(request.lookup, hash) => Err(self.unknown(request.lookup)),
-            None => total_of(self.cost_of_new_name(request, hash)),
-        }
-    }
-
-    fn price(
-        &self,
-        entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
-        request: &CostRequest<'_>,
-    ) -> Result<Cost, Error> {
-        cost::price(entry, entry.key(), provider, self.generation, request, || {
-            self.subject(entry, provider, request)
-        })
-    }
-
-    fn subject<'a>(
-        &'a self,
-        entry: EntryRef<'a>,
-        provider: Option<RuleProvider>,
-        request: &CostRequest<'_>,
-    ) -> Subject<'a> {
-        let router = request
-            .requested_model
-            .and_then(|requested| router_fee(self.layers(), Lookup { name: requested, ..request.lookup }));
-        Subject {
-            entry,
-            key: entry.key(),
-            provider,
-            // A router's own entry is the fee already.
-            router: router.filter(|_| !is_router_entry(entry.key())),
-            operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(entry.key())),
-            generation: self.generation,
-        }
-    }
-
-    /// What a call costs that a deployment served: the request's model is the id of one, or a `model_name` whose deployments cost
-    /// alike. A name with a `*` stands for all that it matches; exact names go first, then the longest.
-    ///
-    /// The deployment's own prices lie over those of its model, which is its `base_model`, or else its `litellm_params.model`.
-    /// The key of the cost is that of the model.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownDeployment`], [`Error::AmbiguousDeployment`] with the ids where the deployments of a name differ in
-    /// what they cost, and as [`cost`](Self::cost).
-    pub fn deployment_cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let found = self.deployments.find(request.lookup.name)?;
-        let now = found.priced_now(self.layers())?;
-        let own = match &now {
-            Some(catalog) => catalog.entry(0),
-            None => self.priced.entry(found.position),
-        };
-        found.with_lookup(self.layers(), |lookup| {
-            let request = CostRequest { lookup: Lookup { strict: false, ..lookup }, ..*request };
-            let Some(entry) = own else { return self.cost(&request) };
-            let model = look_up(self.layers(), lookup);
-            let key = model.as_ref().map_or(lookup.name, |model| match &model.answer {
-                Answer::Entry(entry) => entry.key(),
-                Answer::SelfHosted | Answer::Described(_) => lookup.name,
-            });
-            let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
-            let provider = Some(RuleProvider::of(provider, lookup.name));
-            cost::price(entry, key, provider, self.generation, &request, || Subject {
-                entry,
-                key,
-                provider,
-                router: None,
-                // Own prices win over what a provider states.
-                operator_priced: true,
-                generation: self.generation,
-            })
-        })
     }
 
     /// The deployments, in their order.
@@ -314,13 +134,13 @@ impl Snapshot {
     pub(crate) fn info_of(&self, deployment: &Deployment) -> Option<ModelInfo<'_>> {
         let found = FoundDeployment::of(deployment);
         let info = found.with_lookup(self.layers(), |lookup| self.find(lookup));
-        info.map(|found| found.model_info)
+        info.map(|found| found.model_info())
     }
 
     /// What the map says of a model, under any name that it knows.
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'_>> {
-        self.find(lookup.into()).map(|found| found.model_info)
+        self.find(lookup.into()).map(|found| found.model_info())
     }
 
     /// The model that a name leads to, and how: the entry that prices its calls.
@@ -338,7 +158,7 @@ impl Snapshot {
     /// let snapshot = CostMap::bundled().snapshot();
     /// let found = snapshot.resolve(Lookup::new("us.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]").provider("bedrock"))?;
     /// assert_eq!(found.key(), "anthropic.claude-sonnet-4-5-20250929-v1:0");
-    /// assert_eq!(found.found_by.to_string(), "the stripped name, a key");
+    /// assert_eq!(found.found_by().to_string(), "the stripped name, a key");
     /// # }
     /// # Ok::<(), llm_costmap::Error>(())
     /// ```
@@ -348,22 +168,30 @@ impl Snapshot {
     }
 
     fn find(&self, lookup: Lookup<'_>) -> Option<Resolved<'_>> {
-        let found = look_up(self.layers(), lookup)?;
-        let provider = RuleProvider::of(found.provider, lookup.name);
-        let (model_info, rates) = match found.answer {
-            Answer::Entry(entry) => (self.info(entry), Rates::Entry(entry)),
-            Answer::SelfHosted => {
-                let info = self_hosted_info(self.layers(), lookup);
-                (ModelInfo::of_text(lookup.name.to_owned(), info), Rates::SelfHosted)
-            }
-            Answer::Described(catalog) => {
-                let entry = catalog.entry(0)?;
-                let info = ModelInfo::of_text(entry.key().to_owned(), entry.json().to_owned());
-                (info, Rates::Described(Arc::from(catalog)))
-            }
-        };
-        let router = lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" });
-        Some(Resolved { model_info, found_by: found.found_by, snapshot: self, rates, router, provider })
+        Some(Resolved::new(self, lookup, look_up(self.layers(), lookup)?))
+    }
+
+    /// Returns the model that a name leads to, with this snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_owned<'n>(
+        self: &Arc<Self>,
+        lookup: impl Into<Lookup<'n>>,
+    ) -> Result<ResolvedModel, Error> {
+        let lookup = lookup.into();
+        let found = self.find(lookup).and_then(|model| ResolvedModel::new(self, model));
+        found.ok_or_else(|| self.unknown(lookup))
+    }
+
+    /// Returns the catalogue of an entry of this snapshot.
+    fn catalog_of(&self, entry: EntryRef<'_>) -> Option<Arc<Catalog>> {
+        if entry.is_of(&self.base) {
+            return Some(self.base.clone());
+        }
+        let own = self.own.as_deref()?.layer();
+        own.row(own.position(entry.key())?).cloned()
     }
 
     /// Every candidate that is tried for a name, in order, and why it is passed over. For people: it takes its time.
@@ -480,11 +308,6 @@ impl Suggest for Snapshot {
     fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String> {
         self.near_names(Lookup { name, provider, strict: false }).into_iter().map(str::to_owned).collect()
     }
-}
-
-#[inline(never)]
-fn total_of(cost: Result<Cost, Error>) -> Result<Usd, Error> {
-    cost?.require_complete().map(|cost| cost.total())
 }
 
 impl fmt::Debug for Snapshot {

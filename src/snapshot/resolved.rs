@@ -1,120 +1,299 @@
-//! [`Resolved`]: a model that was looked up, and prices calls.
+//! [`Resolved`] and [`ResolvedModel`]: models that were looked up, and price calls.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Snapshot, total_of};
-use crate::catalog::{Catalog, EntryRef};
-use crate::cost::{Cost, CostRequest};
+use super::Snapshot;
+use super::price::checked_total;
+use crate::catalog::{Catalog, EntryRef, Target};
+use crate::cost::{Call, Cost};
 use crate::error::Error;
 use crate::model_info::ModelInfo;
+use crate::num::Usd;
 use crate::rates::RuleProvider;
-use crate::resolve::{FoundBy, Lookup};
-use crate::usd::Usd;
+use crate::resolve::{Answer, Found, FoundBy, Lookup, self_hosted_info};
 
-/// A model that a name led to, and how: from [`Snapshot::resolve`].
+/// A model that a name led to, and the way it was found: from [`Snapshot::resolve`].
 ///
-/// Calls to it are priced without another lookup.
+/// Calls to the model are priced without another lookup. A resolved model borrows its snapshot;
+/// [`ResolvedModel`] keeps it.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[cfg(feature = "bundled")] {
-/// use llm_costmap::{CostMap, CostRequest, Lookup, Usage};
+/// use llm_costmap::{CostMap, Lookup, Usage};
 ///
 /// let snapshot = CostMap::bundled().snapshot();
 /// let model = snapshot.resolve(Lookup::new("gpt-4o-mini").provider("azure"))?;
 /// let usage = Usage::new(1_000_000, 0);
-/// let call = CostRequest::new("my-deployment", &usage);
-/// assert_eq!(model.cost(&call)?.total().to_string(), "0.15");
-/// assert_eq!(model.total(&call)?.to_string(), "0.15");
+/// assert_eq!(model.cost(&usage)?.total().to_string(), "0.15");
+/// assert_eq!(model.total(&usage)?.to_string(), "0.15");
+/// assert_eq!(model.found_by().to_string(), "the name behind its provider, a key");
 /// # }
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct Resolved<'a> {
-    /// What is known of the model.
-    pub model_info: ModelInfo<'a>,
-    /// How it was found.
-    pub found_by: FoundBy,
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) rates: Rates<'a>,
-    /// Who was asked for it, as far as Azure AI's router asks: nobody, Azure AI, or nobody with a name.
-    pub(super) router: Option<&'static str>,
-    pub(super) provider: RuleProvider,
+    snapshot: &'a Snapshot,
+    priced_by: PricedBy<EntryRef<'a>>,
+    terms: Terms,
 }
 
-/// What prices the calls to a model.
+/// A model that was looked up, with the snapshot that it was looked up in: from
+/// [`CostMap::resolve`](crate::CostMap::resolve) or [`Snapshot::resolve_owned`].
+///
+/// It prices by its snapshot for as long as it is kept, whatever is reloaded meanwhile.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::{CostMap, Usage};
+///
+/// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+/// let model = map.resolve("m")?;
+/// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+/// let priced = std::thread::spawn(move || model.total(&Usage::new(1_000_000, 0)));
+/// assert_eq!(priced.join().expect("no panic")?.to_string(), "1");
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
 #[derive(Clone)]
-pub(super) enum Rates<'a> {
-    Entry(EntryRef<'a>),
-    /// Nothing: calls to it are free.
-    SelfHosted,
-    /// A catalogue of one entry.
+pub struct ResolvedModel {
+    snapshot: Arc<Snapshot>,
+    priced_by: PricedBy<OwnedEntry>,
+    terms: Terms,
+}
+
+/// An entry, with its catalogue.
+#[derive(Clone)]
+struct OwnedEntry {
+    catalog: Arc<Catalog>,
+    target: Target,
+}
+
+/// The part of a snapshot that prices and describes a model.
+#[derive(Clone)]
+enum PricedBy<E> {
+    Entry(E),
+    /// Nothing: calls are free.
+    SelfHosted {
+        name: Box<str>,
+        provider: Option<Box<str>>,
+    },
+    /// A catalogue of one entry, made of fallback rules.
     Described(Arc<Catalog>),
 }
 
-impl Resolved<'_> {
-    /// The key of the entry that prices the model; of a model that fallback rules describe, the name that they matched; of one that is
-    /// self-hosted, its name.
+/// The lookup, as far as prices depend on it.
+#[derive(Clone, Copy)]
+struct Terms {
+    found_by: FoundBy,
+    provider: RuleProvider,
+    /// The provider that was asked for, as far as the fee of Azure AI's router depends on it: none,
+    /// Azure AI, or another.
+    router: Option<&'static str>,
+}
+
+impl Terms {
+    /// Returns the lookup that finds a router's fee.
+    fn lookup(self, name: &str) -> Lookup<'_> {
+        Lookup { name, provider: self.router, strict: false }
+    }
+}
+
+impl<'a> Resolved<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, lookup: Lookup<'_>, found: Found<'a, '_>) -> Self {
+        let terms = Terms {
+            found_by: found.found_by,
+            provider: RuleProvider::of(found.provider, lookup.name),
+            router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
+        };
+        let priced_by = match found.answer {
+            Answer::Entry(entry) => PricedBy::Entry(entry),
+            Answer::SelfHosted => {
+                PricedBy::SelfHosted { name: lookup.name.into(), provider: lookup.provider.map(Into::into) }
+            }
+            Answer::Described(catalog) => PricedBy::Described(Arc::from(catalog)),
+        };
+        Self { snapshot, priced_by, terms }
+    }
+
+    /// Returns the key of the entry that prices the model; for a model that fallback rules describe,
+    /// the name that they matched; for a self-hosted model, its name.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.model_info.key()
-    }
-
-    /// What a call to it costs, by the snapshot that it was looked up in. The model and the provider that the request names are passed over
-    /// for those that were looked up.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Overflow`], as [`Snapshot::cost`].
-    #[inline]
-    pub fn cost(&self, request: &CostRequest<'_>) -> Result<Cost, Error> {
-        let Some(entry) = self.entry() else { return Ok(self.snapshot.free(self.key())) };
-        if request.requested_model.is_none() {
-            self.snapshot.price(entry, Some(self.provider), request)
-        } else {
-            self.snapshot.price(entry, Some(self.provider), &self.routed(request))
+        match &self.priced_by {
+            PricedBy::Entry(entry) => entry.key(),
+            PricedBy::SelfHosted { name, .. } => name,
+            PricedBy::Described(catalog) => catalog.entry(0).map_or("", EntryRef::key),
         }
     }
 
-    /// What a call to it costs in all: the same amount as that of [`cost`](Self::cost), in less time.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Overflow`] and [`Error::Incomplete`], as [`Snapshot::total`].
-    #[inline]
-    pub fn total(&self, request: &CostRequest<'_>) -> Result<Usd, Error> {
-        match self.entry() {
-            Some(entry) if request.requested_model.is_none() => {
-                self.snapshot.total_by(entry, Some(self.provider), request)
+    /// Returns the way in which the model was found.
+    #[must_use]
+    pub fn found_by(&self) -> FoundBy {
+        self.terms.found_by
+    }
+
+    /// Returns what the map says of the model. Intended for diagnostics and display: reading a field
+    /// takes longer than pricing a call.
+    #[must_use]
+    pub fn model_info(&self) -> ModelInfo<'a> {
+        match &self.priced_by {
+            PricedBy::Entry(entry) => self.snapshot.info(*entry),
+            PricedBy::SelfHosted { name, provider } => {
+                let lookup = Lookup { name, provider: provider.as_deref(), strict: false };
+                ModelInfo::of_text(name.to_string(), self_hosted_info(self.snapshot.layers(), lookup))
             }
-            _ => total_of(self.cost(request)),
+            PricedBy::Described(catalog) => {
+                let json = catalog.entry(0).map_or("{}", EntryRef::json);
+                ModelInfo::of_text(self.key().to_owned(), json.to_owned())
+            }
         }
     }
 
-    /// The request with the provider that was looked up, on whom a router's fee hangs.
-    fn routed<'r>(&self, request: &CostRequest<'r>) -> CostRequest<'r> {
-        CostRequest { lookup: Lookup { provider: self.router, ..request.lookup }, ..*request }
+    /// Prices a call to the model, by the snapshot that it was looked up in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unpriced`] and [`Error::Overflow`], as [`Snapshot::cost`].
+    #[inline]
+    pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        self.cost_of(&call.into())
     }
 
-    /// The entry that prices it; none is needed where it is self-hosted.
+    /// Returns the total of a call to the model: the amount of [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`cost`](Self::cost); and [`Error::UnknownServiceTier`] and
+    /// [`Error::UnknownDataResidency`], as [`Snapshot::total`].
+    #[inline]
+    pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        self.total_of(&call.into())
+    }
+
+    fn cost_of(&self, call: &Call<'_>) -> Result<Cost, Error> {
+        match self.entry() {
+            Some(entry) => {
+                let lookup = self.terms.lookup(entry.key());
+                self.snapshot.price(entry, Some(self.terms.provider), lookup, call)
+            }
+            None => Ok(self.snapshot.free(self.key())),
+        }
+    }
+
+    #[inline]
+    fn total_of(&self, call: &Call<'_>) -> Result<Usd, Error> {
+        match self.entry() {
+            Some(entry) => {
+                let lookup = self.terms.lookup("");
+                self.snapshot.total_by(entry, Some(self.terms.provider), lookup, call)
+            }
+            None => checked_total(self.cost_of(call), call),
+        }
+    }
+
+    /// Returns the entry that prices the model; `None` if it is self-hosted.
     #[inline]
     fn entry(&self) -> Option<EntryRef<'_>> {
-        match &self.rates {
-            Rates::Entry(entry) => Some(*entry),
-            Rates::SelfHosted => None,
-            Rates::Described(catalog) => catalog.entry(0),
+        match &self.priced_by {
+            PricedBy::Entry(entry) => Some(*entry),
+            PricedBy::SelfHosted { .. } => None,
+            PricedBy::Described(catalog) => catalog.entry(0),
         }
+    }
+}
+
+impl ResolvedModel {
+    pub(super) fn new(snapshot: &Arc<Snapshot>, model: Resolved<'_>) -> Option<Self> {
+        let priced_by = match model.priced_by {
+            PricedBy::Entry(entry) => {
+                PricedBy::Entry(OwnedEntry { catalog: snapshot.catalog_of(entry)?, target: entry.target() })
+            }
+            PricedBy::SelfHosted { name, provider } => PricedBy::SelfHosted { name, provider },
+            PricedBy::Described(catalog) => PricedBy::Described(catalog),
+        };
+        Some(Self { snapshot: snapshot.clone(), priced_by, terms: model.terms })
+    }
+
+    /// Returns the model, borrowed.
+    #[must_use]
+    pub fn as_resolved(&self) -> Resolved<'_> {
+        let priced_by = match &self.priced_by {
+            PricedBy::Entry(OwnedEntry { catalog, target }) => PricedBy::Entry(catalog.at(*target)),
+            PricedBy::SelfHosted { name, provider } => {
+                PricedBy::SelfHosted { name: name.clone(), provider: provider.clone() }
+            }
+            PricedBy::Described(catalog) => PricedBy::Described(catalog.clone()),
+        };
+        Resolved { snapshot: &self.snapshot, priced_by, terms: self.terms }
+    }
+
+    /// Returns the snapshot that the model was looked up in, and prices by.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Returns the key of the entry that prices the model: see [`Resolved::key`].
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match &self.priced_by {
+            PricedBy::Entry(OwnedEntry { catalog, target }) => catalog.at(*target).key(),
+            PricedBy::SelfHosted { name, .. } => name,
+            PricedBy::Described(catalog) => catalog.entry(0).map_or("", EntryRef::key),
+        }
+    }
+
+    /// Returns the way in which the model was found.
+    #[must_use]
+    pub fn found_by(&self) -> FoundBy {
+        self.terms.found_by
+    }
+
+    /// Returns what the map says of the model: see [`Resolved::model_info`].
+    #[must_use]
+    pub fn model_info(&self) -> ModelInfo<'_> {
+        self.as_resolved().model_info()
+    }
+
+    /// Prices a call to the model: see [`Resolved::cost`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Resolved::cost`].
+    #[inline]
+    pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        self.as_resolved().cost(call)
+    }
+
+    /// Returns the total of a call to the model: see [`Resolved::total`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Resolved::total`].
+    #[inline]
+    pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        self.as_resolved().total(call)
     }
 }
 
 impl fmt::Debug for Resolved<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolved")
-            .field("model_info", &self.model_info)
-            .field("found_by", &self.found_by)
+            .field("key", &self.key())
+            .field("found_by", &self.terms.found_by)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResolvedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolvedModel")
+            .field("key", &self.key())
+            .field("found_by", &self.terms.found_by)
+            .field("snapshot", &self.snapshot)
             .finish_non_exhaustive()
     }
 }

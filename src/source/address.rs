@@ -1,11 +1,16 @@
-//! URLs: where a redirect leads, what is sent to whom, and how they are shown.
+//! URLs: the targets of redirects, origins, and URLs as they are shown.
 
 use fluent_uri::pct_enc::EStr;
 use fluent_uri::{Uri, UriRef};
 
 use crate::redact;
 
-/// Where a redirect leads.
+/// Resolves the location of a redirect against the URL that redirects there.
+///
+/// # Errors
+///
+/// Returns a message if the location is not a URL, if it leads from https to http, or if it has
+/// another scheme, no host, or a port beyond 65535.
 pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<String>, String> {
     let nowhere = "a redirect to something that is no URL";
     let relative = UriRef::parse(location).map_err(|_| nowhere)?;
@@ -23,7 +28,10 @@ pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<Strin
     }
 }
 
-/// Scheme, host and port: what headers of one's own are for.
+/// Returns the scheme, the host and the port of a URL, in lower case and with the default port
+/// filled in.
+///
+/// The caller's headers are sent to this origin only.
 pub(super) fn origin(url: &Uri<String>) -> (String, String, String) {
     let scheme = url.scheme().as_str().to_ascii_lowercase();
     let (host, port) = url.authority().map_or(("", None), |authority| (authority.host(), authority.port()));
@@ -32,27 +40,29 @@ pub(super) fn origin(url: &Uri<String>) -> (String, String, String) {
     (scheme, host.to_ascii_lowercase(), port.to_owned())
 }
 
-/// Whether its port is one, or not said.
+/// Returns whether the port of a URL is absent, empty, or at most 65535.
 pub(super) fn has_port(url: Uri<&str>) -> bool {
     let port = url.authority().and_then(|authority| authority.port()).map(EStr::as_str);
     port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok())
 }
 
-/// A URL as it is shown: without its name and password, and the secrets of its query.
+/// Returns a URL as it is shown: without its name and password, and with the secrets of its query
+/// masked.
 pub(super) fn shown(url: Uri<&str>) -> String {
     let authority = url.authority().map_or(String::new(), |authority| {
         let user = if authority.has_userinfo() { "****@" } else { "" };
         let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
         format!("//{user}{}{port}", authority.host())
     });
-    // Without `//`, what looks like a path may be a password.
+    // Without `//`, the text that parses as a path may be a password.
     let path = if url.authority().is_some() { url.path().as_str() } else { "…" };
     let query = url.query().filter(|_| url.authority().is_some());
     let query = query.map(|query| format!("?{}", redact::shown_query(query.as_str()))).unwrap_or_default();
     format!("{}:{authority}{path}{query}", url.scheme())
 }
 
-/// The name and the password in a URL, without their percent signs.
+/// Returns the name and the password in a URL, percent-decoded. Returns `None` if the URL has
+/// neither.
 pub(super) fn credentials(url: Uri<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
     let user = url.authority()?.userinfo()?;
     let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
@@ -60,13 +70,14 @@ pub(super) fn credentials(url: Uri<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((decode(name), decode(password)))
 }
 
-/// A URL without its name, password and fragment, and with a scheme in lower case.
+/// Returns a URL without its name, password and fragment, and with its scheme in lower case.
 pub(super) fn without_user(url: Uri<&str>) -> Option<Uri<String>> {
     let (server, target) = server_and_target(url)?;
     Uri::parse(format!("{server}{target}")).ok()
 }
 
-/// The scheme, the host and the port of a URL, and what they are asked for: the path and the query.
+/// Splits a URL into the server (the scheme, the host and the port) and the target that the server
+/// is asked for (the path and the query). Returns `None` if the URL has no authority.
 pub(super) fn server_and_target(url: Uri<&str>) -> Option<(String, String)> {
     let authority = url.authority()?;
     let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();

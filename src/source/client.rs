@@ -1,4 +1,4 @@
-//! The client of a map behind a URL: attempts, redirects, limits.
+//! The HTTP client: attempts, redirects and limits.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,14 +24,15 @@ use crate::redact;
 /// The longest wait before another attempt.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Longer timeouts are this long.
+/// The upper bound of timeouts: ureq adds them to an `Instant`, and that addition panics on
+/// overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Headers that are the client's own: others would be at odds with what it does.
+/// Headers that callers cannot set, since other values would contradict what the client does.
 const OWN_HEADERS: [&str; 6] =
     ["host", "connection", "content-length", "transfer-encoding", "if-none-match", "if-modified-since"];
 
-/// A source that was found to be in order, and its client.
+/// A source whose settings were checked, and its client.
 pub(super) struct Client {
     source: HttpSource,
     url: Uri<String>,
@@ -43,7 +44,7 @@ pub(super) struct Client {
     veil: Veil,
 }
 
-/// Why an attempt failed, and whether another may do better.
+/// The reason that an attempt failed, and whether another is made.
 struct Failure {
     reason: String,
     retry: Retry,
@@ -51,7 +52,7 @@ struct Failure {
 
 enum Retry {
     Never,
-    /// After a time of our own.
+    /// After a backoff of the client's own.
     Soon,
     /// After the time that the server asks for.
     After(Duration),
@@ -68,10 +69,10 @@ impl Failure {
 }
 
 impl Client {
-    /// Checks all settings, so that nothing of them can fail later.
+    /// Checks all settings and builds the client, so that no setting can fail later.
     pub(super) fn new(source: HttpSource) -> Result<Self, Error> {
         let invalid = |setting: &'static str, reason: String| Error::InvalidSetting { setting, reason };
-        // What is no URL is not shown: it may be a password that made it none.
+        // A URL that does not parse is not shown: the reason may be a password in it.
         let parsed = Uri::parse(source.url.as_str())
             .map_err(|_| invalid("url", "it is not one; write https://host/path".to_owned()))?;
         let name = shown(parsed);
@@ -144,7 +145,8 @@ impl Client {
         Ok(Self { source, url, name, headers, proxies, agent, veil })
     }
 
-    /// How long to wait before another attempt, if there is to be one.
+    /// Returns how long to wait before another attempt, at most [`LONGEST_WAIT`]. Returns `None` if
+    /// there is to be none.
     fn wait(&self, attempt: u32, retry: &Retry) -> Option<Duration> {
         let wait = match retry {
             Retry::Never => return None,
@@ -154,13 +156,14 @@ impl Client {
         Some(wait.min(LONGEST_WAIT))
     }
 
-    /// Doubled each time, and up to half as long again, so that a fleet does not come back as one.
+    /// Returns the retry delay, doubled with each attempt, plus up to half of that as jitter, so
+    /// that the processes of a fleet do not retry at the same time.
     fn backoff(&self, attempt: u32) -> Duration {
         let doubled = self.source.retry_delay.saturating_mul(1 << (attempt - 1).min(16));
         doubled.min(LONGEST_WAIT).mul_f64(1.0 + jitter::fraction() / 2.0)
     }
 
-    /// Asks once, and wherever that is redirected to.
+    /// Sends one request and follows its redirects.
     fn attempt(&self, previous: &Validators) -> Result<Fetched, Failure> {
         let start = Instant::now();
         let mut url = self.url.clone();
@@ -207,7 +210,6 @@ impl Client {
         left: Duration,
     ) -> Result<Response<Body>, ureq::Error> {
         let scheme = url.scheme().as_str();
-        // A timeout of nothing would be none.
         let left = left.clamp(Duration::from_millis(1), LONGEST);
         let headers = if origin(url) == origin(&self.url) { self.headers.clone() } else { HeaderMap::new() };
         let (server, target) = server_and_target(url.borrow()).unwrap_or_default();
@@ -231,7 +233,7 @@ impl Client {
     fn read(&self, response: Response<Body>) -> Result<Fetched, Failure> {
         let (parts, body) = response.into_parts();
         let mut bytes = Vec::new();
-        // ureq's own limit counts bytes as they are sent; this one counts them as they are read.
+        // ureq's own limit counts bytes before they are decoded; this one counts decoded bytes.
         let reader = body.into_with_config().limit(u64::MAX).reader();
         let read = reader.take(self.source.max_bytes.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|error| self.broken(error))?;
@@ -246,7 +248,7 @@ impl Client {
         Ok(Fetched::new(bytes).validators(validators(&parts.headers)))
     }
 
-    /// A body that ended before its end.
+    /// Returns the failure of a body that could not be read to its end.
     fn broken(&self, error: io::Error) -> Failure {
         match error.downcast::<ureq::Error>() {
             Ok(error) => self.failure(&error),
@@ -299,7 +301,7 @@ impl Origin for Client {
                 Err(failure) => failure,
             };
             let origin = self.name.clone();
-            // What the libraries say of a URL is as it was written.
+            // Messages of the libraries may repeat a URL with its credentials.
             let reason = redact::shown(&failure.reason);
             let Some(wait) = self.wait(attempt, &failure.retry) else {
                 return Err(Error::Fetch { origin, reason });
@@ -321,7 +323,8 @@ impl Origin for Client {
     }
 }
 
-/// Whether a connection failed since a certificate is not trusted, which no other attempt changes.
+/// Returns whether a connection failed with an error of rustls, such as a certificate that is not
+/// trusted. Another attempt does not help then.
 fn is_certificate(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
@@ -331,18 +334,18 @@ fn validators(headers: &HeaderMap) -> Validators {
     Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
 }
 
-/// How long a server asks to wait: seconds, or a date.
+/// Returns the wait that a server asks for with `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    // A date that has passed asks for no wait.
+    // A date in the past asks for no wait.
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The certificates to trust.
+/// Returns the root certificates in `pem`, or those of the platform if there is no `pem`.
 fn roots(pem: Option<&[u8]>) -> Result<RootCerts, Error> {
     let Some(pem) = pem else { return Ok(RootCerts::PlatformVerifier) };
     let invalid = |reason: String| Error::InvalidSetting { setting: "root_certificates", reason };

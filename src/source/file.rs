@@ -1,4 +1,4 @@
-//! Maps in files, and whether a file has changed.
+//! Maps in files, and the detection of changes to them.
 
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -12,26 +12,28 @@ use crate::files;
 use crate::sync::lock;
 use crate::version::git_blob_id;
 
-/// A file, and how it looked when it was last read.
+/// A file, and its state when it was last read.
 pub(crate) struct FileSource {
     path: PathBuf,
-    /// `None` where it was never looked at.
+    /// `None` before the first read.
     seen: Mutex<Option<Seen>>,
 }
 
-/// A file as it was read.
+/// The state of a file when it was last read.
 struct Seen {
     look: Look,
     at: SystemTime,
-    /// Git's id of its bytes; `None` where it could not be read.
+    /// The git blob id of its bytes. `None` if the file could not be read.
     id: Option<String>,
 }
 
-/// A file that is written twice within this time may look the same: file systems count it in ticks.
+/// The granularity of file times that is assumed. A file that is written twice within this time may
+/// have the same [`Look`] both times.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Seen {
-    /// Whether the file was so new that another change since may not show.
+    /// Returns whether the file was so new when it was read that a later change may not show in its
+    /// [`Look`].
     fn is_fresh(&self) -> bool {
         let Look::There { modified: Some(modified), .. } = self.look else { return false };
         let apart = self.at.duration_since(modified).or_else(|_| modified.duration_since(self.at));
@@ -61,16 +63,20 @@ impl Origin for FileSource {
     }
 }
 
-/// What tells a file from what it was: another file under its name, other bytes, or none at all.
+/// The metadata that tells one state of a file from another.
 ///
-/// The path is followed anew at each look, since a file that Kubernetes mounts is replaced by swapping a symlink on the way to it.
+/// The path is followed anew each time, since a file that Kubernetes mounts is replaced by swapping
+/// a symlink on the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Look {
     Missing,
     There { len: u64, modified: Option<SystemTime>, identity: Identity },
 }
 
-/// The device, the inode and the last change of the inode, which no clock that is set back hides.
+/// The device, the inode, and the time of the inode's last change, which tells of a change even if
+/// the file's modification time was set back.
+///
+/// All zero on systems other than Unix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity([i128; 4]);
 
@@ -107,17 +113,21 @@ impl FileSource {
         Self { path, seen: Mutex::default() }
     }
 
-    /// The bytes of the file. A file that cannot be read, or holds no map, is not read again until it changes.
+    /// Reads the file.
+    ///
+    /// After this, [`has_changed`](Self::has_changed) returns `false` until the file changes, even
+    /// if it cannot be read or holds no map.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Error> {
         let mut seen = self.seen();
-        // Looked at before it is read: a change in between shows at the next look.
+        // The look is taken before the file is read, so that a change in between shows at the next
+        // look.
         let (look, at) = (Look::at(&self.path), SystemTime::now());
         let bytes = read(&self.path);
         *seen = Some(Seen { look, at, id: bytes.as_deref().ok().map(git_blob_id) });
         bytes
     }
 
-    /// Whether it is not as it was when it was last read.
+    /// Returns whether the file has changed since it was last read.
     pub(crate) fn has_changed(&self) -> bool {
         let mut seen = self.seen();
         let (look, at) = (Look::at(&self.path), SystemTime::now());
@@ -150,13 +160,18 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// The path of a `file://` URL; `None` of any other.
+/// Returns the path of a `file://` URL, or `None` if the URL has another scheme.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] if the URL names another host, or if its path does not decode to
+/// UTF-8.
 pub(crate) fn path_of_url(url: &str) -> Result<Option<PathBuf>, Error> {
     let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| scheme.eq_ignore_ascii_case("file"))
     else {
         return Ok(None);
     };
-    // It is not shown: what seems to be a host may be a password.
+    // The URL is not shown: the text in the place of a host may be a password.
     let invalid = |reason: &str| Error::InvalidSetting { setting: "url", reason: reason.to_owned() };
     let path = match rest.split_once('/') {
         Some(("" | "localhost", _)) => rest.strip_prefix("localhost").unwrap_or(rest),
@@ -164,12 +179,12 @@ pub(crate) fn path_of_url(url: &str) -> Result<Option<PathBuf>, Error> {
     };
     let path =
         decode(path).ok_or_else(|| invalid("a % that no two hexadecimal digits follow, or not UTF-8"))?;
-    // `file:///C:/map.json`
+    // On Windows, `file:///C:/map.json` is the path `C:/map.json`.
     let drive = path.strip_prefix('/').filter(|path| cfg!(windows) && path.get(1..2) == Some(":"));
     Ok(Some(PathBuf::from(drive.unwrap_or(&path))))
 }
 
-/// A path without its percent signs.
+/// Percent-decodes a path. Returns `None` if it is malformed or not UTF-8.
 fn decode(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes().iter().copied();
@@ -198,7 +213,7 @@ mod tests {
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         };
         let source = FileSource::new(path.clone());
-        // As if the file system could not tell one change from the next.
+        // Makes a change invisible in the look, as on a file system with coarse times.
         let same_look = |source: &FileSource| {
             if let Some(seen) = &mut *source.seen() {
                 seen.look = Look::at(&path);
@@ -212,7 +227,7 @@ mod tests {
         same_look(&source);
         assert!(source.has_changed());
         assert_eq!(source.read().unwrap(), b"{2}");
-        // Once it is older than a tick, its look tells.
+        // A file that was older than a tick when it was read is compared by its look alone.
         write("{3}", now - 2 * TICK);
         source.read().unwrap();
         write("{4}", now - 2 * TICK);

@@ -1,4 +1,4 @@
-//! [`HttpSource`]: how a map is fetched from a URL.
+//! [`HttpSource`]: a URL, and the settings of the client that fetches from it.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,12 +8,13 @@ use fluent_uri::Uri;
 use super::MAX_BYTES;
 use super::address::shown;
 
-/// A map behind a URL, and how to fetch it.
+/// A URL that a map is fetched from, with headers, limits and timeouts.
 ///
-/// By default an attempt waits 5 s for a connection, 10 s for each answer and each piece of it, and 30 s in all. It tries three times
-/// where the server is busy or the connection breaks, follows five redirects but none from https to http, and reads at most
-/// 64 MiB of JSON, decoded. It trusts the certificates that the platform trusts, and goes through the proxies that the environment
-/// names (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`).
+/// By default, an attempt waits 5 s for a connection, 10 s for the first bytes of an answer and for
+/// each further piece, and 30 s in all. A fetch makes up to three attempts if the server is busy or
+/// the connection breaks. It follows up to five redirects, but none from https to http, and reads
+/// at most 64 MiB of JSON, decoded. It trusts the certificates that the platform trusts, and uses
+/// the proxies that the environment names (`https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`).
 ///
 /// # Examples
 ///
@@ -45,7 +46,10 @@ pub struct HttpSource {
 }
 
 impl HttpSource {
-    /// The map behind a URL of `http` or `https`. A name and a password in it are sent as basic authentication.
+    /// Creates a source from an `http` or `https` URL.
+    ///
+    /// A name and a password in the URL are sent as basic authentication. The URL is checked when
+    /// the map is built.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -61,49 +65,55 @@ impl HttpSource {
         }
     }
 
-    /// Sends a header, such as a bearer token. It is sent to the URL's own origin alone: a redirect to another does not take it along.
+    /// Adds a header, such as a bearer token.
+    ///
+    /// The header is sent to the origin of the source's URL only. After a redirect to another
+    /// origin, it is left out.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// How long an attempt waits for the host's address, and then for a connection, TLS included. By default 5 s each.
+    /// Sets how long an attempt waits for the host's address, and then for a connection, TLS
+    /// included. The default is 5 s each.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
 
-    /// How long an attempt waits for the next bytes. By default 10 s.
+    /// Sets how long an attempt waits for the next bytes. The default is 10 s.
     pub fn read_timeout(self, read_timeout: Duration) -> Self {
         Self { read_timeout, ..self }
     }
 
-    /// How long an attempt takes in all, redirects included. By default 30 s.
+    /// Sets how long an attempt may take in all, redirects included. The default is 30 s.
     pub fn overall_timeout(self, overall_timeout: Duration) -> Self {
         Self { overall_timeout, ..self }
     }
 
-    /// How often a fetch is tried, the first time included. By default 3.
+    /// Sets the number of attempts of a fetch, the first one included. The default is 3.
     pub fn attempts(self, attempts: u32) -> Self {
         Self { attempts, ..self }
     }
 
-    /// How long to wait before the second attempt; before each further one twice as long, with some jitter, and never more than 30 s. What the
-    /// server asks for goes first (`Retry-After`, up to 30 s). By default 500 ms.
+    /// Sets the wait before the second attempt. The default is 500 ms.
+    ///
+    /// The wait doubles before each further attempt, has some jitter added, and is never more than
+    /// 30 s. If the server asks for a wait (`Retry-After`), that wait is used instead, up to 30 s.
     pub fn retry_delay(self, retry_delay: Duration) -> Self {
         Self { retry_delay, ..self }
     }
 
-    /// The most bytes of a map, decoded. By default 64 MiB.
+    /// Sets the maximum size of a map in bytes, decoded. The default is 64 MiB.
     pub fn max_bytes(self, max_bytes: u64) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// How many redirects are followed. By default 5.
+    /// Sets the maximum number of redirects. The default is 5.
     pub fn max_redirects(self, max_redirects: u32) -> Self {
         Self { max_redirects, ..self }
     }
 
-    /// Trusts these root certificates (PEM, one or more) in place of the platform's.
+    /// Trusts these root certificates (PEM, one or more) instead of the platform's.
     pub fn root_certificates(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { roots: Some(pem.into()), ..self }
     }
@@ -112,7 +122,7 @@ impl HttpSource {
 impl fmt::Debug for HttpSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSource")
-            // One that does not parse may be shown with its password: not at all, then.
+            // A URL that does not parse is left out, since it may hold a password.
             .field("url", &Uri::parse(self.url.as_str()).map(shown).unwrap_or_default())
             .field("headers", &self.headers.len())
             .finish_non_exhaustive()

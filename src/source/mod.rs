@@ -1,4 +1,4 @@
-//! Where the bytes of a map come from. The only room with I/O, but for the cache.
+//! Sources of maps: files, URLs and custom sources.
 
 #[cfg(feature = "http")]
 mod address;
@@ -29,23 +29,26 @@ use crate::error::Error;
 use crate::panics;
 use crate::redact;
 
-/// The most bytes of a map, decoded, unless a source is told otherwise.
+/// The default limit on the size of a map in bytes, decoded.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
-/// The public map: what is fetched where nothing else is named.
+/// The URL of LiteLLM's public map, the source if no other is named.
 pub(crate) const PUBLIC_MAP: &str =
     "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json";
 
-/// Where a map is fetched from: a bucket, a key-value store, a client of one's own.
+/// A custom source of a map, such as a bucket or a key-value store.
 ///
-/// [`CostMapBuilder::source`](crate::CostMapBuilder::source) takes one. Files and URLs need none: see
-/// [`CostMapBuilder::file`](crate::CostMapBuilder::file) and [`CostMapBuilder::url`](crate::CostMapBuilder::url).
+/// [`CostMapBuilder::source`](crate::CostMapBuilder::source) takes one. Files and URLs need no
+/// implementation: see [`CostMapBuilder::file`](crate::CostMapBuilder::file) and
+/// [`CostMapBuilder::url`](crate::CostMapBuilder::url).
 ///
-/// A fetch may block, and may be called from any thread, but never twice at a time by one map. It runs outside of every lock. What it
-/// returns is parsed and checked like any other map, so that it need not look at the bytes. A fetch that panics is a failed reload.
+/// A fetch may block, and may be called from any thread. One map never runs two fetches at the same
+/// time, and no lock is held during a fetch. The fetched bytes are parsed and checked like any
+/// other map, so that a source need not look at them. A fetch that panics is a failed reload.
 ///
-/// A fetch must not wait for a reload of the same map, on whatever thread: that reload waits for this fetch. On its own thread it is
-/// given [`Error::NestedReload`]; a thread of its own that it joins would wait for ever.
+/// A fetch must not wait for a reload of the same map, since that reload waits for this fetch. A
+/// reload on the thread of the fetch returns [`Error::NestedReload`]. A fetch that joins another
+/// thread which reloads the map never returns.
 ///
 /// # Examples
 ///
@@ -56,7 +59,8 @@ pub(crate) const PUBLIC_MAP: &str =
 /// use std::error::Error;
 /// use std::sync::{Arc, Mutex};
 ///
-/// use llm_costmap::{CostMap, Fetched, Source, Validators};
+/// use llm_costmap::source::{Fetched, Validators};
+/// use llm_costmap::{CostMap, Source};
 ///
 /// #[derive(Default)]
 /// struct Store(Mutex<HashMap<String, (u64, Vec<u8>)>>);
@@ -96,20 +100,26 @@ pub(crate) const PUBLIC_MAP: &str =
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 pub trait Source: Send + Sync + 'static {
-    /// What it is called in errors, logs and [`SourceInfo`](crate::SourceInfo): an address without credentials. Caches are told apart
-    /// by it. It is asked for once, when a map is built.
+    /// Returns the name of the source in errors, logs and [`SourceInfo`](crate::reload::SourceInfo): an
+    /// address without credentials.
+    ///
+    /// The name also tells the caches of different sources apart. This method is called once, when
+    /// a map is built.
     fn name(&self) -> String;
 
-    /// Fetches the map, or says that it is the one that had these validators. They are those of the last map that was taken over
-    /// from here, and [empty](Validators::is_empty) if there was none.
+    /// Fetches the map, or reports that it is unchanged.
+    ///
+    /// `previous` has the validators of the live map, if that was fetched from this source.
+    /// Otherwise, and in a forced reload, they are [empty](Validators::is_empty).
     ///
     /// # Errors
     ///
-    /// Whatever went wrong, in words for people: the map in use is kept.
+    /// Returns any error, with a message for people. The map in use is kept.
     fn fetch(&self, previous: &Validators) -> Result<Fetched, Box<dyn std::error::Error + Send + Sync>>;
 }
 
-/// What tells one version of a map from another: HTTP's, or words of a source's own.
+/// The validators of a map, which tell its versions apart: those of HTTP, or values that a source
+/// defines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Validators {
     etag: Option<String>,
@@ -117,43 +127,43 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// With an entity tag, as it was sent: quotes and all.
+    /// Sets the entity tag, exactly as it was received, quotes included.
     #[must_use]
     pub fn with_etag(self, etag: impl Into<String>) -> Self {
         Self { etag: Some(etag.into()), ..self }
     }
 
-    /// With the time of the last change, as it was sent.
+    /// Sets the time of the last change, exactly as it was received.
     #[must_use]
     pub fn with_last_modified(self, last_modified: impl Into<String>) -> Self {
         Self { last_modified: Some(last_modified.into()), ..self }
     }
 
-    /// The entity tag.
+    /// Returns the entity tag.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }
 
-    /// The time of the last change.
+    /// Returns the time of the last change.
     #[must_use]
     pub fn last_modified(&self) -> Option<&str> {
         self.last_modified.as_deref()
     }
 
-    /// These, and what they leave out from others.
+    /// Returns these validators, with those that are not set taken from `other`.
     pub(crate) fn or(self, other: Self) -> Self {
         Self { etag: self.etag.or(other.etag), last_modified: self.last_modified.or(other.last_modified) }
     }
 
-    /// Whether there is nothing to tell versions by.
+    /// Returns whether no validator is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 }
 
-/// What a [`Source`] fetched.
+/// The result of a fetch from a [`Source`].
 #[derive(Debug)]
 pub struct Fetched {
     pub(crate) bytes: Option<Vec<u8>>,
@@ -161,49 +171,52 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// A map, as JSON in LiteLLM's format.
+    /// Creates the result of a fetch that returned a map, as JSON in LiteLLM's format.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self { bytes: Some(bytes.into()), validators: Validators::default() }
     }
 
-    /// The map that had the validators is still the one.
+    /// Creates the result of a fetch that found the map unchanged: it is still the one that has the
+    /// validators which the fetch was given.
     #[must_use]
     pub fn unchanged() -> Self {
         Self { bytes: None, validators: Validators::default() }
     }
 
-    /// With what the next fetch is given to tell versions by. Of an unchanged map they stay as they were where none are set.
+    /// Sets the validators that the next fetch is given. If the map is
+    /// [unchanged](Self::unchanged), validators that are not set here stay as they were.
     #[must_use]
     pub fn validators(self, validators: Validators) -> Self {
         Self { validators, ..self }
     }
 }
 
-/// Where a map is reloaded from, ready to be asked.
+/// A source that was checked and is ready to fetch from.
 pub(crate) trait Origin: Send + Sync {
-    /// What it is called, without credentials.
+    /// Returns the name of the source, without credentials.
     fn name(&self) -> String;
 
-    /// What tells it from others, without credentials.
+    /// Returns the text that tells the source from others, without credentials.
     fn identity(&self) -> String;
 
-    /// The URL, without credentials, where it is one.
+    /// Returns the URL of the source, without credentials, if it has one.
     fn url(&self) -> Option<String>;
 
-    /// The file, where it is one.
+    /// Returns the source as a file, if it is one.
     fn as_file(&self) -> Option<&FileSource> {
         None
     }
 
-    /// Fetches the map. `stop` ends every wait of it.
+    /// Fetches the map. `stop` ends every wait between attempts.
     fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error>;
 
-    /// Cuts a fetch in flight, for good, where that can be done.
+    /// Cancels the fetch in flight and fails all later ones, if the source supports that.
     fn shut_down(&self) {}
 }
 
-/// A source of an embedder's own. Its name is asked for once, since that is not ours to trust either.
+/// A custom source and its name. The name is asked for once, with panics caught, since the
+/// implementation is not trusted.
 struct Custom {
     source: Arc<dyn Source>,
     name: String,
@@ -240,7 +253,7 @@ impl Origin for Custom {
     }
 }
 
-/// A source as a builder is given it.
+/// A source as it was given to the builder.
 pub(crate) enum Asked {
     File(PathBuf),
     Url(String),
@@ -250,7 +263,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    /// The source, ready to fetch from. It reads no file and opens no connection.
+    /// Prepares the source for fetches. Reads no file and opens no connection.
     pub(crate) fn prepare(self) -> Result<Box<dyn Origin>, Error> {
         match self {
             Self::File(path) => Ok(Box::new(FileSource::new(path))),
@@ -261,7 +274,7 @@ impl Asked {
                 #[cfg(not(feature = "http"))]
                 None => Err(Error::InvalidSetting {
                     setting: "url",
-                    // It is not shown: what is no URL may be a password.
+                    // The URL is not shown: text that is not a URL may be a password.
                     reason: "it takes the feature http, which this program was built without".to_owned(),
                 }),
             },

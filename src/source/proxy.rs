@@ -1,4 +1,5 @@
-//! Proxies as the environment says: `https_proxy`, `http_proxy`, `all_proxy`, and `no_proxy`, in either case.
+//! Proxies named by the environment: `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`, in
+//! lower or upper case.
 
 use ureq::Proxy;
 
@@ -29,7 +30,7 @@ impl Proxies {
         Ok(Self { http: of("http_proxy")?, https: of("https_proxy")? })
     }
 
-    /// The proxy on the way to a URL. Whether its host is exempt is asked when it is connected to.
+    /// Returns the proxy for a scheme. ureq checks whether a host is exempt when it connects.
     pub(super) fn of(&self, scheme: &str) -> Option<Proxy> {
         if scheme == "https" { self.https.clone() } else { self.http.clone() }
     }
@@ -52,7 +53,7 @@ fn proxy(name: &str, value: &str, exempt: &str) -> Result<Proxy, Error> {
     }
     for host in exempt.split(',').map(str::trim).filter(|host| !host.is_empty()) {
         builder = builder.no_proxy(host);
-        // `example.com` exempts what is under it, too, as everywhere else.
+        // `example.com` exempts its subdomains too, as in other programs.
         if !host.starts_with(['.', '*']) && !host.ends_with(['.', '*']) {
             builder = builder.no_proxy(&format!(".{host}"));
         }

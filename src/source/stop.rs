@@ -1,11 +1,11 @@
-//! The end of whatever waits on behalf of a map.
+//! A signal that ends all waits on behalf of a map.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::sync::lock;
 
-/// Once pulled, no wait goes on.
+/// A signal that is given once: after that, no wait goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     pulled: Mutex<bool>,
@@ -22,7 +22,7 @@ impl Stop {
         *lock(&self.pulled)
     }
 
-    /// Waits for a time, or until it is pulled: then `false`.
+    /// Waits for a time, or until the signal is given. Returns `false` if it was given.
     #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn sleep(&self, time: Duration) -> bool {
         let pulled = lock(&self.pulled);

@@ -1,8 +1,9 @@
-//! Keeps what is secret of a request and its answer out of ureq's log.
+//! Keeps the secrets of requests and answers out of ureq's log.
 //!
-//! At its finest level ureq logs whole requests and answers, and no library can tell a program's logger to leave them out. So ureq is given a
-//! placeholder for the path, and none of the caller's headers: a transport right under it, above TLS and proxies, writes what is really
-//! asked for, and keeps from it what an answer says beside the map.
+//! At its finest level, ureq logs whole requests and answers, and a library cannot tell the
+//! program's logger to leave them out. Therefore ureq is given a placeholder for the path and none
+//! of the caller's headers. A transport directly below ureq, above TLS and proxies, writes the real
+//! path and headers, and withholds from ureq the headers of an answer that it does not need.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,8 @@ use ureq::unversioned::transport::{
 
 use crate::sync::lock;
 
-/// Headers of an answer that ureq is shown: those that it goes by, and those that tell a map's version.
+/// The headers of an answer that are passed on to ureq: those that ureq uses, and those that tell a
+/// map's version.
 const SHOWN: [&str; 10] = [
     "connection",
     "content-encoding",
@@ -28,23 +30,23 @@ const SHOWN: [&str; 10] = [
     "transfer-encoding",
 ];
 
-/// The exchange that is under way. A client has one at a time.
+/// The exchange in progress. A client has one at a time.
 #[derive(Clone, Default)]
 pub(super) struct Veil(Arc<Mutex<Exchange>>);
 
-/// What ureq is not told of a request and its answer.
+/// The parts of a request and its answer that are kept from ureq.
 #[derive(Default)]
 struct Exchange {
     number: u64,
-    /// The path and the query that are really asked for.
+    /// The real path and query of the request.
     target: String,
     headers: HeaderMap,
-    /// Where the answer redirects to.
+    /// The target of a redirect, as the answer has it.
     location: Option<Vec<u8>>,
 }
 
 impl Veil {
-    /// Begins an exchange, and returns the path to ask ureq for.
+    /// Begins an exchange, and returns the path to give to ureq.
     pub(super) fn begin(&self, target: String, headers: HeaderMap) -> String {
         let mut exchange = lock(&self.0);
         let number = exchange.number.wrapping_add(1);
@@ -52,13 +54,15 @@ impl Veil {
         placeholder(number)
     }
 
-    /// Returns where the answer redirects to, if it says so.
+    /// Takes the target of a redirect out of the exchange. Returns `None` if the answer has none.
     pub(super) fn location(&self) -> Option<String> {
         String::from_utf8(lock(&self.0).location.take()?).ok()
     }
 }
 
-/// No request for anything else has this path: a proxy is asked for its own.
+/// Returns the path that stands for the target of an exchange.
+///
+/// A connection to a proxy is made with the proxy's own URL, so that this path tells the two apart.
 fn placeholder(number: u64) -> String {
     format!("/****{number}")
 }
@@ -101,13 +105,13 @@ impl<In: Transport> Connector<In> for Veil {
 pub(super) struct Veiled<In> {
     inner: In,
     veil: Veil,
-    /// Those that ureq sees. The inner transport has its own.
+    /// The buffers that ureq sees. The inner transport has its own.
     buffers: LazyBuffers,
-    /// The head of the request as far as ureq wrote it; `None` once it is sent.
+    /// The head of the request as far as ureq has written it. `None` once it is sent.
     request: Option<Vec<u8>>,
-    /// The head of the answer as far as it came; `None` once it is whole.
+    /// The head of the answer as far as it has been received. `None` once it is complete.
     answer: Option<Vec<u8>>,
-    /// What ureq is to be given, as soon as there is room.
+    /// The bytes to pass on to ureq as soon as its buffer has room.
     undelivered: Vec<u8>,
     longest_head: usize,
 }
@@ -133,7 +137,7 @@ impl<In: Transport> Veiled<In> {
         Ok(())
     }
 
-    /// Gives ureq what there is room for. Returns whether that is anything.
+    /// Passes on as many bytes to ureq as its buffer has room for. Returns whether there were any.
     fn deliver(&mut self) -> bool {
         let room = self.buffers.input_append_buf();
         let amount = room.len().min(self.undelivered.len());
@@ -164,7 +168,8 @@ impl<In: Transport> Transport for Veiled<In> {
         self.send(&whole, timeout)
     }
 
-    /// Reads once, and not until there is something for ureq, which counts the time that is left anew for each call.
+    /// Reads from the inner transport at most once, instead of until there is input for ureq: ureq
+    /// computes the remaining time anew for each call.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         if !self.undelivered.is_empty() {
             return Ok(self.deliver());
@@ -179,11 +184,11 @@ impl<In: Transport> Transport for Veiled<In> {
         };
         head.extend(bytes);
         while !head.is_empty() {
-            // Empty lines before an answer are passed over, as ureq does.
+            // Empty lines before an answer are skipped, as ureq skips them.
             let empty = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             head.drain(..empty);
             if !head.iter().zip(b"HTTP/").all(|(byte, expected)| byte == expected) {
-                // What is no HTTP has no head to keep from anyone; ureq says what is wrong with it.
+                // An answer that is not HTTP has no head to hide. ureq reports the error.
                 self.undelivered = std::mem::take(head);
                 self.answer = None;
                 return Ok(self.deliver());
@@ -191,7 +196,7 @@ impl<In: Transport> Transport for Veiled<In> {
             let Some(end) = end_of_head(head).filter(|end| *end <= self.longest_head) else { break };
             let behind = head.split_off(end);
             let whole = std::mem::replace(head, behind);
-            // Interim answers, such as `100 Continue`, are followed by the one that counts.
+            // Interim answers, such as `100 Continue`, are dropped: the final answer follows.
             let code = whole.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
             if !matches!(code.get(..3), Some(b"100" | b"102" | b"103")) {
                 self.undelivered = shown_answer(&whole, &mut lock(&self.veil.0));
@@ -216,7 +221,8 @@ impl<In: Transport> Transport for Veiled<In> {
     }
 }
 
-/// Where the empty line behind a head ends.
+/// Returns the position after the empty line that ends a head. Returns `None` if the head is not
+/// complete.
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
     let mut line_is_empty = false;
     for (position, byte) in bytes.iter().enumerate() {
@@ -234,7 +240,8 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split_inclusive(|byte| *byte == b'\n')
 }
 
-/// The name and the value of a line. A line that is no header has no name, nor has one that goes on with the one before it.
+/// Returns the name and the value of a header line. The name is `None` if the line is not a header,
+/// or if it continues the line before it.
 fn header(line: &[u8]) -> (Option<HeaderName>, &[u8]) {
     let is_odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
     let content = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -246,7 +253,8 @@ fn header(line: &[u8]) -> (Option<HeaderName>, &[u8]) {
     (HeaderName::from_bytes(name.trim_ascii()).ok(), value.strip_prefix(b":").unwrap_or(value).trim_ascii())
 }
 
-/// The head that is really sent: of ureq's, the method and the headers that the caller does not set.
+/// Returns the head that is sent: ureq's method and headers, except those that the caller sets,
+/// with the real target and the caller's headers.
 fn real_request(head: &[u8], exchange: &Exchange) -> Vec<u8> {
     let mut lines = lines(head);
     let method = lines.next().and_then(|line| line.split(|byte| *byte == b' ').next()).unwrap_or_default();
@@ -263,7 +271,8 @@ fn real_request(head: &[u8], exchange: &Exchange) -> Vec<u8> {
     real
 }
 
-/// The head that ureq is shown: the status and a few headers.
+/// Returns the head that is passed on to ureq: the status line and the headers in [`SHOWN`]. The
+/// first `Location` is kept in the exchange.
 fn shown_answer(head: &[u8], exchange: &mut Exchange) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     for (number, line) in lines(head).enumerate() {
@@ -276,7 +285,8 @@ fn shown_answer(head: &[u8], exchange: &mut Exchange) -> Vec<u8> {
                 exchange.location.get_or_insert_with(|| value.to_vec());
             }
         } else {
-            // Something that is no header, and that ureq is to refuse without being shown it.
+            // Stands for a malformed line, so that ureq refuses the answer without seeing the line
+            // itself.
             shown.extend(b"?\r\n");
         }
     }

@@ -1,15 +1,17 @@
-//! [`Usage`]: what a call used, as LiteLLM normalises it.
+//! [`Usage`]: the usage of a call, as LiteLLM normalises it.
 
 mod read;
+mod tier;
 
 use serde::Serialize;
 
-use crate::usd::Usd;
+use crate::num::Usd;
+pub use tier::{ServiceTier, UnknownTier};
 
-/// What a call used, in LiteLLM's terms and OpenAI's convention: `prompt_tokens` includes the cached
-/// and cache-written ones, `completion_tokens` includes reasoning.
+/// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes
+/// tokens read from and written to a cache, and `completion_tokens` includes reasoning.
 ///
-/// All counts are tokens unless they say otherwise; zero means "none reported".
+/// Counts are tokens unless documented otherwise. Zero means that none were reported.
 ///
 /// # Examples
 ///
@@ -31,52 +33,53 @@ use crate::usd::Usd;
 ///
 /// # Reading
 ///
-/// Unknown fields are passed over and null counts are zero; a count that is negative or not whole is
-/// an error. Top-level `cache_read_input_tokens` and `prompt_cache_hit_tokens` take the place of
-/// `cached_tokens`, top-level `cache_creation_input_tokens` that of `cache_creation_tokens` (they do not
-/// add to `prompt_tokens`), `cache_write_tokens` goes before `cache_creation_tokens`, and a top-level
-/// `reasoning_tokens` fills in for an absent one. A stated `cost` that is negative or not finite is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// Unknown fields are ignored and null counts are zero. A count that is negative or not whole is an
+/// error. Top-level `cache_read_input_tokens` and `prompt_cache_hit_tokens` replace
+/// `cached_tokens`, and top-level `cache_creation_input_tokens` replaces `cache_creation_tokens`;
+/// they do not add to `prompt_tokens`. `cache_write_tokens` takes precedence over
+/// `cache_creation_tokens`. A top-level `reasoning_tokens` fills in for an absent one. A stated
+/// `cost` that is negative or not a valid amount is ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Usage {
     /// All tokens of the prompt.
     pub prompt_tokens: u64,
     /// All tokens of the completion.
     pub completion_tokens: u64,
-    /// What the prompt's tokens were.
+    /// The composition of the prompt's tokens.
     pub prompt_tokens_details: PromptTokensDetails,
-    /// What the completion's tokens were.
+    /// The composition of the completion's tokens.
     pub completion_tokens_details: CompletionTokensDetails,
     /// Citation tokens (Perplexity).
     pub citation_tokens: u64,
-    /// The service tier that the provider says it served: `priority`, `flex`, …
+    /// The service tier that the provider says it served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_tier: Option<String>,
-    /// The speed that the provider says it served: `fast` or `standard` (Anthropic).
+    pub service_tier: Option<ServiceTier>,
+    /// The speed that the provider reports: `fast` or `standard` (Anthropic).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
-    /// The geo that the provider says it served from: `us`, `global`, … (Anthropic).
+    /// The geo that the provider reports to have served from: `us`, `global`, … (Anthropic).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_geo: Option<String>,
-    /// What the provider says it charged, in US dollars. It is then the cost.
+    /// The charge that the provider reports, in US dollars. If present, it is the cost of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
 }
 
-/// What the tokens of a prompt were. Counts may overlap, as providers report them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// The composition of a prompt's tokens. Counts may overlap, as providers report them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct PromptTokensDetails {
     /// Tokens read from a cache.
     pub cached_tokens: u64,
-    /// What kind of cache they were read from; `ephemeral` is an explicit one.
+    /// The kind of cache that was read; `ephemeral` is an explicit cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_type: Option<String>,
-    /// Of which modality the cached tokens were.
+    /// The cached tokens by modality.
     pub cached_tokens_details: CachedTokensDetails,
     /// Tokens written to a cache.
     pub cache_creation_tokens: u64,
-    /// For how long they were written.
+    /// The tokens written to a cache by lifetime.
     pub cache_creation_token_details: CacheCreationTokenDetails,
     /// Text tokens.
     pub text_tokens: u64,
@@ -86,12 +89,12 @@ pub struct PromptTokensDetails {
     pub image_tokens: u64,
     /// Video tokens.
     pub video_tokens: u64,
-    /// Searches that the model made, a number of queries.
+    /// Searches that the model made, as a number of queries.
     pub web_search_requests: u64,
 }
 
-/// Of which modality cached tokens were.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// Cached tokens by modality.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CachedTokensDetails {
     /// Text tokens.
@@ -102,22 +105,22 @@ pub struct CachedTokensDetails {
     pub image_tokens: u64,
 }
 
-/// For how long tokens were written to a cache.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// Tokens written to a cache, by lifetime.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CacheCreationTokenDetails {
-    /// For five minutes.
+    /// Tokens written for five minutes.
     pub ephemeral_5m_input_tokens: u64,
-    /// For thirty minutes.
+    /// Tokens written for thirty minutes.
     pub ephemeral_30m_input_tokens: u64,
-    /// For an hour.
+    /// Tokens written for an hour.
     pub ephemeral_1h_input_tokens: u64,
-    /// For twelve hours.
+    /// Tokens written for twelve hours.
     pub ephemeral_12h_input_tokens: u64,
 }
 
-/// What the tokens of a completion were.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// The composition of a completion's tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CompletionTokensDetails {
     /// Tokens spent on reasoning.
@@ -133,34 +136,34 @@ pub struct CompletionTokensDetails {
 }
 
 impl Usage {
-    /// A usage of text only: tokens in and tokens out.
+    /// Creates a usage of text tokens only.
     #[must_use]
     pub fn new(prompt_tokens: u64, completion_tokens: u64) -> Self {
         Self { prompt_tokens, completion_tokens, ..Self::default() }
     }
 
-    /// Of the prompt's tokens, so many were read from a cache.
+    /// Sets the number of prompt tokens that were read from a cache.
     #[must_use]
     pub fn cached_tokens(mut self, tokens: u64) -> Self {
         self.prompt_tokens_details.cached_tokens = tokens;
         self
     }
 
-    /// Of the prompt's tokens, so many were written to a cache.
+    /// Sets the number of prompt tokens that were written to a cache.
     #[must_use]
     pub fn cache_creation_tokens(mut self, tokens: u64) -> Self {
         self.prompt_tokens_details.cache_creation_tokens = tokens;
         self
     }
 
-    /// Of the tokens written to a cache, so many were written for an hour.
+    /// Sets the number of cache-written tokens that were written for an hour.
     #[must_use]
     pub fn cache_creation_1h_tokens(mut self, tokens: u64) -> Self {
         self.prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens = tokens;
         self
     }
 
-    /// Of the completion's tokens, so many were spent on reasoning.
+    /// Sets the number of completion tokens that were spent on reasoning.
     #[must_use]
     pub fn reasoning_tokens(mut self, tokens: u64) -> Self {
         self.completion_tokens_details.reasoning_tokens = tokens;

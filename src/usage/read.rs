@@ -1,16 +1,17 @@
-//! Reading a [`Usage`] as providers and logs write it.
+//! Deserialisation of a [`Usage`] from the formats of providers and logs.
 
 use serde::{Deserialize, Deserializer, de};
 
 use super::{
-    CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails, Usage,
+    CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails,
+    ServiceTier, Usage,
 };
-use crate::decimal::Decimal;
 use crate::json::{self, Raw};
+use crate::num::Usd;
+use crate::num::decimal::Decimal;
 use crate::text::clip;
-use crate::usd::Usd;
 
-/// A usage as it may be written: every field may be absent or null.
+/// A usage as written. Every field may be absent or null.
 #[derive(Deserialize)]
 struct Written {
     prompt_tokens: Option<Count>,
@@ -23,7 +24,7 @@ struct Written {
     reasoning_tokens: Option<Count>,
     citation_tokens: Option<Count>,
     num_search_queries: Option<Count>,
-    service_tier: Option<String>,
+    service_tier: Option<ServiceTier>,
     speed: Option<String>,
     inference_geo: Option<String>,
     cost: Option<Stated>,
@@ -69,7 +70,7 @@ struct WrittenCompletion {
     video_tokens: Option<Count>,
 }
 
-/// A number of things: a whole number, even where it is written `12.0`.
+/// A count: a whole number, which may be written as `12.0`.
 #[derive(Clone, Copy)]
 struct Count(u64);
 
@@ -88,7 +89,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// What the provider states that it charged, where it states anything.
+/// The charge that the provider reports, if it is valid.
 struct Stated(Option<Usd>);
 
 impl<'de> Deserialize<'de> for Stated {
@@ -160,7 +161,8 @@ impl<'de> Deserialize<'de> for Usage {
     }
 }
 
-/// Reads `0.5` or `{"total_cost": 0.5}`; what is negative or not a number states nothing.
+/// Reads `0.5` or `{"total_cost": 0.5}`. Returns `None` if the amount is negative or not a valid
+/// [`Usd`].
 fn stated_cost(json: &str) -> Option<Usd> {
     let parts = json::fields(json);
     let amount = match &parts {
@@ -220,7 +222,8 @@ mod tests {
         }
     }
 
-    /// Digits are read from the text: a float of `serde_json` would be another number, or zero.
+    /// Digits are read from the text. Through a float of `serde_json`, the amount would be another
+    /// number, or zero.
     #[test]
     fn a_stated_cost_keeps_its_digits() {
         for digits in ["0.00000000691175564267812", "0.1234567890123456789012345678"] {
@@ -233,7 +236,8 @@ mod tests {
         }
     }
 
-    /// A usage is often part of something that is buffered before it is known what it is, or is not JSON at all.
+    /// A usage is often part of a value that is buffered before its type is known, or of a format
+    /// other than JSON.
     #[test]
     fn is_read_from_any_format() {
         #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! What several tests read: the reference's answers, and real catalogues.
+//! Helpers of several tests: the answers of the reference (LiteLLM 1.109.1), and real catalogues.
 #![allow(clippy::expect_used, clippy::panic, dead_code, unreachable_pub, reason = "each test uses its part")]
 
 pub mod server;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
-use llm_costmap::{CostMap, CostRequest, Lookup, Usage, Usd};
+use llm_costmap::{Call, CostMap, Lookup, Usage, Usd};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// One question to the reference, and its answer.
+/// A question to the reference, and its answer.
 #[derive(Deserialize)]
 pub struct Vector {
     pub id: u64,
@@ -37,28 +37,31 @@ pub struct Expected {
 }
 
 impl Vector {
-    pub fn request(&self) -> CostRequest<'_> {
+    pub fn lookup(&self) -> Lookup<'_> {
+        lookup(&self.model, self.provider.as_deref())
+    }
+
+    pub fn call(&self) -> Call<'_> {
         let at: jiff::Timestamp = self.at.parse().expect("a time");
-        let mut request = CostRequest::new(&self.model, &self.usage)
-            .batch(self.batch.unwrap_or(false))
-            .at(SystemTime::from(at));
-        if let Some(provider) = &self.provider {
-            request = request.provider(provider);
+        let mut call = Call::new(&self.usage).at(SystemTime::from(at));
+        if self.batch.unwrap_or(false) {
+            call = call.batch();
         }
         if let Some(tier) = &self.service_tier {
-            request = request.service_tier(tier);
+            call = call.service_tier(&**tier);
         }
         if let Some(region) = &self.data_residency {
-            request = request.data_residency(region);
+            call = call.data_residency(region);
         }
         if let Some(location) = &self.vertex_location {
-            request = request.vertex_location(location);
+            call = call.vertex_location(location);
         }
-        request
+        call
     }
 }
 
-/// Says that it is over, even where a test ends in a panic: readers in a loop would never end otherwise.
+/// Sets a flag when dropped, even if the test panics. Readers that loop until the flag is set would
+/// never end otherwise.
 pub struct Over<'a>(pub &'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -67,7 +70,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// What `look` finds, once it finds something.
+/// Calls `look` until it returns a value, and returns that. Panics after a minute.
 pub fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
     let start = std::time::Instant::now();
     loop {
@@ -79,7 +82,7 @@ pub fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
     }
 }
 
-/// The threads of this process by name (Linux cuts names to 15 letters).
+/// The threads of this process by name. Linux truncates names to 15 bytes.
 pub struct Threads {
     before: Vec<String>,
 }
@@ -91,7 +94,7 @@ impl Threads {
 
     fn names() -> Vec<String> {
         let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
-        // A thread may end while it is looked at.
+        // A thread may end while its name is read.
         tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()
     }
 
@@ -99,12 +102,12 @@ impl Threads {
         names.iter().filter(|name| name.trim_end() == of).count()
     }
 
-    /// Waits until there are no more than before, of whatever name.
+    /// Waits until this process has no more threads than before, of any name.
     pub fn wait_until_all_are_gone(&self) {
         wait_for(|| (Self::names().len() <= self.before.len()).then_some(()));
     }
 
-    /// How many more there are than before.
+    /// Returns how many more threads of a name there are than before.
     pub fn more(&self, of: &str) -> usize {
         Self::count(&Self::names(), of).saturating_sub(Self::count(&self.before, of))
     }
@@ -118,15 +121,15 @@ impl Threads {
     }
 }
 
-/// A map of so many models, in which a token costs as much as the edition says.
+/// Returns a map of `models` models in which an input token costs `price`.
 pub fn edition(models: usize, price: &str) -> String {
     let model = |n| format!(r#""m-{n}": {{"litellm_provider": "x", "input_cost_per_token": {price}}}"#);
     format!("{{{}}}", (0..models).map(model).collect::<Vec<_>>().join(","))
 }
 
-/// What a token costs.
+/// Returns the price of one input token of a model.
 pub fn price(map: &CostMap, model: &str) -> String {
-    let cost = map.cost(&CostRequest::new(model, &Usage::new(1, 0))).expect("a known model");
+    let cost = map.cost(model, &Usage::new(1, 0)).expect("a known model");
     cost.total().to_string()
 }
 
@@ -148,14 +151,14 @@ pub fn lookup<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {
     provider.map_or(lookup, |provider| lookup.provider(provider))
 }
 
-/// The map as a version of the reference shipped it.
+/// Returns the map that a version of the reference shipped.
 pub fn catalog(version: &str) -> String {
     let mut text = String::new();
     open(&format!("catalogs/{version}.json.gz")).read_to_string(&mut text).expect("a catalogue");
     text
 }
 
-/// Whether an exact amount is what the reference calculated in floating point.
+/// Returns whether an exact amount equals the reference's amount, up to floating-point error.
 pub fn close(ours: Usd, reference: f64) -> bool {
     let ours = ours.as_f64();
     (ours - reference).abs() <= 1e-15 + 1e-9 * ours.abs().max(reference.abs())

@@ -1,4 +1,4 @@
-//! A server on loopback that does what a test tells it to, and remembers what it was asked.
+//! A server on loopback that answers as a test tells it to, and records the requests.
 #![allow(clippy::expect_used, dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub path: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
 }
 
@@ -36,12 +36,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that reads a request and hands it over, a thread for each connection.
+    /// Starts a server that reads a request and passes it to `handler`, on a thread for each
+    /// connection.
     pub fn new(handler: impl Fn(&Request, &mut dyn Connection) + Send + Sync + 'static) -> Self {
         Self::serve("http", Arc::new(handler), |stream| Some(Box::new(stream)))
     }
 
-    /// The same over TLS, with a certificate for 127.0.0.1. Its PEM comes along.
+    /// Starts a server over TLS, with a certificate for 127.0.0.1. Returns the server and the
+    /// certificate's PEM.
     pub fn tls(handler: impl Fn(&Request, &mut dyn Connection) + Send + Sync + 'static) -> (Self, String) {
         let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
         let key = rustls::pki_types::PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
@@ -78,14 +80,15 @@ impl Server {
         Self { address, scheme, asked, over }
     }
 
-    /// A server that gets the bare connection, before anything is read of it.
+    /// Starts a server that passes the bare connection to `handler`, before anything is read from
+    /// it.
     pub fn raw(handler: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let (asked, over) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let address = accept(&over, handler);
         Self { address, scheme: "http", asked, over }
     }
 
-    /// Where its map is.
+    /// Returns the URL of the server's map.
     pub fn url(&self) -> String {
         format!("{}://{}/map.json", self.scheme, self.address)
     }
@@ -102,7 +105,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        // The last connection is our own, to end the wait for one.
+        // A connection to itself ends the server's wait for the next one.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -125,7 +128,7 @@ fn accept(over: &Arc<AtomicBool>, handler: impl Fn(TcpStream) + Send + Sync + 's
     address
 }
 
-/// A request without a body, as far as it comes.
+/// Reads the head of a request, as far as the client sends it.
 fn read_request(connection: &mut dyn Connection) -> Option<Request> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next()?.ok()?;
@@ -139,12 +142,12 @@ fn read_request(connection: &mut dyn Connection) -> Option<Request> {
     Some(Request { path, headers })
 }
 
-/// An answer, with its length.
+/// Writes an answer with its length.
 pub fn answer(connection: &mut dyn Connection, status: &str, headers: &[(&str, &str)], body: &[u8]) {
     let headers: String =
         headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
     let length = body.len();
     let text = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n");
-    // A client that goes away early is one of the things that are tested.
+    // Some tests cover clients that disconnect early.
     connection.write_all(text.as_bytes()).and_then(|()| connection.write_all(body)).ok();
 }

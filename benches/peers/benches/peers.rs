@@ -1,7 +1,9 @@
-//! What a price takes here and in crates that price calls too: the same 64 models, in the same random order.
+//! Measures a price here and in other crates that price calls: the same 64 models, in the same
+//! random order.
 //!
-//! They do less: input, output and cached input, at one rate each, in floating point. So the call is one that all can price, and the
-//! others do not make it a full one.
+//! The other crates price less: input, output and cached input at most, at one rate each, in
+//! floating point. The call is therefore one that all of them can price, and not the full call of
+//! `benches/price.rs`.
 #![allow(clippy::unwrap_used, reason = "a bench")]
 
 #[path = "../../measure/mod.rs"]
@@ -13,7 +15,7 @@ use iron_cost::pricing::PricingManager;
 use liter_llm::cost::completion_cost_with_cache;
 use litellm_rs::core::cost::calculator::generic_cost_per_token;
 use litellm_rs::core::cost::types::UsageTokens;
-use llm_costmap::{CostMap, CostRequest, Usage};
+use llm_costmap::{CostMap, Usage};
 use measure::Goal::{AtLeast, None as NoGoal};
 use measure::{Seeded, Suite, each};
 
@@ -30,7 +32,7 @@ fn main() {
         .snapshot()
         .models()
         .filter_map(|model| Some((model.key().to_owned(), model.litellm_provider()?)))
-        .filter(|(key, _)| map.total(&CostRequest::new(key, &usage)).is_ok())
+        .filter(|(key, _)| map.total(key, &usage).is_ok())
         .filter(|(key, _)| completion_cost_with_cache(key, 12_000, 8_000, 900).is_some())
         .filter(|(key, _)| iron.get(key).is_some())
         .collect();
@@ -46,9 +48,9 @@ fn main() {
 
     let mut suite = Suite::default();
     suite
-        .add(TOTAL, each(&order, |m| _ = black_box(map.total(&CostRequest::new(&m.0, &usage)).unwrap())))
+        .add(TOTAL, each(&order, |m| _ = black_box(map.total(&m.0, &usage).unwrap())))
         .add("llm-costmap, map.cost", {
-            each(&order, |m| _ = black_box(map.cost(&CostRequest::new(&m.0, &usage)).unwrap().total()))
+            each(&order, |m| _ = black_box(map.cost(&m.0, &usage).unwrap().total()))
         })
         .beside(TOTAL, NoGoal)
         .add("liter-llm 2.4.4, with cache", {

@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
+use super::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
 use crate::json::{self, Raw};
 
 /// An amount of US dollars, exact to 28 decimals.
 ///
-/// A fixed-point number, not a floating-point one: every price of the map, its products with token
-/// counts and their sums are exact. The range is ± 17 billion dollars ([`Usd::MAX`]); arithmetic
-/// that would leave it answers `None`, never a wrapped or clamped amount.
+/// This is a fixed-point number. Every price of the map, its products with token counts and their
+/// sums are exact. The range is ± 17 billion dollars ([`Usd::MAX`]). Arithmetic that would leave it
+/// returns `None`, and never a wrapped or clamped amount.
 ///
 /// # Examples
 ///
@@ -33,35 +33,33 @@ use crate::json::{self, Raw};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Usd(
-    /// In units of 10^-28 dollars; never beyond `MAX_UNITS` either way.
+    /// The amount in 10^-28 dollars. The absolute value never exceeds `MAX_UNITS`.
     i128,
 );
 
 const MAX_UNITS: i128 = 17_000_000_000 * 10_i128.pow(Usd::DECIMALS);
 
 impl Usd {
-    /// How many decimals an amount carries: 28.
+    /// The number of decimals of an amount: 28.
     pub const DECIMALS: u32 = 28;
     /// Zero dollars.
     pub const ZERO: Self = Self(0);
-    /// One dollar.
-    pub(crate) const ONE: Self = Self(10_i128.pow(Self::DECIMALS));
     /// The largest amount: 17 billion dollars.
     pub const MAX: Self = Self(MAX_UNITS);
 
-    /// The amount of `units` times 10^-28 dollars.
+    /// Returns the amount of `units` times 10^-28 dollars, or `None` beyond the range.
     #[inline]
     pub(crate) fn from_units(units: i128) -> Option<Self> {
         (units.unsigned_abs() <= MAX_UNITS.unsigned_abs()).then_some(Self(units))
     }
 
-    /// The same of an amount that is not negative.
+    /// Returns the amount of unsigned `units` times 10^-28 dollars, or `None` beyond the range.
     #[inline]
     pub(crate) fn from_unsigned(units: u128) -> Option<Self> {
         i128::try_from(units).ok().and_then(Self::from_units)
     }
 
-    /// The amount in 10^-28 dollars.
+    /// Returns the amount in 10^-28 dollars.
     pub(crate) fn units(self) -> i128 {
         self.0
     }
@@ -78,12 +76,13 @@ impl Usd {
         units.ok_or(ParseUsdError(Reason::TooLarge))
     }
 
-    /// The nearest amount to a floating-point number, taken at its shortest decimal digits:
-    /// `0.1` is ten cents exactly.
+    /// Converts a floating-point number by its shortest decimal digits: `0.1` becomes exactly ten
+    /// cents.
     ///
     /// # Errors
     ///
-    /// Where the number is not finite, beyond [`Usd::MAX`], or needs more than 28 decimals.
+    /// Returns an error if the number is not finite, is beyond [`Usd::MAX`], or needs more than 28
+    /// decimals.
     pub fn from_f64(dollars: f64) -> Result<Self, ParseUsdError> {
         if !dollars.is_finite() {
             return Err(ParseUsdError(Reason::Syntax));
@@ -91,26 +90,28 @@ impl Usd {
         format!("{dollars:e}").parse()
     }
 
-    /// The nearest floating-point number. For display and statistics: it is no longer exact.
+    /// Returns the nearest floating-point number. Intended for display and statistics: the result
+    /// is no longer exact.
     #[must_use]
     pub fn as_f64(self) -> f64 {
-        // Digits to float is correctly rounded by the standard library.
+        // The standard library rounds correctly when it parses digits.
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
-    /// Whether this is exactly zero dollars.
+    /// Returns whether the amount is exactly zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// Rounded to a number of decimals, half to even. From 28 on nothing changes.
+    /// Rounds to a number of decimals, half to even. Rounding to 28 decimals or more changes
+    /// nothing.
     ///
     /// ```
     /// # use llm_costmap::Usd;
     /// let amount: Usd = "0.0125".parse()?;
     /// assert_eq!(amount.round_dp(3).to_string(), "0.012");
-    /// # Ok::<(), llm_costmap::ParseUsdError>(())
+    /// # Ok::<(), llm_costmap::cost::ParseUsdError>(())
     /// ```
     #[must_use]
     pub fn round_dp(self, decimals: u32) -> Self {
@@ -118,7 +119,7 @@ impl Usd {
             Some(step) => {
                 let step = step.unsigned_abs();
                 let steps = divide_half_even(self.0.unsigned_abs(), step);
-                // The limit is a whole number of dollars, so rounding never crosses it.
+                // `MAX` is a whole number of dollars, so rounding never exceeds it.
                 let units = i128::try_from(steps * step).unwrap_or(i128::MAX);
                 Self(if self.0 < 0 { -units } else { units })
             }
@@ -126,28 +127,28 @@ impl Usd {
         }
     }
 
-    /// `self + other`, or `None` beyond the range.
+    /// Returns `self + other`, or `None` beyond the range.
     #[must_use]
     #[inline]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).and_then(Self::from_units)
     }
 
-    /// `self - other`, or `None` beyond the range.
+    /// Returns `self - other`, or `None` beyond the range.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).and_then(Self::from_units)
     }
 
-    /// `self x count`, or `None` beyond the range.
+    /// Returns `self x count`, or `None` beyond the range.
     #[must_use]
     pub fn checked_mul(self, count: u64) -> Option<Self> {
         self.0.checked_mul(i128::from(count)).and_then(Self::from_units)
     }
 }
 
-/// Plain decimal digits: no exponent, no padding, no currency sign. A precision (`{:.2}`) rounds
-/// half to even and pads with zeros.
+/// Prints plain decimal digits: no exponent and no currency sign. A precision (`{:.2}`) rounds half
+/// to even and pads with zeros.
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = f.precision().map_or(*self, |p| self.round_dp(u32::try_from(p).unwrap_or(u32::MAX)));
@@ -171,7 +172,7 @@ impl fmt::Debug for Usd {
     }
 }
 
-/// Why a text is no [`Usd`].
+/// An error of a text or a number that is not a valid [`Usd`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParseUsdError(Reason);
@@ -186,7 +187,7 @@ enum Reason {
     TooLarge,
 }
 
-/// Reads decimal digits with an optional sign and exponent, exactly.
+/// Parses decimal digits exactly, with an optional sign and exponent.
 impl FromStr for Usd {
     type Err = ParseUsdError;
 
@@ -199,28 +200,30 @@ impl FromStr for Usd {
     }
 }
 
-/// `None` where the sum, or a sum on the way to it, leaves the range.
+/// Adds amounts. The sum is `None` if it, or an intermediate sum, leaves the range.
 impl Sum<Usd> for Option<Usd> {
     fn sum<I: Iterator<Item = Usd>>(amounts: I) -> Self {
         amounts.into_iter().try_fold(Usd::ZERO, Usd::checked_add)
     }
 }
 
-/// `None` where the sum, or a sum on the way to it, leaves the range.
+/// Adds amounts. The sum is `None` if it, or an intermediate sum, leaves the range.
 impl<'a> Sum<&'a Usd> for Option<Usd> {
     fn sum<I: Iterator<Item = &'a Usd>>(amounts: I) -> Self {
         amounts.copied().sum()
     }
 }
 
-/// As a string of decimal digits, so that no reader rounds it through a float.
+/// Serialises as a string of decimal digits, so that no reader rounds it through a float.
 impl Serialize for Usd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// From a string of decimal digits, or from a number: exact out of JSON that `serde_json` reads, and else at its shortest digits.
+/// Deserialises a string of decimal digits, or a number. Numbers are exact if `serde_json` reads
+/// them from JSON; otherwise their shortest digits are taken. Formats that are not human-readable
+/// must hold a string.
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
@@ -310,7 +313,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Usd>("7").ok(), Some(usd("7")));
         assert_eq!(serde_json::from_str::<Usd>("-7").ok(), Some(usd("-7")));
         assert_eq!(serde_json::from_value::<Usd>(serde_json::json!(1.5)).ok(), Some(usd("1.5")));
-        // Of a number that is text, every digit counts.
+        // Numbers in JSON text keep every digit.
         let digits = "0.00000000691175564267812";
         assert_eq!(serde_json::from_str::<Usd>(digits).ok(), Some(usd(digits)));
         assert!(serde_json::from_str::<Usd>("1e-400").is_err());

@@ -1,11 +1,11 @@
-//! Decimal digits, read exactly: what `Usd`, rates and multipliers are made from.
+//! Exact parsing and arithmetic of decimal digits, for [`Usd`](crate::Usd), rates and multipliers.
 
 use std::cmp::Ordering;
 
 use num_bigint::BigUint;
 use num_integer::Integer;
 
-/// `10^n` for every power that an `i128` holds.
+/// `10^n` for every power that fits an `i128`.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const POWERS: [i128; 39] = {
     let mut powers = [1; 39];
@@ -17,7 +17,7 @@ const POWERS: [i128; 39] = {
     powers
 };
 
-/// `10^n`, where an `i128` holds it.
+/// Returns `10^n`, or `None` if it does not fit an `i128`.
 pub(crate) fn pow10(n: u32) -> Option<i128> {
     POWERS.get(n as usize).copied()
 }
@@ -25,11 +25,12 @@ pub(crate) fn pow10(n: u32) -> Option<i128> {
 /// Returns `numerator / denominator`, rounded half to even. The denominator must not be zero.
 pub(crate) fn divide_half_even(numerator: u128, denominator: u128) -> u128 {
     let (whole, rest) = (numerator / denominator, numerator % denominator);
-    // The rest is compared with what is missing, since doubling it could overflow.
+    // Doubling the remainder could overflow, so it is compared with its complement.
     whole + u128::from(rounds_up(rest.cmp(&(denominator - rest)), whole % 2 == 1))
 }
 
-/// Returns whether a quotient is rounded up, given how its rest compares with half of the denominator.
+/// Returns whether a quotient is rounded up. `rest_to_half` compares the remainder with half the
+/// denominator.
 fn rounds_up(rest_to_half: Ordering, is_odd: bool) -> bool {
     match rest_to_half {
         Ordering::Less => false,
@@ -38,8 +39,8 @@ fn rounds_up(rest_to_half: Ordering, is_odd: bool) -> bool {
     }
 }
 
-/// Returns `value x part / whole`, exact on the way and rounded once, half to even. `None` where `whole` is zero or the result
-/// is too large.
+/// Returns `value x part / whole`, rounded once, half to even, with an exact intermediate product.
+/// Returns `None` if `whole` is zero or the result is too large.
 pub(crate) fn multiply_divide(value: u128, part: u128, whole: u128) -> Option<u128> {
     if whole == 0 {
         return None;
@@ -50,8 +51,8 @@ pub(crate) fn multiply_divide(value: u128, part: u128, whole: u128) -> Option<u1
     }
 }
 
-/// Returns the product of `value` and `factors`, times `10^-scale`, exact on the way and rounded once, half to even. `None`
-/// where the result is too large.
+/// Returns the product of `value` and `factors`, times `10^-scale`, rounded once, half to even,
+/// with an exact intermediate product. Returns `None` if the result is too large.
 pub(crate) fn multiply_all(
     value: u128,
     factors: impl Iterator<Item = u64> + Clone,
@@ -65,7 +66,8 @@ pub(crate) fn multiply_all(
     divide_wide(&product, &BigUint::from(10_u8).pow(scale))
 }
 
-/// [`divide_half_even`] for numbers of any length. `None` where the result is too large.
+/// Divides as [`divide_half_even`] does, for numbers of any length. Returns `None` if the result is
+/// too large.
 #[cold]
 fn divide_wide(numerator: &BigUint, denominator: &BigUint) -> Option<u128> {
     let (whole, rest) = numerator.div_rem(denominator);
@@ -73,37 +75,40 @@ fn divide_wide(numerator: &BigUint, denominator: &BigUint) -> Option<u128> {
     u128::try_from(whole + u8::from(up)).ok()
 }
 
-/// `digits x 10^exponent`, with a sign. `digits` does not end in a zero, unless it is zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A decimal number: `digits x 10^exponent`, with a sign. Trailing zeros in `digits` are forbidden,
+/// unless the number is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Decimal {
     pub(crate) negative: bool,
     pub(crate) digits: u128,
     pub(crate) exponent: i32,
 }
 
-/// Why a text is no `Decimal`.
+/// The reason why a text is not a [`Decimal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotDecimal {
-    /// Not the digits of a number.
+    /// The text is not a number.
     Syntax,
-    /// More digits than can be kept.
+    /// The number has more digits than fit.
     TooManyDigits,
 }
 
-/// The exponents that a text may write: far more than the digits of any text can make up for.
+/// The limit of a written exponent, far beyond what the digits of any text can compensate.
 const EXPONENT_LIMIT: i64 = i64::MAX / 4;
 
 impl Decimal {
-    /// Reads `[+-] digits [. digits] [(e|E) [+-] digits]`, with at least one digit before the exponent.
+    /// Parses `[+-] digits [. digits] [(e|E) [+-] digits]`, with at least one digit before the
+    /// exponent.
     pub(crate) fn parse(text: &str) -> Result<Self, NotDecimal> {
         let mut bytes = text.bytes().peekable();
         let negative = bytes.peek() == Some(&b'-');
         if matches!(bytes.peek(), Some(b'-' | b'+')) {
             bytes.next();
         }
-        // Every byte changes the exponent by one at the most, so that it stays far from the limits of its type.
+        // Every byte changes the exponent by at most one, so it cannot overflow here.
         let (mut digits, mut exponent) = (0u128, 0i64);
-        // Zeros are held back until a digit follows: trailing ones cost no room.
+        // Zeros are counted and only added before another digit, so that trailing zeros take no
+        // space.
         let mut zeros = 0u32;
         let (mut seen_digit, mut seen_point) = (false, false);
         while let Some(&byte) = bytes.peek() {
@@ -137,7 +142,7 @@ impl Decimal {
             return Err(NotDecimal::Syntax);
         }
         let exponent = if digits == 0 { 0 } else { exponent.saturating_add(i64::from(zeros)) };
-        // Beyond this an exponent only says "too large" or "too small".
+        // An exponent beyond an `i32` only means "too large" or "too small".
         let exponent = i32::try_from(exponent).unwrap_or(if exponent < 0 { i32::MIN } else { i32::MAX });
         Ok(Self { negative, digits, exponent })
     }
@@ -157,7 +162,8 @@ impl Decimal {
         Ok(if negative { -exponent } else { exponent })
     }
 
-    /// `self x 10^scale` as an integer: `None` where digits would be lost or the result is too large.
+    /// Returns `self x 10^scale` as an integer, ignoring the sign. Returns `None` if digits would
+    /// be lost or the result is too large.
     pub(crate) fn scaled(self, scale: u32) -> Option<u128> {
         let shift = self.exponent.checked_add(i32::try_from(scale).ok()?)?;
         if self.digits == 0 {
@@ -166,7 +172,7 @@ impl Decimal {
         pow10(u32::try_from(shift).ok()?).and_then(|power| self.digits.checked_mul(power.unsigned_abs()))
     }
 
-    /// How many digits stand behind the point.
+    /// Returns the number of digits after the point.
     pub(crate) fn decimals(self) -> u32 {
         self.exponent.min(0).unsigned_abs()
     }
@@ -227,7 +233,7 @@ mod tests {
             multiply_divide(4 * 10_u128.pow(30), 25 * 10_u128.pow(28), 10_u128.pow(30)),
             Some(10_u128.pow(30))
         );
-        // Neither ratio nor product is shortened on the way.
+        // Neither the ratio nor the product is rounded before the result.
         let long = 123_456_789_012_345_678_901_234_567_890_123_456_u128;
         assert_eq!(multiply_divide(long, long - 1, long), Some(long - 1));
         assert_eq!(multiply_divide(long, long + 1, long - 1), Some(long + 2));
@@ -239,7 +245,8 @@ mod tests {
         assert_eq!(all(25, &[], 1), Some(2));
         assert_eq!(all(5, &[7, 1], 1), Some(4));
         assert_eq!(all(7, &[u64::MAX; 5], 0), None);
-        // Exactly one half, reached beyond 128 bits, goes to the even neighbour; a little more goes up.
+        // Exactly one half, reached beyond 128 bits, goes to the even neighbour; a little more goes
+        // up.
         let ten = 10_u64.pow(19);
         assert_eq!(all(25, &[ten; 5], 96), Some(2));
         assert_eq!(all(35, &[ten; 5], 96), Some(4));

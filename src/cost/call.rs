@@ -1,0 +1,210 @@
+//! [`Call`]: what a call used, and what else its price depends on.
+
+use std::time::{Duration, SystemTime};
+
+use crate::rates::field::Tier;
+use crate::usage::{ServiceTier, UnknownTier, Usage};
+
+/// What happened in a call: what it used, and what else its price depends on.
+///
+/// Everything but the usage is optional; each method states its default. Where nothing but the usage
+/// matters, a `&Usage` does in place of a call.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::{Call, CostMap, ServiceTier, Usage};
+///
+/// let map = CostMap::from_json(
+///     r#"{"m": {"input_cost_per_token": 2e-6, "input_cost_per_token_priority": 3e-6}}"#,
+/// )?;
+/// let usage = Usage::new(1_000_000, 0);
+/// let call = Call::new(&usage).service_tier(ServiceTier::Priority);
+/// assert_eq!(map.cost("m", &call)?.total().to_string(), "3");
+/// assert_eq!(map.cost("m", &usage)?.total().to_string(), "2");
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub(crate) usage: &'a Usage,
+    pub(crate) requested_model: Option<&'a str>,
+    /// The tier that was asked for; standard if its word is unknown.
+    asked: Tier,
+    pub(crate) unknown_tier: Option<UnknownTier>,
+    served: Option<Tier>,
+    pub(super) batch: bool,
+    pub(crate) accepts_unknown: bool,
+    pub(crate) data_residency: Option<&'a str>,
+    pub(super) vertex_location: Option<&'a str>,
+    at: Option<SystemTime>,
+    pub(super) duration: Option<Duration>,
+}
+
+impl<'a> Call<'a> {
+    /// Returns a call that used `usage`.
+    #[inline]
+    #[must_use]
+    pub fn new(usage: &'a Usage) -> Self {
+        Self {
+            usage,
+            requested_model: None,
+            asked: Tier::Standard,
+            unknown_tier: None,
+            served: None,
+            batch: false,
+            accepts_unknown: false,
+            data_residency: None,
+            vertex_location: None,
+            at: None,
+            duration: None,
+        }
+    }
+
+    /// Sets the name that the client asked for, if the call is priced by the name in the response:
+    /// Azure's model router adds its fee to the model that it chose. Default: the priced model.
+    #[inline]
+    #[must_use]
+    pub fn requested_model(mut self, name: &'a str) -> Self {
+        self.requested_model = Some(name);
+        self
+    }
+
+    /// Sets the service tier that the client asked for. Default: standard.
+    ///
+    /// A word that is no known tier is priced as standard by [`cost`](crate::CostMap::cost), with a
+    /// [note](super::Note::UnknownServiceTier), and is an error in [`total`](crate::CostMap::total)
+    /// unless the call [accepts it](Self::accept_unknown).
+    #[inline]
+    #[must_use]
+    pub fn service_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
+        (self.asked, self.unknown_tier) = match tier.into() {
+            ServiceTier::Unknown(word) => (Tier::Standard, Some(word)),
+            tier => (rate_tier(&tier).unwrap_or(Tier::Standard), None),
+        };
+        self
+    }
+
+    /// Sets the service tier that the response says was served. Default: the usage's own.
+    ///
+    /// A known tier that was served takes the place of the one that was asked for; `auto` and unknown
+    /// words do not.
+    #[inline]
+    #[must_use]
+    pub fn served_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
+        self.served = rate_tier(&tier.into());
+        self
+    }
+
+    /// Prices the call as part of a batch. Default: no batch.
+    #[inline]
+    #[must_use]
+    pub fn batch(mut self) -> Self {
+        self.batch = true;
+        self
+    }
+
+    /// Sets the region that data had to stay in: `eu` or `us`, in any case. Default: none.
+    #[inline]
+    #[must_use]
+    pub fn data_residency(mut self, region: &'a str) -> Self {
+        self.data_residency = Some(region);
+        self
+    }
+
+    /// Sets the Vertex AI location that served the call, such as `us-east5` or `global`. Default:
+    /// none, priced as `global`.
+    #[inline]
+    #[must_use]
+    pub fn vertex_location(mut self, location: &'a str) -> Self {
+        self.vertex_location = Some(location);
+        self
+    }
+
+    /// Sets the time at which the call is billed, which decides whether off-peak rates apply.
+    /// Default: now, read from the clock only if the model has off-peak rates.
+    #[inline]
+    #[must_use]
+    pub fn at(mut self, time: SystemTime) -> Self {
+        self.at = Some(time);
+        self
+    }
+
+    /// Sets how long the call took, for models that are billed by the second. Default: unknown,
+    /// which makes the cost of such a model an [`Error::Unpriced`](crate::Error::Unpriced).
+    #[inline]
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> Self {
+        self.duration = Some(duration);
+        self
+    }
+
+    /// Lets [`total`](crate::CostMap::total) price an unknown service tier as standard and an unknown
+    /// data residency without an uplift, as [`cost`](crate::CostMap::cost) does with a note. Default:
+    /// both are errors in `total`.
+    #[inline]
+    #[must_use]
+    pub fn accept_unknown(mut self) -> Self {
+        self.accepts_unknown = true;
+        self
+    }
+
+    /// Returns the seconds from 1970 to the billing time.
+    pub(super) fn unix_seconds(&self) -> i64 {
+        let time = self.at.unwrap_or_else(SystemTime::now);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            Err(before) => {
+                // Rounds towards the past: a second that has begun counts.
+                let before = before.duration();
+                let whole = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+                -whole.saturating_add(i64::from(before.subsec_nanos() > 0))
+            }
+        }
+    }
+
+    /// Returns whether the call is described by its usage and its service tier alone. The billing
+    /// time and the duration matter to few entries, which are told apart by their rates.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.batch
+            && self.requested_model.is_none()
+            && self.data_residency.is_none()
+            && self.vertex_location.is_none()
+    }
+
+    /// Returns the tier that the call is billed at, and whether the word that asks for it is known.
+    #[inline]
+    pub(super) fn billed_tier(&self) -> (Tier, bool) {
+        match self.served.or_else(|| rate_tier(self.usage.service_tier.as_ref()?)) {
+            Some(served) => (served, true),
+            None => (self.asked, self.unknown_tier.is_none()),
+        }
+    }
+}
+
+/// Returns the column of rates of a tier; `None` for `auto` and for unknown words.
+#[inline]
+fn rate_tier(tier: &ServiceTier) -> Option<Tier> {
+    match tier {
+        ServiceTier::Standard => Some(Tier::Standard),
+        ServiceTier::Flex => Some(Tier::Flex),
+        ServiceTier::Balanced => Some(Tier::Balanced),
+        ServiceTier::Priority => Some(Tier::Priority),
+        ServiceTier::Ultrafast => Some(Tier::Ultrafast),
+        ServiceTier::Auto | ServiceTier::Unknown(_) => None,
+    }
+}
+
+impl<'a> From<&'a Usage> for Call<'a> {
+    #[inline]
+    fn from(usage: &'a Usage) -> Self {
+        Self::new(usage)
+    }
+}
+
+impl<'a> From<&Call<'a>> for Call<'a> {
+    #[inline]
+    fn from(call: &Call<'a>) -> Self {
+        *call
+    }
+}

@@ -1,0 +1,188 @@
+//! [`CostRecord`]: a bill to store and to read back.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Basis, Cost, Line, Note, RateSource, Unpriced};
+use crate::num::{Number, Usd};
+use crate::rates::{Component, RatePlace, Unit};
+
+/// A bill as plain data, to store and to read back.
+///
+/// [`Cost`] serialises as its record, and so does each of its parts. Amounts, rates and multipliers
+/// are strings of decimal digits, in US dollars; a quantity is a number.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::cost::CostRecord;
+/// use llm_costmap::{CostMap, Usage};
+///
+/// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+/// let cost = map.cost("m", &Usage::new(1_000, 0))?;
+///
+/// let stored = serde_json::to_string(&cost)?;
+/// let read: CostRecord = serde_json::from_str(&stored)?;
+/// assert_eq!(read, cost.record());
+/// assert_eq!(read.total.to_string(), "0.002");
+/// assert_eq!(read.lines[0].source.as_ref().map(|source| &*source.field), Some("input_cost_per_token"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CostRecord {
+    /// The key of the entry that priced the call: see [`Cost::key`].
+    pub key: String,
+    /// The sum of the input lines.
+    pub input: Usd,
+    /// The sum of the output lines.
+    pub output: Usd,
+    /// The sum of all lines.
+    pub total: Usd,
+    /// True for the record of a [`Cost`]. False for that of an [`Unpriced`] bill, whose sums are too low.
+    pub complete: bool,
+    /// The generation of the map that priced the call.
+    pub generation: u64,
+    /// The lines, input first.
+    pub lines: Vec<LineRecord>,
+    /// Remarks on how the bill was made.
+    pub notes: Vec<Note>,
+}
+
+/// A [`Line`] as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LineRecord {
+    /// The component that was used.
+    pub component: Component,
+    /// The quantity, in units.
+    #[serde(serialize_with = "serialize_quantity")]
+    pub quantity: Number,
+    /// The unit of the quantity.
+    pub unit: Unit,
+    /// The rate, in US dollars per unit.
+    pub rate: Option<Usd>,
+    /// The product of the multipliers.
+    pub multiplier: Number,
+    /// The amount, in US dollars.
+    pub amount: Usd,
+    /// How the amount is made.
+    pub basis: Basis,
+    /// The place in the map that the rate is from.
+    pub source: Option<SourceRecord>,
+}
+
+/// A [`RateSource`] as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourceRecord {
+    /// The name of the field that holds the rate.
+    pub field: String,
+    /// The part of the entry that holds the field.
+    pub place: RatePlace,
+    /// The service tier of the rate, or `batches`; `None` for a standard rate.
+    pub tier: Option<String>,
+    /// The number of prompt tokens above which the rate applies.
+    pub threshold: Option<u64>,
+    /// The component's own field, if another field's rate stands in for it.
+    pub fallback_for: Option<String>,
+    /// Whether the rate is half of the field's value.
+    pub halved: bool,
+}
+
+/// Writes a number; or a string of digits, if a float would not keep them all.
+fn serialize_quantity<S: Serializer>(quantity: &Number, serializer: S) -> Result<S::Ok, S::Error> {
+    if let Some(whole) = quantity.as_u64() {
+        return serializer.serialize_u64(whole);
+    }
+    let float = quantity.as_f64();
+    if format!("{float:e}").parse() == Ok(*quantity) {
+        serializer.serialize_f64(float)
+    } else {
+        quantity.serialize(serializer)
+    }
+}
+
+impl From<RateSource> for SourceRecord {
+    fn from(source: RateSource) -> Self {
+        Self {
+            field: source.field(),
+            place: source.place(),
+            tier: source.tier().map(str::to_owned),
+            threshold: source.threshold(),
+            fallback_for: source.fallback_for().map(str::to_owned),
+            halved: source.is_halved(),
+        }
+    }
+}
+
+impl From<Line> for LineRecord {
+    fn from(line: Line) -> Self {
+        Self {
+            component: line.component,
+            quantity: line.quantity,
+            unit: line.unit(),
+            rate: line.rate,
+            multiplier: line.multiplier,
+            amount: line.amount,
+            basis: line.basis,
+            source: line.source.map(SourceRecord::from),
+        }
+    }
+}
+
+impl Cost {
+    /// Returns the bill as plain data, to store and to read back.
+    #[must_use]
+    pub fn record(&self) -> CostRecord {
+        self.record_as(true)
+    }
+
+    fn record_as(&self, complete: bool) -> CostRecord {
+        CostRecord {
+            key: self.key().to_owned(),
+            input: self.input(),
+            output: self.output(),
+            total: self.total(),
+            complete,
+            generation: self.generation(),
+            lines: self.lines().map(LineRecord::from).collect(),
+            notes: self.notes().collect(),
+        }
+    }
+}
+
+impl Unpriced {
+    /// Returns the partial bill as plain data, with `complete` set to false.
+    #[must_use]
+    pub fn record(&self) -> CostRecord {
+        self.partial.record_as(false)
+    }
+}
+
+/// Writes the [`record`](Cost::record).
+impl Serialize for Cost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.record().serialize(serializer)
+    }
+}
+
+/// Writes the [`record`](Unpriced::record).
+impl Serialize for Unpriced {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.record().serialize(serializer)
+    }
+}
+
+/// Writes a [`LineRecord`].
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LineRecord::from(*self).serialize(serializer)
+    }
+}
+
+/// Writes a [`SourceRecord`].
+impl Serialize for RateSource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SourceRecord::from(*self).serialize(serializer)
+    }
+}

@@ -1,0 +1,238 @@
+//! Prices calls by a snapshot: by key, by a remembered or a new name, through a deployment.
+
+use super::Snapshot;
+use crate::catalog::{EntryRef, NameHash};
+use crate::cost::{self, AskedProvider, Call, Cost, Note, Subject};
+use crate::error::Error;
+use crate::num::Usd;
+use crate::rates::RuleProvider;
+use crate::resolve::{Answer, Lookup, Remembered, is_router_entry, look_up, router_fee};
+use crate::text::clip;
+use crate::usage::UnknownTier;
+
+impl Snapshot {
+    /// Prices a call to a model.
+    ///
+    /// The model is a name or a [`Lookup`]; the call is a [`Usage`](crate::Usage) or a [`Call`].
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::UnknownModel`] if no entry answers to the name.
+    /// - [`Error::Unpriced`] if the call used something that the map has no price for.
+    /// - [`Error::Overflow`] if an amount is beyond the range of [`Usd`].
+    #[inline]
+    pub fn cost<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Cost, Error> {
+        self.cost_of(model.into(), &call.into())
+    }
+
+    /// Returns the total of a call to a model: the amount of [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`cost`](Self::cost); and, since a total cannot carry a
+    /// [note](crate::cost::Note), [`Error::UnknownServiceTier`] and [`Error::UnknownDataResidency`]
+    /// unless the call [accepts them](Call::accept_unknown).
+    #[inline]
+    pub fn total<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Usd, Error> {
+        self.total_of(model.into(), &call.into())
+    }
+
+    /// Prices a call that a deployment served. `name` is the id of a deployment, or a `model_name`
+    /// whose deployments do not differ in price.
+    ///
+    /// A `*` in a `model_name` stands for any text: exact names go first, then the longest. The
+    /// deployment's own prices lie over those of its model, which is its `base_model` or else its
+    /// `litellm_params.model`. The key of the cost is that of the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDeployment`]; [`Error::AmbiguousDeployment`], with the ids, if the deployments
+    /// of a name differ in price; and the errors of [`cost`](Self::cost).
+    #[inline]
+    pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        self.deployment_cost_of(name, &call.into())
+    }
+
+    pub(crate) fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        let hash = NameHash::of(lookup.name);
+        match self.named(lookup, hash) {
+            Some(entry) => self.price(entry, None, lookup, call),
+            None => self.cost_of_name(lookup, hash, call),
+        }
+    }
+
+    /// Returns the entry of a name that is a key or an alias: the common case.
+    #[inline]
+    fn named(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<EntryRef<'_>> {
+        if lookup.provider.is_none() { self.layers().exact_hashed(lookup.name, hash) } else { None }
+    }
+
+    #[inline(never)]
+    fn cost_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
+        match self.remembered(lookup, hash) {
+            Some((entry, provider)) => self.price(entry, Some(provider), lookup, call),
+            None if self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            None => self.cost_of_new_name(lookup, hash, call),
+        }
+    }
+
+    /// Returns the entry that a name led to before, and its provider.
+    #[inline]
+    fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, RuleProvider)> {
+        let found = self.memo.get(lookup, hash)?;
+        Some((found.entry(self.layers())?, found.provider))
+    }
+
+    /// Looks up a name that is no key and is not remembered, and prices the call.
+    #[cold]
+    fn cost_of_new_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
+        let layers = self.layers();
+        let Some(found) = look_up(layers, lookup) else {
+            self.memo.put_unknown(lookup, hash);
+            return Err(self.unknown(lookup));
+        };
+        let provider = RuleProvider::of(found.provider, lookup.name);
+        match &found.answer {
+            Answer::Entry(entry) => {
+                if let Some(found) = Remembered::new(layers, *entry, provider) {
+                    self.memo.put(lookup, hash, found);
+                }
+                self.price(*entry, Some(provider), lookup, call)
+            }
+            Answer::SelfHosted => Ok(self.free(lookup.name)),
+            Answer::Described(catalog) => {
+                let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
+                self.price(entry, Some(provider), lookup, call)
+            }
+        }
+    }
+
+    /// Returns the cost of a call to a model that runs on the caller's own machines.
+    pub(super) fn free(&self, name: &str) -> Cost {
+        Cost::free(name, self.generation)
+    }
+
+    #[inline]
+    pub(crate) fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
+        let hash = NameHash::of(lookup.name);
+        match self.named(lookup, hash) {
+            Some(entry) => self.total_by(entry, None, lookup, call),
+            None => self.total_of_name(lookup, hash, call),
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an amount that is returned through memory delays its reader")]
+    pub(super) fn total_by(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        call: &Call<'_>,
+    ) -> Result<Usd, Error> {
+        let rates = entry.rates();
+        match rates.and_then(|rates| cost::plain_total(rates, asked(provider, lookup), call)) {
+            Some(total) => Ok(total),
+            None => checked_total(self.price(entry, provider, lookup, call), call),
+        }
+    }
+
+    #[inline(never)]
+    fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
+        match self.remembered(lookup, hash) {
+            Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, call),
+            None if self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
+        }
+    }
+
+    pub(super) fn price(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
+        let (key, asked) = (entry.key(), asked(provider, lookup));
+        cost::price(rates, key, asked, self.generation, call, || {
+            let router = call
+                .requested_model
+                .and_then(|requested| router_fee(self.layers(), Lookup { name: requested, ..lookup }));
+            Subject {
+                rates,
+                key,
+                provider: asked,
+                // The router's own entry is the fee already.
+                router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
+                operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
+                generation: self.generation,
+            }
+        })
+    }
+
+    pub(crate) fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {
+        let found = self.deployments.find(name)?;
+        let now = found.priced_now(self.layers())?;
+        let own = match &now {
+            Some(catalog) => catalog.entry(0),
+            None => self.priced.entry(found.position),
+        };
+        found.with_lookup(self.layers(), |lookup| {
+            let Some(rates) = own.and_then(EntryRef::rates) else { return self.cost_of(lookup, call) };
+            let model = look_up(self.layers(), lookup);
+            let key = model.as_ref().map_or(lookup.name, |model| match &model.answer {
+                Answer::Entry(entry) => entry.key(),
+                Answer::SelfHosted | Answer::Described(_) => lookup.name,
+            });
+            let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
+            let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
+            cost::price(rates, key, provider, self.generation, call, || Subject {
+                rates,
+                key,
+                provider,
+                router: None,
+                // Own prices win over an amount that a provider states.
+                operator_priced: true,
+                generation: self.generation,
+            })
+        })
+    }
+}
+
+/// Returns the provider that rules of prices ask for; if none is known, the one that the name begins
+/// with.
+#[inline]
+fn asked(known: Option<RuleProvider>, lookup: Lookup<'_>) -> AskedProvider<'_> {
+    known.map_or(AskedProvider::InName(lookup.name), AskedProvider::Known)
+}
+
+/// Returns the total of a cost, unless a note that the total would lose says that a word is unknown.
+#[inline(never)]
+pub(super) fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Error> {
+    let cost = cost?;
+    if !call.accepts_unknown {
+        for note in cost.notes() {
+            match note {
+                Note::UnknownServiceTier => {
+                    let tier = call.unknown_tier.as_ref().map_or("", UnknownTier::as_str).to_owned();
+                    return Err(Error::UnknownServiceTier { tier });
+                }
+                Note::UnknownDataResidency => {
+                    let region = clip(call.data_residency.unwrap_or_default()).to_owned();
+                    return Err(Error::UnknownDataResidency { region });
+                }
+                Note::StandardRateAboveThreshold | Note::StatedByProvider | Note::SelfHosted => {}
+            }
+        }
+    }
+    Ok(cost.total())
+}
