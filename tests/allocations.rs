@@ -84,16 +84,16 @@ fn a_total_allocates_nothing_under_any_name() {
     let snapshot = map.snapshot();
     for name in names {
         // A name that is not a key is looked up once, and then remembered.
-        assert!(map.total(name, &call).is_ok());
-        let count = allocations(|| _ = std::hint::black_box(map.total(name, &call)).unwrap());
+        assert!(map.total(name, call).is_ok());
+        let count = allocations(|| _ = std::hint::black_box(map.total(name, call)).unwrap());
         assert_eq!(count, 0, "{name:?}");
     }
     let model = snapshot.resolve("gpt-4o").unwrap();
-    assert_eq!(allocations(|| _ = std::hint::black_box(model.total(&call)).unwrap()), 0);
-    assert_eq!(allocations(|| drop(std::hint::black_box(model.cost(&call)).unwrap())), 0);
+    assert_eq!(allocations(|| _ = std::hint::black_box(model.total(call)).unwrap()), 0);
+    assert_eq!(allocations(|| drop(std::hint::black_box(model.cost(call)).unwrap())), 0);
     let kept = map.resolve("gpt-4o").unwrap();
-    assert_eq!(allocations(|| _ = std::hint::black_box(kept.total(&call)).unwrap()), 0);
-    assert_eq!(allocations(|| drop(std::hint::black_box(kept.cost(&call)).unwrap())), 0);
+    assert_eq!(allocations(|| _ = std::hint::black_box(kept.total(call)).unwrap()), 0);
+    assert_eq!(allocations(|| drop(std::hint::black_box(kept.cost(call)).unwrap())), 0);
 }
 
 /// A cost has room for every key of the bundled map, the longest one included.
