@@ -336,7 +336,7 @@ fn the_batch_discount_of_a_long_write_is_exact() {
             "cache_creation_input_token_cost": 3.7512345678901234e-6, "cache_creation_input_token_cost_batches": 1.8751234567890123e-6,
             "cache_creation_input_token_cost_above_1hr": 6.0000000000000007e-6}}"#);
     let usage = Usage::new(1, 0).cache_creation_tokens(1).cache_creation_1h_tokens(1);
-    assert_eq!(total(&map, "m", Call::new(&usage).batch()), "0.000002999210136587656366756");
+    assert_eq!(total(&map, "m", Call::new(&usage).batch()), "0.000002999210136587656367");
 }
 
 #[test]

@@ -8,9 +8,10 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::json::{self, MAX_DEPTH, Name, is_deep};
+use crate::num::Fixed;
 use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
-use crate::rates::{BadRate, Rate};
+use crate::rates::{BadRate, from_json};
 
 /// The entry with the most has about fifty. What is done with them is not made for any number.
 const MAX_PRICES: usize = 256;
@@ -115,7 +116,7 @@ impl<'a> Row<'a> {
                     self.inputs.fields.push((field, rate));
                 } else {
                     // A repeated field counts as it is last written, null included.
-                    self.inputs.fields.retain(|(known, _): &(Field, Rate)| *known != field);
+                    self.inputs.fields.retain(|(known, _): &(Field, Fixed)| *known != field);
                 }
             }
             // Checked all the same; a table of rates is a matter of its own.
@@ -130,8 +131,8 @@ impl<'a> Row<'a> {
     }
 
     /// The rate of a field; one that is none is remembered as what is wrong with the row.
-    fn rate(&mut self, name: &str, value: &RawValue) -> Option<Rate> {
-        match Rate::from_json(value.get()) {
+    fn rate(&mut self, name: &str, value: &RawValue) -> Option<Fixed> {
+        match from_json(value.get()) {
             Ok(rate) => rate,
             Err(bad) => {
                 let shown: String = value.get().chars().take(40).collect();
@@ -145,7 +146,7 @@ impl<'a> Row<'a> {
 /// How a sentence about a value goes on.
 fn said(bad: BadRate) -> String {
     match bad {
-        BadRate::TooPrecise => format!("of {bad}"),
+        BadRate::TooPrecise | BadRate::TooManyDigits => format!("of {bad}"),
         _ => bad.to_string(),
     }
 }

@@ -33,6 +33,8 @@ pub struct Call<'a> {
     pub(crate) unknown_tier: Option<UnknownTier>,
     served: Option<Tier>,
     pub(super) batch: bool,
+    /// Set by everything but the tier, the billing time and the duration.
+    is_special: bool,
     pub(crate) accepts_unknown: bool,
     pub(crate) data_residency: Option<&'a str>,
     pub(super) vertex_location: Option<&'a str>,
@@ -52,6 +54,7 @@ impl<'a> Call<'a> {
             unknown_tier: None,
             served: None,
             batch: false,
+            is_special: false,
             accepts_unknown: false,
             data_residency: None,
             vertex_location: None,
@@ -65,7 +68,7 @@ impl<'a> Call<'a> {
     #[inline]
     #[must_use]
     pub fn requested_model(mut self, name: &'a str) -> Self {
-        self.requested_model = Some(name);
+        (self.requested_model, self.is_special) = (Some(name), true);
         self
     }
 
@@ -99,7 +102,7 @@ impl<'a> Call<'a> {
     #[inline]
     #[must_use]
     pub fn batch(mut self) -> Self {
-        self.batch = true;
+        (self.batch, self.is_special) = (true, true);
         self
     }
 
@@ -107,7 +110,7 @@ impl<'a> Call<'a> {
     #[inline]
     #[must_use]
     pub fn data_residency(mut self, region: &'a str) -> Self {
-        self.data_residency = Some(region);
+        (self.data_residency, self.is_special) = (Some(region), true);
         self
     }
 
@@ -116,7 +119,7 @@ impl<'a> Call<'a> {
     #[inline]
     #[must_use]
     pub fn vertex_location(mut self, location: &'a str) -> Self {
-        self.vertex_location = Some(location);
+        (self.vertex_location, self.is_special) = (Some(location), true);
         self
     }
 
@@ -166,10 +169,7 @@ impl<'a> Call<'a> {
     /// time and the duration matter to few entries, which are told apart by their rates.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        !self.batch
-            && self.requested_model.is_none()
-            && self.data_residency.is_none()
-            && self.vertex_location.is_none()
+        !self.is_special
     }
 
     /// Returns the tier that the call is billed at, and whether the word that asks for it is known.

@@ -2,27 +2,27 @@
 
 use std::fmt;
 
-use crate::num::{Number, Usd};
-use crate::rates::{self, Component, Factors, Price, RatePlace, Unit};
+use crate::num::{Fixed, Number, Usd};
+use crate::rates::{Component, Factors, Price, PriceOrigin, RatePlace, Unit, units};
 use crate::words::words;
 
-/// A line as a cost keeps it: small, the amount worked out when it is asked for.
+/// A line as a cost keeps it. Its amount is calculated when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
     pub(super) count: Counted,
     pub(super) what: What,
 }
 
-/// How much, at which price.
+/// A quantity and its price.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
-    /// [`Price::NONE`] where it has none.
+    /// [`Price::NONE`] if there is no price.
     pub(super) price: Price,
-    /// See [`Component::decimals`].
+    /// The quantity, with [`Component::decimals`].
     pub(super) digits: u64,
 }
 
-/// Of what, and how its amount is made.
+/// The component of a line, and the way in which its amount is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct What {
     pub(super) component: Component,
@@ -30,16 +30,16 @@ pub(super) struct What {
     pub(super) is_priced: bool,
 }
 
-/// What leads from a price to an amount.
+/// The way from a price to an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// Times the multipliers of the call.
+    /// The price, times the multipliers of the call.
     Multiplied,
-    /// Half of it, times the multipliers of the call.
+    /// Half of the price, times the multipliers of the call.
     Halved,
-    /// As it is.
+    /// The price alone.
     Plain,
-    /// The amount is a share of what the provider states.
+    /// A share of the amount that the provider states.
     Stated,
 }
 
@@ -55,34 +55,33 @@ impl Packed {
     }
 
     #[inline]
-    fn quantity(&self) -> rates::Quantity {
-        rates::Quantity::of(self.what.component, self.count.digits)
+    fn quantity(&self) -> Fixed {
+        Fixed::new(self.count.digits, self.what.component.decimals())
     }
 
-    /// The amount. `None` beyond the range of [`Usd`].
+    /// Returns the amount, or `None` beyond the range of [`Usd`].
     #[inline]
     pub(super) fn amount(&self, factors: &Factors) -> Option<Usd> {
         line_units(self.price(), self.quantity(), self.what.how, factors).and_then(Usd::from_unsigned)
     }
 
-    /// The rate, halved where half of it is billed.
+    /// Returns the rate that is billed: half of the price if that is halved.
     #[inline]
     fn rate(&self) -> Option<Usd> {
-        let rate = self.price()?.rate();
+        let price = self.price()?.rate();
         match self.what.how {
-            How::Halved => rates::units(rates::Quantity::whole(1), rate, &Factors::ONE, true)
-                .and_then(Usd::from_unsigned),
-            _ => Some(rate.usd()),
+            How::Halved => units(Fixed::ONE, price, &Factors::ONE, true).and_then(Usd::from_unsigned),
+            How::Multiplied | How::Plain | How::Stated => price.usd(),
         }
     }
 }
 
-/// The amount of a line in 10^-28 dollars; zero where there is no rate. `None` where it is far beyond the range of
-/// [`Usd`].
+/// Returns the amount of a line in 10^-28 dollars, which is zero if there is no price. Returns `None` if
+/// the amount is far beyond the range of [`Usd`].
 #[inline]
 pub(super) fn line_units(
     price: Option<&Price>,
-    quantity: rates::Quantity,
+    quantity: Fixed,
     how: How,
     factors: &Factors,
 ) -> Option<u128> {
@@ -91,7 +90,7 @@ pub(super) fn line_units(
         How::Multiplied | How::Halved => factors,
         How::Plain | How::Stated => &Factors::ONE,
     };
-    rates::units(quantity, price.rate(), factors, how == How::Halved)
+    units(quantity, price.rate(), factors, how == How::Halved)
 }
 
 /// How the amount of a [`Line`] is made.
@@ -148,7 +147,7 @@ impl Line {
         let quantity = packed.quantity();
         Self {
             component,
-            quantity: Number::of_digits(quantity.digits, quantity.scale),
+            quantity: quantity.number(),
             rate: packed.rate(),
             multiplier: match how {
                 How::Multiplied | How::Halved => factors.number(),
@@ -161,7 +160,7 @@ impl Line {
                 (_, None) => Basis::Unpriced,
             },
             source: packed.price().map(|price| RateSource {
-                price: *price,
+                from: price.origin(),
                 halved: how == How::Halved,
                 component,
             }),
@@ -204,7 +203,7 @@ impl fmt::Display for Line {
 /// It serialises as a [`SourceRecord`](super::SourceRecord).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RateSource {
-    price: Price,
+    from: PriceOrigin,
     halved: bool,
     component: Component,
 }
@@ -214,32 +213,32 @@ impl RateSource {
     /// `input_cost_per_token_above_200k_tokens_priority`.
     #[must_use]
     pub fn field(&self) -> String {
-        self.price.field().to_string()
+        self.from.field().to_string()
     }
 
     /// Returns the part of the entry that holds the field.
     #[must_use]
     pub fn place(&self) -> RatePlace {
-        self.price.place()
+        self.from.place()
     }
 
     /// Returns the service tier of the rate, or `batches`; `None` for a standard rate.
     #[must_use]
     pub fn tier(&self) -> Option<&'static str> {
-        self.price.field().tier.suffix().strip_prefix('_')
+        self.from.field().tier.suffix().strip_prefix('_')
     }
 
     /// Returns the number of prompt tokens above which the rate applies (xAI: from which).
     #[must_use]
     pub fn threshold(&self) -> Option<u64> {
-        Some(self.price.field().above).filter(|above| *above > 0).map(u64::from)
+        Some(self.from.field().above).filter(|above| *above > 0).map(u64::from)
     }
 
     /// Returns the component's own field, if the entry lacks it and another field's rate stands in.
     #[must_use]
     pub fn fallback_for(&self) -> Option<&'static str> {
         let own = self.component.own_base();
-        let base = self.price.field().base;
+        let base = self.from.field().base;
         (base != own && self.component != Component::Duration).then(|| own.name())
     }
 
@@ -256,13 +255,13 @@ impl fmt::Display for RateSource {
         if self.halved {
             f.write_str("half of ")?;
         }
-        f.write_str(match self.price.place() {
+        f.write_str(match self.from.place() {
             RatePlace::Entry => "",
             RatePlace::TieredPricing => "tiered_pricing.",
             RatePlace::OffPeakPricing => "off_peak_pricing.",
             RatePlace::BatchDiscount => "the batch discount of cache writes on ",
         })?;
-        write!(f, "{}", self.price.field())?;
+        write!(f, "{}", self.from.field())?;
         match self.fallback_for() {
             Some(own) => write!(f, ", for want of {own}"),
             None => Ok(()),

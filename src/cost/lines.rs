@@ -1,27 +1,27 @@
-//! The lines of a cost, inline: making them allocates nothing.
+//! The lines of a cost. They are kept inline, so that making them allocates nothing.
 
 use arrayvec::ArrayVec;
 
 use super::line::{Counted, How, Packed, What};
 use crate::rates::{COMMON, CommonCounts, Component, Price, PriceOrigin, RateRow};
 
-/// One for each component but those that a row prices.
+/// The most lines beside those that a row prices: one for each component.
 const MOST: usize = Component::Search as usize + 1;
 
-/// Lines in the order of their components.
+/// The lines of a cost, in the order of their components.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
-    /// The rates and counts of the common components, as they stand in the map and in the usage.
+    /// The rates of the common components, and their counts in the usage.
     pub(super) row: RateRow,
     pub(super) from: [PriceOrigin; COMMON.len()],
     pub(super) counts: CommonCounts,
-    /// Which of them are lines, a bit each.
+    /// The common components that are lines, one bit each.
     pub(super) used: u8,
-    /// All other lines. Where there is none, nothing of their room is touched, and a cost is constructed in place.
+    /// All other lines. If there are none, their room is not written to.
     pub(super) others: Others,
 }
 
-/// Lines in two lists, since one would be a third gaps.
+/// Lines in two lists: in one, a third of the room would be padding.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Others {
     counts: ArrayVec<Counted, MOST>,
@@ -34,7 +34,7 @@ impl Lines {
         Self { row: RateRow::EMPTY, from, counts, used: 0, others: Others::default() }
     }
 
-    /// Puts the common components in place.
+    /// Sets the lines of the common components.
     pub(super) fn set_common(
         &mut self,
         row: &RateRow,
@@ -45,7 +45,8 @@ impl Lines {
         (self.row, self.from, self.counts, self.used) = (*row, *from, counts, used);
     }
 
-    /// Adds a line behind all others that were added. `None` where there is no room, which there is for one line of each component.
+    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room for one
+    /// line of each component.
     #[inline]
     pub(super) fn push(
         &mut self,
@@ -67,12 +68,12 @@ impl Lines {
     }
 }
 
-/// Lines as they are asked for.
+/// An iterator over lines, which merges the common components with the others.
 pub(super) struct Iter<'a> {
     lines: &'a Lines,
-    /// The lines of common components that are left, a bit each.
+    /// The lines of common components that are left, one bit each.
     left: u8,
-    /// The next of the others.
+    /// The position of the next of the others.
     next: usize,
 }
 
@@ -93,9 +94,8 @@ impl Iterator for Iter<'_> {
         }
         let component = *common?;
         self.left &= self.left - 1;
-        let (rate, halved) = (lines.row.rate(place)?, lines.row.is_halved(place));
-        let price = Price::of_units(if halved { rate * 2 } else { rate }, *lines.from.get(place)?);
-        let how = if halved { How::Halved } else { How::Multiplied };
+        let price = Price::at(lines.row.rate(place)?, *lines.from.get(place)?);
+        let how = if lines.row.is_halved(place) { How::Halved } else { How::Multiplied };
         let what = What { component, how, is_priced: true };
         Some(Packed { count: Counted { price, digits: *lines.counts.get(place)? }, what })
     }

@@ -6,12 +6,12 @@ use super::lines::{Lines, Others};
 use super::note::NoteSet;
 use super::tokens::{self, Counts, RARE};
 use super::{Call, Cost, NotPriced, Note, Unpriced};
-use crate::num::Usd;
 use crate::num::decimal::multiply_divide;
+use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
 use crate::rates::{
-    self, COMMON, Cell, Cells, CommonCounts, Component, Factor, Factors, Price, RateRow, RateSet,
-    RowPosition, RuleProvider, Selection,
+    COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition,
+    RuleProvider, Selection,
 };
 
 /// The rates that price a call, and what else of a map decides its price.
@@ -206,7 +206,7 @@ impl Cost {
     fn factors(&mut self, rates: &RateSet, call: &Call<'_>) -> Option<Factors> {
         let usage = call.usage;
         let mut factors = Factors::ONE;
-        let mut apply = |found: Option<Factor>| found.map_or(Some(()), |found| factors.push(found));
+        let mut apply = |found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(found));
         if let Some(region) = call.data_residency {
             let found = rates.residency_factor(region);
             if found.is_none() && !["eu", "us"].iter().any(|known| known.eq_ignore_ascii_case(region)) {
@@ -390,7 +390,7 @@ impl Bill<'_> {
     #[inline]
     fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
         self.is_complete &= price.is_some();
-        let units = line_units(price, rates::Quantity::of(component, digits), how, &self.cost.factors)?;
+        let units = line_units(price, Fixed::new(digits, component.decimals()), how, &self.cost.factors)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;
         self.cost.lines.push(price, digits, component, how)

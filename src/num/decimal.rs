@@ -51,25 +51,10 @@ pub(crate) fn multiply_divide(value: u128, part: u128, whole: u128) -> Option<u1
     }
 }
 
-/// Returns the product of `value` and `factors`, times `10^-scale`, rounded once, half to even,
-/// with an exact intermediate product. Returns `None` if the result is too large.
-pub(crate) fn multiply_all(
-    value: u128,
-    factors: impl Iterator<Item = u64> + Clone,
-    scale: u32,
-) -> Option<u128> {
-    let product = factors.clone().try_fold(value, |product, factor| product.checked_mul(u128::from(factor)));
-    if let (Some(product), Some(power)) = (product, pow10(scale)) {
-        return Some(divide_half_even(product, power.unsigned_abs()));
-    }
-    let product = factors.fold(BigUint::from(value), |product, factor| product * factor);
-    divide_wide(&product, &BigUint::from(10_u8).pow(scale))
-}
-
 /// Divides as [`divide_half_even`] does, for numbers of any length. Returns `None` if the result is
 /// too large.
 #[cold]
-fn divide_wide(numerator: &BigUint, denominator: &BigUint) -> Option<u128> {
+pub(super) fn divide_wide(numerator: &BigUint, denominator: &BigUint) -> Option<u128> {
     let (whole, rest) = numerator.div_rem(denominator);
     let up = rounds_up(rest.cmp(&(denominator - &rest)), whole.bit(0));
     u128::try_from(whole + u8::from(up)).ok()
@@ -97,6 +82,18 @@ pub(crate) enum NotDecimal {
 const EXPONENT_LIMIT: i64 = i64::MAX / 4;
 
 impl Decimal {
+    /// Returns `digits x 10^exponent`, without zeros at the end of the digits.
+    pub(crate) fn trimmed(mut digits: u128, mut exponent: i32) -> Self {
+        if digits == 0 {
+            return Self { negative: false, digits, exponent: 0 };
+        }
+        while digits % 10 == 0 {
+            digits /= 10;
+            exponent = exponent.saturating_add(1);
+        }
+        Self { negative: false, digits, exponent }
+    }
+
     /// Parses `[+-] digits [. digits] [(e|E) [+-] digits]`, with at least one digit before the
     /// exponent.
     pub(crate) fn parse(text: &str) -> Result<Self, NotDecimal> {
@@ -237,21 +234,6 @@ mod tests {
         let long = 123_456_789_012_345_678_901_234_567_890_123_456_u128;
         assert_eq!(multiply_divide(long, long - 1, long), Some(long - 1));
         assert_eq!(multiply_divide(long, long + 1, long - 1), Some(long + 2));
-    }
-
-    #[test]
-    fn multiplies_many_factors_and_rounds_once() {
-        let all = |value: u128, factors: &[u64], scale| multiply_all(value, factors.iter().copied(), scale);
-        assert_eq!(all(25, &[], 1), Some(2));
-        assert_eq!(all(5, &[7, 1], 1), Some(4));
-        assert_eq!(all(7, &[u64::MAX; 5], 0), None);
-        // Exactly one half, reached beyond 128 bits, goes to the even neighbour; a little more goes
-        // up.
-        let ten = 10_u64.pow(19);
-        assert_eq!(all(25, &[ten; 5], 96), Some(2));
-        assert_eq!(all(35, &[ten; 5], 96), Some(4));
-        assert_eq!(all(25 * 10_u128.pow(30) + 1, &[ten; 5], 126), Some(3));
-        assert_eq!(all(1, &[1], 200), Some(0));
     }
 
     #[test]

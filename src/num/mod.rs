@@ -1,8 +1,10 @@
 //! Exact numbers: money, and the decimals that rates, factors and quantities are read from.
 
 pub(crate) mod decimal;
+mod fixed;
 mod number;
 mod usd;
 
+pub(crate) use fixed::{Fixed, product, product_of_two, times};
 pub use number::{Number, ParseNumberError};
 pub use usd::{ParseUsdError, Usd};

@@ -54,15 +54,9 @@ impl Number {
 
     /// Returns the number without zeros at the end of its digits: equal numbers have equal fields.
     fn normal(self) -> Decimal {
-        let Decimal { negative, mut digits, mut exponent } = self.0;
-        if digits == 0 {
-            return Decimal { negative: false, digits, exponent: 0 };
-        }
-        while digits % 10 == 0 {
-            digits /= 10;
-            exponent = exponent.saturating_add(1);
-        }
-        Decimal { negative, digits, exponent }
+        let Decimal { negative, digits, exponent } = self.0;
+        let trimmed = Decimal::trimmed(digits, exponent);
+        Decimal { negative: negative && digits != 0, ..trimmed }
     }
 
     /// Returns the number if it is whole, not negative, and at most [`u64::MAX`].

@@ -6,16 +6,17 @@ use std::hash::{Hash, Hasher};
 use super::field::{Base, Field, Tier};
 use super::off_peak::OffPeakHours;
 use super::{
-    COMMON, Cell, Cells, Component, Extras, Factor, NamedFactors, OffPeak, Price, PriceOrigin, RangeTier,
-    Rate, RatePlace, RateRow, RateSet, Tail,
+    COMMON, Cell, Cells, Component, Extras, NamedFactors, OffPeak, Price, PriceOrigin, RangeTier, RatePlace,
+    RateRow, RateSet, Tail, from_json,
 };
 use crate::json;
+use crate::num::Fixed;
 use crate::num::decimal::{Decimal, pow10};
 
 /// The price fields of an entry as read. Entries with equal inputs share a [`RateSet`].
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 pub(crate) struct Inputs<'a> {
-    pub(crate) fields: Vec<(Field, Rate)>,
+    pub(crate) fields: Vec<(Field, Fixed)>,
     /// Optional tables, absent from most entries.
     tables: Option<Box<Tables<'a>>>,
     pub(crate) rules: ProviderRules,
@@ -25,9 +26,9 @@ pub(crate) struct Inputs<'a> {
 #[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
 pub(crate) struct Tables<'a> {
     /// `regional_processing_uplift_multiplier_REGION`.
-    pub(crate) residency: Vec<(Box<str>, Rate)>,
+    pub(crate) residency: Vec<(Box<str>, Fixed)>,
     /// `regional_endpoint_uplift_multiplier`.
-    pub(crate) vertex: Option<Rate>,
+    pub(crate) vertex: Option<Fixed>,
     /// The JSON of `tiered_pricing`. The fields below hold JSON as well.
     pub(crate) tiered_pricing: Option<&'a str>,
     pub(crate) off_peak_pricing: Option<&'a str>,
@@ -69,8 +70,8 @@ impl Hash for Inputs<'_> {
             tables.hash(state);
         }
         for (field, rate) in &self.fields {
-            state.write_u64(field.as_u64());
-            state.write_u128(rate.units());
+            state.write_u64(field.as_u64() | u64::from(rate.scale));
+            state.write_u64(rate.digits);
         }
     }
 }
@@ -174,7 +175,7 @@ impl Draft {
 
     fn from(&self, prices: &[Price]) -> [PriceOrigin; COMMON.len()] {
         COMMON.map(|component| {
-            prices.get(self.cells.cell(component).index()).map_or(Price::NONE.from, |price| price.from)
+            prices.get(self.cells.cell(component).index()).map_or(PriceOrigin::NONE, Price::origin)
         })
     }
 }
@@ -234,13 +235,8 @@ impl Compiler<'_> {
         let extras = Extras {
             ranges,
             off_peak,
-            residency: self.residency_factors()?,
-            vertex: self
-                .inputs
-                .tables()
-                .vertex
-                .map(|rate| factor(rate, "regional_endpoint_uplift_multiplier"))
-                .transpose()?,
+            residency: self.residency_factors(),
+            vertex: self.inputs.tables().vertex,
             specific: self.specific_factors()?,
             search: self.search()?,
             legacy_vertex: self.add_legacy_vertex()?,
@@ -297,7 +293,12 @@ impl Compiler<'_> {
         self.prices.get(cell.index()).is_none_or(|price| price.rate().is_zero())
     }
 
-    pub(super) fn add_price(&mut self, rate: Rate, field: Field, place: RatePlace) -> Result<Cell, BadField> {
+    pub(super) fn add_price(
+        &mut self,
+        rate: Fixed,
+        field: Field,
+        place: RatePlace,
+    ) -> Result<Cell, BadField> {
         let cell = Cell::new(self.prices.len()).ok_or_else(too_many)?;
         self.prices.push(Price::new(rate, field, place));
         Ok(cell)
@@ -513,7 +514,7 @@ impl Compiler<'_> {
         place: RatePlace,
         name: &str,
     ) -> Result<Block, BadField> {
-        let mut cell = |base: Base| match json::get(block, base.name()).map(Rate::from_json) {
+        let mut cell = |base: Base| match json::get(block, base.name()).map(from_json) {
             None | Some(Ok(None)) => Ok(Cell::NONE),
             Some(Ok(Some(rate))) => self.add_price(rate, Field::new(base), place),
             Some(Err(bad)) => Err(BadField::new(format!("{name}.{}", base.name()), bad)),
@@ -584,15 +585,9 @@ impl Compiler<'_> {
         self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
     }
 
-    fn residency_factors(&self) -> Result<NamedFactors, BadField> {
+    fn residency_factors(&self) -> NamedFactors {
         // Lookups take the first match, so reversing makes the last of a repeated region count.
-        let regions = self.inputs.tables().residency.iter().rev();
-        regions
-            .map(|(region, rate)| {
-                let field = format!("regional_processing_uplift_multiplier_{region}");
-                Ok((region.clone(), factor(*rate, &field)?))
-            })
-            .collect()
+        self.inputs.tables().residency.iter().rev().cloned().collect()
     }
 
     fn specific_factors(&self) -> Result<NamedFactors, BadField> {
@@ -604,8 +599,8 @@ impl Compiler<'_> {
         // Values other than numbers are no multipliers.
         for (name, value) in fields.iter().filter(|(_, value)| json::is_number(value)) {
             let field = format!("provider_specific_entry.{name}");
-            match Rate::from_json(value) {
-                Ok(Some(rate)) => factors.push((name.to_lowercase().into(), factor(rate, &field)?)),
+            match from_json(value) {
+                Ok(Some(factor)) => factors.push((name.to_lowercase().into(), factor)),
                 Ok(None) => {}
                 Err(bad) => return Err(BadField::new(field, bad)),
             }
@@ -619,7 +614,7 @@ impl Compiler<'_> {
             Ok(table) => json::get(&table, "search_context_size_low").unwrap_or("null"),
             Err(_) => json,
         };
-        match Rate::from_json(flat) {
+        match from_json(flat) {
             Ok(Some(rate)) => {
                 self.add_price(rate, Field::new(Base::SearchContext), RatePlace::Entry).map(Some)
             }
@@ -649,11 +644,6 @@ impl Compiler<'_> {
         }
         Ok(Some(first))
     }
-}
-
-/// Converts the number of a field into a multiplier.
-fn factor(rate: Rate, field: &str) -> Result<Factor, BadField> {
-    Factor::new(rate).ok_or_else(|| BadField::new(field, "more digits than a multiplier may have"))
 }
 
 fn too_many() -> BadField {
@@ -700,7 +690,7 @@ mod tests {
             change(&mut inputs);
             state.hash_one(&inputs)
         };
-        let rate = |units| Rate::from_units(units);
+        let rate = |digits| Fixed::new(digits, 6);
         let hashes: BTreeSet<u64> = [
             with(&|_| {}),
             with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(1)))),

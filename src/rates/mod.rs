@@ -13,9 +13,10 @@ mod row;
 pub use component::{Component, Unit};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
-pub(crate) use rate::{BadRate, Factor, Factors, Quantity, Rate, units};
+pub(crate) use rate::{BadRate, Factors, from_json, units};
 pub(crate) use row::{COMMON, CommonCounts, RateRow};
 
+use crate::num::Fixed;
 use crate::words::words;
 use field::{Base, Field, Tier};
 
@@ -42,13 +43,11 @@ words! {
     BatchDiscount = "batch_discount",
 }
 
-/// A price and the field it came from. Three words long, so that every line can hold a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A price and the field it came from. Two words long, so that every line can hold a copy.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Price {
-    /// The rate's units, split into halves so that the struct needs no alignment beyond eight
-    /// bytes.
-    high: u64,
-    low: u64,
+    digits: u64,
+    /// The origin, with the scale of the rate in its free byte.
     from: PriceOrigin,
 }
 
@@ -69,44 +68,58 @@ impl PriceOrigin {
         usize::from((self.0 >> bit).to_le_bytes()[0])
     }
 
-    fn field(self) -> Field {
+    /// The bit at which the scale of a [`Price`] begins.
+    const SCALE: u32 = 24;
+
+    #[inline]
+    fn without_scale(self) -> u64 {
+        self.0 & !(0xff << Self::SCALE)
+    }
+
+    #[inline]
+    fn scale(self) -> u8 {
+        (self.0 >> Self::SCALE).to_le_bytes()[0]
+    }
+
+    pub(crate) fn field(self) -> Field {
         let above = u32::try_from(self.0 >> 32).unwrap_or(u32::MAX);
         let base = Base::ALL.get(self.byte(16)).copied().unwrap_or(Base::Input);
         let tier = Tier::ALL.get(self.byte(8)).copied().unwrap_or(Tier::Standard);
         Field { base, tier, above }
     }
 
-    fn place(self) -> RatePlace {
+    pub(crate) fn place(self) -> RatePlace {
         RatePlace::ALL.get(self.byte(0)).copied().unwrap_or(RatePlace::Entry)
     }
 }
 
 impl Price {
     /// The price of a line without one.
-    pub(crate) const NONE: Self = Self { high: 0, low: 0, from: PriceOrigin::NONE };
+    pub(crate) const NONE: Self = Self { digits: 0, from: PriceOrigin::NONE };
 
-    pub(crate) fn new(rate: Rate, field: Field, place: RatePlace) -> Self {
-        Self::of_units(rate.units(), PriceOrigin::new(field, place))
+    pub(crate) fn new(rate: Fixed, field: Field, place: RatePlace) -> Self {
+        Self::at(rate, PriceOrigin::new(field, place))
     }
 
     #[inline]
-    pub(crate) fn of_units(units: u128, from: PriceOrigin) -> Self {
-        // Truncation keeps the lower half.
-        #[allow(clippy::cast_possible_truncation)]
-        Self { high: (units >> 64) as u64, low: units as u64, from }
+    pub(crate) fn at(rate: Fixed, from: PriceOrigin) -> Self {
+        let from = from.without_scale() | u64::from(rate.scale) << PriceOrigin::SCALE;
+        Self { digits: rate.digits, from: PriceOrigin(from) }
     }
 
     #[inline]
-    pub(crate) fn rate(&self) -> Rate {
-        Rate::from_units(u128::from(self.high) << 64 | u128::from(self.low))
+    pub(crate) fn rate(&self) -> Fixed {
+        Fixed::new(self.digits, self.from.scale())
+    }
+
+    /// Returns the origin alone.
+    #[inline]
+    pub(crate) fn origin(&self) -> PriceOrigin {
+        PriceOrigin(self.from.without_scale())
     }
 
     pub(crate) fn field(&self) -> Field {
         self.from.field()
-    }
-
-    pub(crate) fn place(&self) -> RatePlace {
-        self.from.place()
     }
 }
 
@@ -228,7 +241,7 @@ struct Tail {
 }
 
 /// Multipliers with their names.
-type NamedFactors = Box<[(Box<str>, Factor)]>;
+type NamedFactors = Box<[(Box<str>, Fixed)]>;
 
 #[derive(Debug, Default)]
 struct Extras {
@@ -236,7 +249,7 @@ struct Extras {
     off_peak: Option<OffPeak>,
     /// Multipliers by region. Regions are compared without regard to ASCII case.
     residency: NamedFactors,
-    vertex: Option<Factor>,
+    vertex: Option<Fixed>,
     /// Multipliers by lower-case geo. The name `fast` is a speed.
     specific: NamedFactors,
     /// The price of a search at the low context size.
@@ -393,18 +406,18 @@ impl RateSet {
     }
 
     /// Returns the multiplier of a data residency, or `None` if the entry has none.
-    pub(crate) fn residency_factor(&self, region: &str) -> Option<Factor> {
+    pub(crate) fn residency_factor(&self, region: &str) -> Option<Fixed> {
         find_factor(&self.tail.extras.as_ref()?.residency, region)
     }
 
     /// Returns the multiplier of a Vertex AI location. The `global` location has none.
-    pub(crate) fn vertex_factor(&self, location: &str) -> Option<Factor> {
+    pub(crate) fn vertex_factor(&self, location: &str) -> Option<Fixed> {
         let factor = self.tail.extras.as_ref()?.vertex?;
         (!location.eq_ignore_ascii_case("global")).then_some(factor)
     }
 
     /// Returns the multiplier of the geo that served a call.
-    pub(crate) fn geo_factor(&self, geo: &str) -> Option<Factor> {
+    pub(crate) fn geo_factor(&self, geo: &str) -> Option<Fixed> {
         let specific = &self.tail.extras.as_ref()?.specific;
         let multiplies =
             !["global", "not_available", "fast"].iter().any(|word| geo.eq_ignore_ascii_case(word));
@@ -412,12 +425,12 @@ impl RateSet {
     }
 
     /// Returns the multiplier of a speed. Only `fast` has one.
-    pub(crate) fn speed_factor(&self, speed: &str) -> Option<Factor> {
+    pub(crate) fn speed_factor(&self, speed: &str) -> Option<Fixed> {
         if speed == "fast" { find_factor(&self.tail.extras.as_ref()?.specific, speed) } else { None }
     }
 }
 
-fn find_factor(factors: &[(Box<str>, Factor)], name: &str) -> Option<Factor> {
+fn find_factor(factors: &[(Box<str>, Fixed)], name: &str) -> Option<Fixed> {
     factors.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, factor)| *factor)
 }
 
@@ -459,9 +472,9 @@ mod tests {
                 for place in RatePlace::ALL {
                     for above in [0, 200_000, u32::MAX] {
                         let field = Field { base, tier, above };
-                        let price = Price::new(Rate::from_units(1 << 100 | 7), field, *place);
-                        assert_eq!((price.field(), price.place()), (field, *place));
-                        assert_eq!(price.rate().units(), 1 << 100 | 7);
+                        let price = Price::new(Fixed::new(u64::MAX, 28), field, *place);
+                        assert_eq!((price.origin().field(), price.origin().place()), (field, *place));
+                        assert_eq!(price.rate(), Fixed::new(u64::MAX, 28));
                     }
                 }
             }

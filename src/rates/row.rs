@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU64;
 
-use super::rate::{Factors, product};
+use super::rate::Factors;
 use super::{Cells, Component, Price};
+use crate::num::{Fixed, Usd, times};
 
 /// The components that most calls are billed for, in the order of a row's digits.
 pub(crate) const COMMON: [Component; 5] =
@@ -19,12 +20,11 @@ pub(crate) type CommonCounts = [u64; COMMON.len()];
 /// from the row's [cells](Cells).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RateRow {
-    /// The rates of [`COMMON`]. A rate is `digits x unit`, in 10^-28 dollars; 0 if it is apart.
+    /// The rates of [`COMMON`], `digits x 10^-scale` dollars each; 0 if a rate is apart.
     digits: CommonCounts,
-    /// The shared scale, a power of ten.
+    /// A dollar's 10^-scale, in 10^-28 dollars: a power of ten.
     unit: NonZeroU64,
-    /// The number of zeros of `unit`.
-    zeros: u8,
+    scale: u8,
     /// The rates that are apart, one bit each.
     apart: u8,
     /// The rates that are half of their prices, one bit each.
@@ -35,8 +35,8 @@ pub(crate) struct RateRow {
     pub(crate) above: u32,
 }
 
-/// The scales to try, as powers of ten. Rates have 12 decimals, rarely more.
-const SCALES: [u32; 4] = [16, 13, 10, 4];
+/// The scales to try. Rates have 12 decimals, rarely more.
+const SCALES: [u8; 4] = [12, 15, 18, 24];
 
 /// The limit of bits in a rate's digits. With 64 bits of a count and three for a sum of five, a sum
 /// stays below 128 bits.
@@ -47,7 +47,7 @@ impl RateRow {
     pub(crate) const EMPTY: Self = Self {
         digits: [0; COMMON.len()],
         unit: NonZeroU64::MIN,
-        zeros: 0,
+        scale: 28,
         apart: u8::MAX,
         halved: 0,
         displaces_tier: false,
@@ -56,22 +56,19 @@ impl RateRow {
 
     pub(super) fn new(cells: &Cells, prices: &[Price], above: u32, displaces_tier: bool) -> Self {
         let mut halved = 0;
-        let mut units = [None; COMMON.len()];
-        for (place, (slot, component)) in units.iter_mut().zip(COMMON).enumerate() {
+        let mut rates = [None; COMMON.len()];
+        for (place, (slot, component)) in rates.iter_mut().zip(COMMON).enumerate() {
             let cell = cells.cell(component);
             let Some(price) = prices.get(cell.index()) else { continue };
-            let whole = price.rate().units();
             halved |= u8::from(cell.is_half()) << place;
-            // An odd number of units has no exact half.
-            let is_odd = cell.is_half() && whole % 2 == 1;
-            *slot = (!is_odd).then_some(if cell.is_half() { whole / 2 } else { whole });
+            *slot = if cell.is_half() { half(price.rate()) } else { Some(price.rate()) };
         }
-        let most = units.iter().flatten().count();
+        let most = rates.iter().flatten().count();
         let [mut scale, ..] = SCALES;
         let (mut fitting, mut fits) = ([None; COMMON.len()], 0);
-        // The first of the scales that fit the most rates wins.
+        // Of the scales that fit the same number of rates, the first is taken.
         for tried in SCALES {
-            let digits = units.map(|units| units.and_then(|units| digits(units, tried)));
+            let digits = rates.map(|rate| rate.and_then(|rate| digits(rate, tried)));
             let count = digits.iter().flatten().count();
             if count > fits {
                 (scale, fitting, fits) = (tried, digits, count);
@@ -84,8 +81,8 @@ impl RateRow {
             (0..).zip(fitting).fold(0, |apart, (place, digits)| apart | u8::from(digits.is_none()) << place);
         Self {
             digits: fitting.map(|digits| digits.unwrap_or(0)),
-            unit: NonZeroU64::new(10_u64.pow(scale)).unwrap_or(NonZeroU64::MIN),
-            zeros: u8::try_from(scale).unwrap_or(0),
+            unit: NonZeroU64::new(unit(scale)).unwrap_or(NonZeroU64::MIN),
+            scale,
             apart,
             halved,
             displaces_tier,
@@ -111,11 +108,11 @@ impl RateRow {
         self.halved >> place & 1 == 1
     }
 
-    /// Returns the rate of the component at `place`, in 10^-28 dollars. Already halved if half of
-    /// the price is billed.
+    /// Returns the price of the component at `place`, before it is halved.
     #[inline]
-    pub(crate) fn rate(&self, place: usize) -> Option<u128> {
-        Some(u128::from(*self.digits.get(place)?) * u128::from(self.unit.get()))
+    pub(crate) fn rate(&self, place: usize) -> Option<Fixed> {
+        let digits = *self.digits.get(place)?;
+        Some(Fixed::new(if self.is_halved(place) { digits * 2 } else { digits }, self.scale))
     }
 
     /// Returns the costs of input and output, in `unit`s.
@@ -134,7 +131,7 @@ impl RateRow {
     #[inline]
     pub(crate) fn sums(&self, counts: CommonCounts) -> Option<[u128; 2]> {
         let [input, output] = self.products(counts);
-        Some([product(input, self.unit.get())?, product(output, self.unit.get())?])
+        Some([times(input, self.unit.get())?, times(output, self.unit.get())?])
     }
 
     /// Returns the sum of input and output, in 10^-28 dollars, or `None` if it is far beyond the
@@ -142,7 +139,7 @@ impl RateRow {
     #[inline]
     pub(crate) fn total(&self, counts: CommonCounts) -> Option<u128> {
         let [input, output] = self.products(counts);
-        product(input + output, self.unit.get())
+        times(input + output, self.unit.get())
     }
 
     /// Returns the costs of input and output times `factors`, in 10^-28 dollars. Returns `None` if
@@ -152,50 +149,52 @@ impl RateRow {
         if factors.is_one() {
             return self.sums(counts);
         }
-        let (digits, scale) = factors.whole()?;
-        let unit = 10_u64.pow(u32::from(self.zeros).checked_sub(scale)?);
-        let times = |sum: u128| product(product(sum, digits)?, unit);
+        let factor = factors.whole()?;
+        let unit = unit(self.scale.checked_add(factor.scale).filter(|scale| *scale <= DECIMALS)?);
+        let multiplied = |sum: u128| times(times(sum, factor.digits)?, unit);
         let [input, output] = self.products(counts);
-        Some([times(input)?, times(output)?])
+        Some([multiplied(input)?, multiplied(output)?])
     }
 }
 
-/// Returns `units / 10^scale`, if that is a whole number of at most [`RATE_BITS`] bits.
-fn digits(units: u128, scale: u32) -> Option<u64> {
-    let small = match u64::try_from(units >> scale) {
-        // Dividing by a power of two and then one of five, in 64 bits, is much cheaper than a
-        // 128-bit division.
-        Ok(halved) if units.trailing_zeros() >= scale => {
-            let fives = 5_u64.pow(scale);
-            (halved % fives == 0).then_some(halved / fives)?
-        }
-        Ok(_) => return None,
-        Err(_) => {
-            let power = u128::from(10_u64.pow(scale));
-            u64::try_from((units % power == 0).then_some(units / power)?).ok()?
-        }
-    };
-    (small >> RATE_BITS == 0).then_some(small)
+/// The decimals of money.
+#[allow(clippy::cast_possible_truncation, reason = "evaluated by the compiler: 28")]
+const DECIMALS: u8 = Usd::DECIMALS as u8;
+
+/// Returns `10^-scale` dollars in 10^-28 dollars. Scales of rows are at least 9.
+fn unit(scale: u8) -> u64 {
+    10_u64.checked_pow(u32::from(DECIMALS.saturating_sub(scale))).unwrap_or(u64::MAX)
+}
+
+/// Returns the digits of a rate at a scale, if they have at most [`RATE_BITS`] bits.
+fn digits(rate: Fixed, scale: u8) -> Option<u64> {
+    rate.at_scale(scale).filter(|digits| digits >> RATE_BITS == 0)
+}
+
+/// Returns half of a rate, if it has no more than 28 decimals.
+fn half(rate: Fixed) -> Option<Fixed> {
+    if rate.digits % 2 == 0 {
+        return Some(Fixed::new(rate.digits / 2, rate.scale));
+    }
+    let scale = rate.scale.checked_add(1).filter(|scale| *scale <= DECIMALS)?;
+    Some(Fixed::new(rate.digits.checked_mul(5)?, scale))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cell, Rate, RatePlace};
+    use super::super::{Cell, RatePlace, rate};
     use super::*;
     use crate::rates::field::{Base, Field};
 
     #[test]
-    fn divides_by_powers_of_ten_or_not_at_all() {
-        for scale in SCALES {
-            let power = 10_u128.pow(scale);
-            for whole in [0, 1, 5, 1 << 40, (1 << 60) - 1] {
-                assert_eq!(digits(whole * power, scale), u64::try_from(whole).ok(), "{whole} {scale}");
-                assert_eq!(digits(whole * power + 1, scale), None, "{whole} {scale}");
-                assert_eq!(digits(whole * power + (1 << scale), scale), None, "{whole} {scale}");
-            }
-            assert_eq!(digits((1 << 60) * power, scale), None, "{scale}");
-            assert_eq!(digits(u128::MAX, scale), None, "{scale}");
-        }
+    fn halves_exactly_or_not_at_all() {
+        assert_eq!(half(Fixed::new(6, 28)), Some(Fixed::new(3, 28)));
+        assert_eq!(half(Fixed::new(3, 6)), Some(Fixed::new(15, 7)));
+        assert_eq!(half(Fixed::new(3, 28)), None);
+        assert_eq!(digits(Fixed::new(1, 0), 12), Some(10_u64.pow(12)));
+        assert_eq!(digits(Fixed::new(1, 13), 12), None);
+        assert_eq!(digits(Fixed::new(1 << 60, 12), 12), None);
+        assert_eq!(digits(Fixed::new((1 << 60) - 1, 12), 12), Some((1 << 60) - 1));
     }
 
     /// Makes a row of rates for input, reads, writes, output and reasoning. `half` and `missing`
@@ -204,7 +203,7 @@ mod tests {
         let mut cells = Cells::EMPTY;
         let mut prices = Vec::new();
         for (place, (text, component)) in rates.into_iter().zip(COMMON).enumerate() {
-            let rate = Rate::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            let rate = rate::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             prices.push(Price::new(rate, Field::new(Base::Input), RatePlace::Entry));
             let cell = Cell::new(place).unwrap();
             if !missing.contains(&place) {
@@ -217,7 +216,7 @@ mod tests {
     #[test]
     fn what_fits_one_scale_is_summed_and_the_rest_is_apart() {
         let plain = row(["3e-6", "3e-7", "3.75e-6", "1.5e-5", "1.5e-5"], &[], &[]);
-        assert_eq!((plain.apart(31), plain.zeros), (0, 16));
+        assert_eq!((plain.apart(31), plain.scale), (0, 12));
         assert_eq!(plain.total([1, 1, 1, 1, 1]), Some(37_050_000 * 10_u128.pow(16)));
         // The rates at places 1 and 3 have no exact half, and the rate at place 2 is missing.
         let mixed = row(["1", "1e-28", "3e-6", "3e-28", "10000"], &[1, 3], &[2]);
@@ -226,7 +225,7 @@ mod tests {
         let halved = row(["3e-6", "3e-7", "0", "0", "0"], &[0], &[]);
         assert_eq!(
             (halved.rate(0), halved.is_halved(0), halved.is_halved(1)),
-            (Some(15 * 10_u128.pow(21)), true, false)
+            (Some(Fixed::new(3_000_000, 12)), true, false)
         );
     }
 }
