@@ -17,7 +17,7 @@ use crate::reload::{Guarded, HANDED_IN, History, Listener, Settings};
 #[cfg(feature = "http")]
 use crate::source::HttpSource;
 use crate::source::{Asked, Origin, PUBLIC_MAP, Source, Validators};
-use crate::version::{Channel, Version};
+use crate::version::{Channel, MapBytes, Version};
 
 /// A builder of a [`CostMap`], with its settings.
 ///
@@ -424,7 +424,7 @@ fn start(
     let mut failed = None;
     if let Some(file) = origin.and_then(Origin::as_file) {
         let name = file.name();
-        match file.read().and_then(|bytes| read(bytes, &name, Channel::Source)) {
+        match file.read().and_then(|map| read(map, &name, Channel::Source)) {
             Ok(base) => return Ok(Start::new(base)),
             Err(error) => failed = Some(error),
         }
@@ -448,7 +448,7 @@ fn start(
     let with =
         |base| Ok(Start { base, validators: Validators::default(), reason, cache_error, cached: None });
     if let Some(json) = json {
-        return with(read(json, HANDED_IN, Channel::HandedIn)?);
+        return with(read(json.into(), HANDED_IN, Channel::HandedIn)?);
     }
     match (failed, origin) {
         (Some(error), _) if !or_bundled => Err(error),
@@ -461,9 +461,9 @@ fn start(
     }
 }
 
-fn read(bytes: Vec<u8>, origin: &str, channel: Channel) -> Result<VersionedCatalog, Error> {
-    let version = Version::of(&bytes, origin, channel);
-    Ok(VersionedCatalog::new(Arc::new(catalog::read(bytes, origin)?), version))
+fn read(map: MapBytes, origin: &str, channel: Channel) -> Result<VersionedCatalog, Error> {
+    let version = Version::of(&map, origin, channel);
+    Ok(VersionedCatalog::new(Arc::new(catalog::read(map.bytes, origin)?), version))
 }
 
 /// Reads the map in the cache. Like a fetched map, it must pass the guards; it must also have
@@ -475,8 +475,7 @@ fn from_cache(
 ) -> Result<Option<(VersionedCatalog, Validators)>, String> {
     let Some(cached) = cache.read()? else { return Ok(None) };
     let passed_over = |reason: String| format!("the cache is passed over: {reason}");
-    let base =
-        read(cached.bytes, origin, Channel::Cache).map_err(|error| passed_over(format!("{error:#}")))?;
+    let base = read(cached.map, origin, Channel::Cache).map_err(|error| passed_over(format!("{error:#}")))?;
     if base.catalog.len() == 0 {
         return Err(passed_over("it has no models".to_owned()));
     }

@@ -270,6 +270,10 @@ pub(crate) fn list(json: &str) -> Result<Vec<&str>, serde_json::Error> {
 
 /// Reads a string. Returns `None` if the JSON is anything else.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains(['"', '\\']) {
+        return Some(Cow::Borrowed(inner));
+    }
     Name.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
 }
 
@@ -295,7 +299,9 @@ pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Returns whether objects and lists are nested more than [`MAX_DEPTH`] deep.
 pub(crate) fn is_deep(json: &str) -> bool {
-    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) {
+    // Most values have fewer brackets in all.
+    let brackets = || json.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if !matches!(json.as_bytes().first(), Some(b'{' | b'[')) || brackets() <= MAX_DEPTH {
         return false;
     }
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);

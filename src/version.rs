@@ -46,8 +46,22 @@ impl Version {
         Self { source: "empty".to_owned(), ..Self::default() }
     }
 
-    pub(crate) fn of(bytes: &[u8], source: &str, channel: Channel) -> Self {
-        Self { source: source.to_owned(), revision: Some(git_blob_id(bytes)), channel }
+    pub(crate) fn of(map: &MapBytes, source: &str, channel: Channel) -> Self {
+        Self { source: source.to_owned(), revision: Some(map.revision.clone()), channel }
+    }
+}
+
+/// The bytes of a map, with their git blob id, which is computed once.
+#[derive(Debug)]
+pub(crate) struct MapBytes {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) revision: String,
+}
+
+impl From<Vec<u8>> for MapBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        let revision = git_blob_id(&bytes);
+        Self { bytes, revision }
     }
 }
 

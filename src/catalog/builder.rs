@@ -61,6 +61,8 @@ pub(super) struct Builder<'a> {
     /// The number of models that have each field of an unknown cost.
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, Target)>,
+    /// Set if a row was left out since another one has its key.
+    has_taken_key: bool,
     rules_fill_prices: bool,
     /// The time that patterns have taken so far to fill in prices.
     filling: Duration,
@@ -81,6 +83,7 @@ impl<'a> Builder<'a> {
             last_provider: None,
             unpriced: HashMap::new(),
             aliases: Vec::new(),
+            has_taken_key: false,
             rules_fill_prices: false,
             filling: Duration::ZERO,
             rules: Rules::default(),
@@ -97,8 +100,11 @@ impl<'a> Builder<'a> {
         Self { rules, notes, ..self }
     }
 
-    /// Returns whether a row that was set aside has the same name as another row.
-    pub(super) fn names_twice(&self) -> bool {
+    /// Returns whether two rows have the same name, set aside or not.
+    pub(super) fn has_repeated_names(&self) -> bool {
+        if self.has_taken_key {
+            return true;
+        }
         let mut seen = HashSet::new();
         let names = self.notes.set_aside.iter().map(|row| &*row.model);
         names
@@ -145,8 +151,13 @@ impl<'a> Builder<'a> {
         };
         let id = u32::try_from(self.entries.len()).map_err(|_| NotAMap::TooLarge)?;
         let target = Target { entry: id, rates };
-        let Some(Added::New(key)) = self.index.add_key(name, target) else {
-            return Err(NotAMap::TooLarge);
+        let key = match self.index.add_key(name, target) {
+            Some(Added::New(key)) => key,
+            Some(Added::Taken) => {
+                self.has_taken_key = true;
+                return Ok(Ok(()));
+            }
+            None => return Err(NotAMap::TooLarge),
         };
         // `json` is a slice of the text.
         let start = json.as_ptr().addr() - self.text.as_ptr().addr();

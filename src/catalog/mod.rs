@@ -10,7 +10,6 @@ mod pattern;
 mod read;
 mod row;
 mod rules;
-mod stream;
 
 use std::ops::Deref;
 

@@ -1,4 +1,4 @@
-//! One row of a map: its fields, as far as names and prices go.
+//! The rows of a map: the fields that names and prices depend on.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,13 +13,18 @@ use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
 use crate::rates::{BadRate, from_json};
 
-/// The entry with the most has about fifty. What is done with them is not made for any number.
+/// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
+/// linear in their number.
 const MAX_PRICES: usize = 256;
 
-/// Modes whose entries may be billed by the second of wall-clock time.
+/// The modes whose entries may be billed by the second of wall-clock time.
 const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses", "audio_transcription"];
 
-/// Whether a row could be priced by what it says.
+/// Checks whether calls can be priced by the fields of a row.
+///
+/// # Errors
+///
+/// Returns the reason if they cannot.
 pub(crate) fn check_prices(json: &str) -> Result<(), String> {
     let bad = |bad: BadField| {
         if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
@@ -29,7 +34,8 @@ pub(crate) fn check_prices(json: &str) -> Result<(), String> {
     row.check().map_err(bad)?;
     compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
 }
-/// What a row says, as far as names and prices go.
+
+/// The fields of a row that names and prices depend on.
 #[derive(Default)]
 pub(super) struct Row<'a> {
     pub(super) inputs: Inputs<'a>,
@@ -40,12 +46,10 @@ pub(super) struct Row<'a> {
     pub(super) mode: Option<Cow<'a, str>>,
     search_context: Option<&'a str>,
     bad: Option<BadField>,
-    /// The name of its first field and the value of its last, as slices of the text; of a later field, where the first name has escapes.
-    pub(super) ends: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Row<'a> {
-    /// Reads another row in its place.
+    /// Replaces the row by another one.
     pub(super) fn read(&mut self, json: &'a str) {
         self.clear();
         let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -60,7 +64,7 @@ impl<'a> Row<'a> {
         *self = Self { inputs, ..Self::default() };
     }
 
-    /// Adds the rules of its provider, or tells what is wrong with it.
+    /// Sets the rules of the row's provider, or returns the reason why the row cannot be trusted.
     pub(super) fn check(&mut self) -> Result<(), BadField> {
         if let Some(bad) = self.bad.take() {
             return Err(bad);
@@ -119,7 +123,7 @@ impl<'a> Row<'a> {
                     self.inputs.fields.retain(|(known, _): &(Field, Fixed)| *known != field);
                 }
             }
-            // Checked all the same; a table of rates is a matter of its own.
+            // Checked, but not priced by. Tables of rates are not checked.
             Kind::Unit => {
                 if !value.get().starts_with('{') {
                     self.rate(&name, value);
@@ -130,7 +134,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The rate of a field; one that is none is remembered as what is wrong with the row.
+    /// Reads the rate of a field. A value that is not a rate makes the row a bad one.
     fn rate(&mut self, name: &str, value: &RawValue) -> Option<Fixed> {
         match from_json(value.get()) {
             Ok(rate) => rate,
@@ -143,7 +147,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// How a sentence about a value goes on.
+/// Returns the end of a sentence about a bad value, which begins with "is".
 fn said(bad: BadRate) -> String {
     match bad {
         BadRate::TooPrecise | BadRate::TooManyDigits => format!("of {bad}"),
@@ -151,16 +155,17 @@ fn said(bad: BadRate) -> String {
     }
 }
 
-/// The JSON of a table; null is none.
+/// Returns the JSON of a table, or `None` for null.
 fn table(value: &RawValue) -> Option<&str> {
     Some(value.get()).filter(|json| *json != "null")
 }
 
-/// Reads a row into one that is [clear](Row::clear). It is to be [checked](Row::check).
+/// Reads a row into one that was [cleared](Row::clear), and returns its last value. The row must be
+/// [checked](Row::check) afterwards.
 pub(super) struct RowVisitor<'b, 'a>(pub(super) &'b mut Row<'a>);
 
 impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
-    type Value = ();
+    type Value = Option<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of fields")
@@ -168,13 +173,10 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self(row) = self;
+        let mut last = None;
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
-            row.ends = match (&name, row.ends) {
-                (_, Some((first, _))) => Some((first, value.get())),
-                (Cow::Borrowed(first), None) => Some((first, value.get())),
-                (Cow::Owned(_), None) => None,
-            };
+            last = Some(value.get());
             if is_deep(value.get()) {
                 let reason = format!("nested more than {MAX_DEPTH} deep");
                 row.bad.get_or_insert_with(|| BadField::new(&*name, reason));
@@ -182,13 +184,13 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
                 row.field(name, value);
             }
         }
-        Ok(())
+        Ok(last)
     }
 }
 
-/// Most fields of the map are abilities and limits, which stay in the text.
+/// Returns whether neither names nor prices depend on a field. Most fields are abilities and limits.
 fn is_plain(name: &str) -> bool {
-    name.starts_with("supports_")
+    name.starts_with("support")
         || name.starts_with("max_")
         || matches!(name, "source" | "deprecation_date" | "metadata")
 }

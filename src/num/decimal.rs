@@ -69,6 +69,16 @@ pub(crate) struct Decimal {
     pub(crate) exponent: i32,
 }
 
+/// Returns the digits with so many zeros and another digit behind them.
+#[inline]
+fn append(digits: u128, zeros: u32, digit: u8) -> Option<u128> {
+    if let (0, Ok(small)) = (zeros, u64::try_from(digits)) {
+        return Some(u128::from(small) * 10 + u128::from(digit));
+    }
+    let power = pow10(zeros.saturating_add(1))?;
+    digits.checked_mul(power.unsigned_abs())?.checked_add(u128::from(digit))
+}
+
 /// The reason why a text is not a [`Decimal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotDecimal {
@@ -116,10 +126,7 @@ impl Decimal {
                     if byte == b'0' {
                         zeros = zeros.saturating_add(u32::from(digits != 0));
                     } else {
-                        digits = pow10(zeros.saturating_add(1))
-                            .and_then(|power| digits.checked_mul(power.unsigned_abs()))
-                            .and_then(|shifted| shifted.checked_add(u128::from(byte - b'0')))
-                            .ok_or(NotDecimal::TooManyDigits)?;
+                        digits = append(digits, zeros, byte - b'0').ok_or(NotDecimal::TooManyDigits)?;
                         zeros = 0;
                     }
                 }

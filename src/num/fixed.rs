@@ -14,6 +14,22 @@ pub(crate) struct Fixed {
     pub(crate) scale: u8,
 }
 
+/// Returns `10^n`, or `None` if it does not fit a `u64`.
+#[inline]
+pub(crate) fn pow10_u64(n: u8) -> Option<u64> {
+    #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    const POWERS: [u64; 20] = {
+        let mut powers = [1; 20];
+        let mut n = 1;
+        while n < powers.len() {
+            powers[n] = powers[n - 1] * 10;
+            n += 1;
+        }
+        powers
+    };
+    POWERS.get(usize::from(n)).copied()
+}
+
 /// `10^-scale` in units of 10^-28, by scale.
 #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const UNITS: [u128; 29] = {
@@ -57,8 +73,7 @@ impl Fixed {
     /// Returns the digits at another scale. Returns `None` if digits would be lost, or if the result
     /// is too large.
     pub(crate) fn at_scale(self, scale: u8) -> Option<u64> {
-        let power = 10_u64.checked_pow(u32::from(scale.checked_sub(self.scale)?))?;
-        self.digits.checked_mul(power)
+        self.digits.checked_mul(pow10_u64(scale.checked_sub(self.scale)?)?)
     }
 
     #[inline]

@@ -5,6 +5,6 @@ mod fixed;
 mod number;
 mod usd;
 
-pub(crate) use fixed::{Fixed, product, product_of_two, times};
+pub(crate) use fixed::{Fixed, pow10_u64, product, product_of_two, times};
 pub use number::{Number, ParseNumberError};
 pub use usd::{ParseUsdError, Usd};

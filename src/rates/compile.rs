@@ -7,7 +7,7 @@ use super::field::{Base, Field, Tier};
 use super::off_peak::OffPeakHours;
 use super::{
     COMMON, Cell, Cells, Component, Extras, NamedFactors, OffPeak, Price, PriceOrigin, RangeTier, RatePlace,
-    RateRow, RateSet, Tail, from_json,
+    RateRow, RateSet, RowDetails, Tail, from_json,
 };
 use crate::json;
 use crate::num::Fixed;
@@ -173,10 +173,12 @@ impl Draft {
         RateRow::new(&self.cells, prices, self.above, self.displaces_tier)
     }
 
-    fn from(&self, prices: &[Price]) -> [PriceOrigin; COMMON.len()] {
-        COMMON.map(|component| {
-            prices.get(self.cells.cell(component).index()).map_or(PriceOrigin::NONE, Price::origin)
-        })
+    fn details(&self, prices: &[Price]) -> RowDetails {
+        let origin = |component| prices.get(self.cells.cell(component).index()).map(Price::origin);
+        RowDetails {
+            from: COMMON.map(|component| origin(component).unwrap_or(PriceOrigin::NONE)),
+            cells: self.cells,
+        }
     }
 }
 
@@ -200,7 +202,8 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
             *slot = cell;
         }
     }
-    let compiler = Compiler { inputs, prices, flat, rows: Vec::new(), resolved: Vec::new(), warnings };
+    let compiler =
+        Compiler { inputs, prices, flat, rows: Vec::with_capacity(2), resolved: Vec::new(), warnings };
     compiler.compile()
 }
 
@@ -255,8 +258,7 @@ impl Compiler<'_> {
             columns,
             others,
             tail: Box::new(Tail {
-                from: self.rows.iter().map(|draft| draft.from(&prices)).collect(),
-                cells: self.rows.iter().map(|draft| draft.cells).collect(),
+                rows: self.rows.iter().map(|draft| draft.details(&prices)).collect(),
                 prices,
                 second,
                 citation,

@@ -37,30 +37,6 @@ pub(crate) enum Base {
     SearchContext,
 }
 
-/// Each base with its name in the map.
-const BASES: [(&str, Base); 20] = [
-    ("input_cost_per_token", Base::Input),
-    ("cache_read_input_token_cost", Base::CacheRead),
-    ("explicit_cache_read_input_token_cost", Base::ExplicitCacheRead),
-    ("cache_read_input_audio_token_cost", Base::CacheReadAudio),
-    ("cache_read_input_image_token_cost", Base::CacheReadImage),
-    ("cache_creation_input_token_cost", Base::CacheWrite),
-    ("cache_creation_input_token_cost_above_1hr", Base::CacheWrite1h),
-    ("cache_creation_input_token_cost_above_12hr", Base::CacheWrite12h),
-    ("input_cost_per_audio_token", Base::InputAudio),
-    ("input_cost_per_image_token", Base::InputImage),
-    ("input_cost_per_video_token", Base::InputVideo),
-    ("output_cost_per_token", Base::Output),
-    ("output_cost_per_reasoning_token", Base::Reasoning),
-    ("output_cost_per_audio_token", Base::OutputAudio),
-    ("output_cost_per_image_token", Base::OutputImage),
-    ("output_cost_per_video_token", Base::OutputVideo),
-    ("citation_cost_per_token", Base::Citation),
-    ("cost_per_second", Base::Second),
-    ("input_cost_per_second", Base::InputSecond),
-    ("output_cost_per_second", Base::OutputSecond),
-];
-
 impl Base {
     /// All bases, in the order of their discriminants.
     pub(crate) const ALL: [Self; 21] = [
@@ -87,12 +63,58 @@ impl Base {
         Self::SearchContext,
     ];
 
+    /// Returns the base that the map calls by a name.
     fn named(name: &str) -> Option<Self> {
-        BASES.iter().find(|(known, _)| *known == name).map(|(_, base)| *base)
+        Some(match name {
+            "input_cost_per_token" => Self::Input,
+            "cache_read_input_token_cost" => Self::CacheRead,
+            "explicit_cache_read_input_token_cost" => Self::ExplicitCacheRead,
+            "cache_read_input_audio_token_cost" => Self::CacheReadAudio,
+            "cache_read_input_image_token_cost" => Self::CacheReadImage,
+            "cache_creation_input_token_cost" => Self::CacheWrite,
+            "cache_creation_input_token_cost_above_1hr" => Self::CacheWrite1h,
+            "cache_creation_input_token_cost_above_12hr" => Self::CacheWrite12h,
+            "input_cost_per_audio_token" => Self::InputAudio,
+            "input_cost_per_image_token" => Self::InputImage,
+            "input_cost_per_video_token" => Self::InputVideo,
+            "output_cost_per_token" => Self::Output,
+            "output_cost_per_reasoning_token" => Self::Reasoning,
+            "output_cost_per_audio_token" => Self::OutputAudio,
+            "output_cost_per_image_token" => Self::OutputImage,
+            "output_cost_per_video_token" => Self::OutputVideo,
+            "citation_cost_per_token" => Self::Citation,
+            "cost_per_second" => Self::Second,
+            "input_cost_per_second" => Self::InputSecond,
+            "output_cost_per_second" => Self::OutputSecond,
+            _ => return None,
+        })
     }
 
+    /// Returns the name that the map has for the base.
     pub(crate) fn name(self) -> &'static str {
-        BASES.iter().find(|(_, base)| *base == self).map_or(SEARCH_CONTEXT, |(name, _)| name)
+        match self {
+            Self::Input => "input_cost_per_token",
+            Self::CacheRead => "cache_read_input_token_cost",
+            Self::ExplicitCacheRead => "explicit_cache_read_input_token_cost",
+            Self::CacheReadAudio => "cache_read_input_audio_token_cost",
+            Self::CacheReadImage => "cache_read_input_image_token_cost",
+            Self::CacheWrite => "cache_creation_input_token_cost",
+            Self::CacheWrite1h => "cache_creation_input_token_cost_above_1hr",
+            Self::CacheWrite12h => "cache_creation_input_token_cost_above_12hr",
+            Self::InputAudio => "input_cost_per_audio_token",
+            Self::InputImage => "input_cost_per_image_token",
+            Self::InputVideo => "input_cost_per_video_token",
+            Self::Output => "output_cost_per_token",
+            Self::Reasoning => "output_cost_per_reasoning_token",
+            Self::OutputAudio => "output_cost_per_audio_token",
+            Self::OutputImage => "output_cost_per_image_token",
+            Self::OutputVideo => "output_cost_per_video_token",
+            Self::Citation => "citation_cost_per_token",
+            Self::Second => "cost_per_second",
+            Self::InputSecond => "input_cost_per_second",
+            Self::OutputSecond => "output_cost_per_second",
+            Self::SearchContext => SEARCH_CONTEXT,
+        }
     }
 }
 

@@ -228,16 +228,22 @@ pub(crate) struct RateSet {
 /// The data that lines need beside the rates of a row, and the prices that few calls need.
 #[derive(Debug)]
 struct Tail {
-    /// The origins of each row's rates, for the common components.
-    from: Box<[[PriceOrigin; COMMON.len()]]>,
-    /// The cells of all components, by row.
-    cells: Box<[Cells]>,
+    rows: Box<[RowDetails]>,
     prices: Box<[Price]>,
     /// The price of a second, if the entry is billed by the second.
     second: Cell,
     citation: Cell,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
+}
+
+/// The data that lines need beside the rates of a row.
+#[derive(Debug)]
+struct RowDetails {
+    /// The origins of the rates of the common components.
+    from: [PriceOrigin; COMMON.len()],
+    /// The prices of all components.
+    cells: Cells,
 }
 
 /// Multipliers with their names.
@@ -319,12 +325,12 @@ impl RateSet {
     /// Returns the origins of a row's rates, for the common components.
     #[inline]
     pub(crate) fn from(&self, RowPosition(position): RowPosition) -> Option<&[PriceOrigin; COMMON.len()]> {
-        self.tail.from.get(usize::from(position))
+        self.tail.rows.get(usize::from(position)).map(|row| &row.from)
     }
 
     /// Returns the cells of a row.
     pub(crate) fn cells(&self, RowPosition(position): RowPosition) -> Option<&Cells> {
-        self.tail.cells.get(usize::from(position))
+        self.tail.rows.get(usize::from(position)).map(|row| &row.cells)
     }
 
     /// Returns the row of a call to an entry that [is simple](Self::is_simple). Calls `asked` only

@@ -40,7 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Fixed, BadRate> {
         return Err(BadRate::TooLarge);
     }
     let rate = Fixed::from_decimal(decimal);
-    let is_small = rate.is_none_or(|rate| rate.usd().is_some());
+    // Below a dollar, which most rates are, the range is not asked for.
+    let is_fraction = decimal.digits < 10_u128.pow(9) && decimal.exponent <= -9;
+    let is_small = is_fraction || rate.is_none_or(|rate| rate.usd().is_some());
     if is_small { rate.ok_or(BadRate::TooManyDigits) } else { Err(BadRate::TooLarge) }
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::rate::Factors;
 use super::{Cells, Component, Price};
-use crate::num::{Fixed, Usd, times};
+use crate::num::{Fixed, Usd, pow10_u64, times};
 
 /// The components that most calls are billed for, in the order of a row's digits.
 pub(crate) const COMMON: [Component; 5] =
@@ -163,7 +163,7 @@ const DECIMALS: u8 = Usd::DECIMALS as u8;
 
 /// Returns `10^-scale` dollars in 10^-28 dollars. Scales of rows are at least 9.
 fn unit(scale: u8) -> u64 {
-    10_u64.checked_pow(u32::from(DECIMALS.saturating_sub(scale))).unwrap_or(u64::MAX)
+    pow10_u64(DECIMALS.saturating_sub(scale)).unwrap_or(u64::MAX)
 }
 
 /// Returns the digits of a rate at a scale, if they have at most [`RATE_BITS`] bits.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::files;
 use crate::source::Validators;
-use crate::version::git_blob_id;
+use crate::version::MapBytes;
 
 /// The file that holds the last good map of one source.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ const ABANDONED: Duration = Duration::from_secs(600);
 /// A map that was read from the cache.
 #[derive(Debug)]
 pub(crate) struct Cached {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) map: MapBytes,
     pub(crate) validators: Validators,
 }
 
@@ -109,7 +109,8 @@ impl Cache {
         }
         let mut text = Vec::new();
         reader.take(MAX_BYTES).read_to_end(&mut text).map_err(|error| bad(&error.to_string()))?;
-        if text.len() as u64 != header.bytes || git_blob_id(&text) != header.source_revision {
+        let map = MapBytes::from(text);
+        if map.bytes.len() as u64 != header.bytes || map.revision != header.source_revision {
             return Err(bad("damaged"));
         }
         let mut validators = Validators::default();
@@ -119,7 +120,7 @@ impl Cache {
         if let Some(last_modified) = header.last_modified {
             validators = validators.with_last_modified(last_modified);
         }
-        Ok(Some(Cached { bytes: text, validators }))
+        Ok(Some(Cached { map, validators }))
     }
 
     /// Writes a map. If this fails, the previous file stays in place.

@@ -30,7 +30,7 @@ use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
 use crate::source::{Origin, Stop, Validators};
 use crate::sync::lock;
-use crate::version::{Channel, Version, git_blob_id};
+use crate::version::{Channel, MapBytes, Version};
 use cache::Cache;
 use flight::Flights;
 use guard::Guards;
@@ -180,7 +180,7 @@ impl Reloader {
         self.check_nesting()?;
         let start = Instant::now();
         let arrived = Arrived {
-            bytes,
+            map: MapBytes::from(bytes),
             validators: Validators::default(),
             source: HANDED_IN.to_owned(),
             channel: Channel::HandedIn,
@@ -211,9 +211,9 @@ impl Reloader {
         loop {
             let fetched = origin.fetch(&previous, &self.stop)?;
             let validators = fetched.validators;
-            let applied = if let Some(bytes) = fetched.bytes {
+            let applied = if let Some(map) = fetched.map {
                 let source = source.clone();
-                Some(self.apply(Arrived { bytes, validators, source, channel: Channel::Source }, guarded)?)
+                Some(self.apply(Arrived { map, validators, source, channel: Channel::Source }, guarded)?)
             } else if previous.is_empty() {
                 let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
                 return Err(Error::Fetch { origin: source, reason });
@@ -263,8 +263,8 @@ impl Reloader {
         let _one_at_a_time = lock(&self.applying);
         let live = self.live()?;
         let before = live.base();
-        let Arrived { bytes, validators, source, channel } = arrived;
-        let (length, revision) = (bytes.len(), git_blob_id(&bytes));
+        let Arrived { map: MapBytes { bytes, revision }, validators, source, channel } = arrived;
+        let length = bytes.len();
         // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
         // replaces it.
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
@@ -513,7 +513,7 @@ impl Reloader {
 
 /// A map that was fetched or handed in, before it is checked.
 struct Arrived {
-    bytes: Vec<u8>,
+    map: MapBytes,
     validators: Validators,
     source: String,
     channel: Channel,

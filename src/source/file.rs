@@ -10,7 +10,7 @@ use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
 use crate::error::Error;
 use crate::files;
 use crate::sync::lock;
-use crate::version::git_blob_id;
+use crate::version::{MapBytes, git_blob_id};
 
 /// A file, and its state when it was last read.
 pub(crate) struct FileSource {
@@ -59,7 +59,7 @@ impl Origin for FileSource {
     }
 
     fn fetch(&self, _: &Validators, _: &Stop) -> Result<Fetched, Error> {
-        self.read().map(Fetched::new)
+        self.read().map(Fetched::of)
     }
 }
 
@@ -117,14 +117,14 @@ impl FileSource {
     ///
     /// After this, [`has_changed`](Self::has_changed) returns `false` until the file changes, even
     /// if it cannot be read or holds no map.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read(&self) -> Result<MapBytes, Error> {
         let mut seen = self.seen();
         // The look is taken before the file is read, so that a change in between shows at the next
         // look.
         let (look, at) = (Look::at(&self.path), SystemTime::now());
-        let bytes = read(&self.path);
-        *seen = Some(Seen { look, at, id: bytes.as_deref().ok().map(git_blob_id) });
-        bytes
+        let map = read(&self.path).map(MapBytes::from);
+        *seen = Some(Seen { look, at, id: map.as_ref().ok().map(|map| map.revision.clone()) });
+        map
     }
 
     /// Returns whether the file has changed since it was last read.
@@ -221,12 +221,12 @@ mod tests {
         };
         let now = SystemTime::now();
         write("{1}", now);
-        assert_eq!(source.read().unwrap(), b"{1}");
+        assert_eq!(source.read().unwrap().bytes, b"{1}");
         assert!(!source.has_changed());
         write("{2}", now);
         same_look(&source);
         assert!(source.has_changed());
-        assert_eq!(source.read().unwrap(), b"{2}");
+        assert_eq!(source.read().unwrap().bytes, b"{2}");
         // A file that was older than a tick when it was read is compared by its look alone.
         write("{3}", now - 2 * TICK);
         source.read().unwrap();

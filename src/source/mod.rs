@@ -28,6 +28,7 @@ pub(crate) use stop::Stop;
 use crate::error::Error;
 use crate::panics;
 use crate::redact;
+use crate::version::MapBytes;
 
 /// The default limit on the size of a map in bytes, decoded.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
@@ -166,7 +167,7 @@ impl Validators {
 /// The result of a fetch from a [`Source`].
 #[derive(Debug)]
 pub struct Fetched {
-    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) map: Option<MapBytes>,
     pub(crate) validators: Validators,
 }
 
@@ -174,14 +175,18 @@ impl Fetched {
     /// Creates the result of a fetch that returned a map, as JSON in LiteLLM's format.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: Some(bytes.into()), validators: Validators::default() }
+        Self::of(MapBytes::from(bytes.into()))
     }
 
     /// Creates the result of a fetch that found the map unchanged: it is still the one that has the
     /// validators which the fetch was given.
     #[must_use]
     pub fn unchanged() -> Self {
-        Self { bytes: None, validators: Validators::default() }
+        Self { map: None, validators: Validators::default() }
+    }
+
+    pub(crate) fn of(map: MapBytes) -> Self {
+        Self { map: Some(map), validators: Validators::default() }
     }
 
     /// Sets the validators that the next fetch is given. If the map is
