@@ -9,17 +9,11 @@ use crate::words::words;
 /// A line as a cost keeps it. Its amount is calculated when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    pub(super) count: Counted,
-    pub(super) what: What,
-}
-
-/// A quantity and its price.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Counted {
     /// [`Price::NONE`] if there is no price.
     pub(super) price: Price,
     /// The quantity, with [`Component::decimals`].
     pub(super) digits: u64,
+    pub(super) what: What,
 }
 
 /// The component of a line, and the way in which its amount is made.
@@ -46,7 +40,7 @@ pub(super) enum How {
 impl Packed {
     #[inline]
     fn price(&self) -> Option<&Price> {
-        self.what.is_priced.then_some(&self.count.price)
+        self.what.is_priced.then_some(&self.price)
     }
 
     #[inline]
@@ -56,7 +50,7 @@ impl Packed {
 
     #[inline]
     fn quantity(&self) -> Fixed {
-        Fixed::new(self.count.digits, self.what.component.decimals())
+        Fixed::new(self.digits, self.what.component.decimals())
     }
 
     /// Returns the amount, or `None` beyond the range of [`Usd`].

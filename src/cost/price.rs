@@ -1,7 +1,8 @@
-//! The calculation: rates and counts in, a cost out. No map, no clock but the request's.
+//! The calculation of a cost from rates and counts. It reads no map, and no clock unless the entry has
+//! off-peak hours.
 
 use super::key::Key;
-use super::line::{How, line_units};
+use super::line::{How, Packed, What, line_units};
 use super::lines::{Lines, Others};
 use super::note::NoteSet;
 use super::tokens::{self, Counts, RARE};
@@ -10,7 +11,7 @@ use crate::num::decimal::multiply_divide;
 use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
 use crate::rates::{
-    COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition,
+    COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
     RuleProvider, Selection,
 };
 
@@ -46,7 +47,8 @@ impl AskedProvider<'_> {
     }
 }
 
-/// A call that is billed for common components alone, by a row that is picked by its tier and the length of the prompt.
+/// A call that is billed for common components alone, by a row that its service tier and the length
+/// of its prompt select.
 struct Plain<'a> {
     rates: &'a RateSet,
     row: &'a RateRow,
@@ -88,7 +90,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// Which of the common components are used, a bit each.
+/// Returns the common components that are used, one bit each.
 #[inline]
 fn used(counts: CommonCounts) -> u8 {
     (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
@@ -135,7 +137,7 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
                     from: *from,
                     counts: plain.counts,
                     used: used(plain.counts),
-                    others: Others::default(),
+                    others: Others::new(),
                 },
             });
         }
@@ -145,67 +147,123 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
 
 #[inline(never)]
 fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Result<Cost, E> {
-    // Constructed in place: moving a cost is measurable.
-    let mut cost = Ok(Cost::nothing(subject.key, subject.generation));
-    let is_complete = cost.as_mut().ok().and_then(|cost: &mut Cost| cost.fill(subject, call));
-    match is_complete {
-        Some(true) => cost,
-        Some(false) => cost.and_then(unpriced),
-        None => Err(NotPriced::Overflow { key: subject.key.to_owned() }.into()),
+    let Subject { key, generation, .. } = subject;
+    let mut bill = Bill::new(subject.rates);
+    let Some([input, output, total]) = bill.make(subject, call) else {
+        return Err(NotPriced::Overflow { key: key.to_owned() }.into());
+    };
+    // The cost is written out twice, since moving lines is measurable, and most bills have only those
+    // that the row prices.
+    let Bill { factors, notes, row, from, counts, used, .. } = bill;
+    if bill.others.is_empty() {
+        return Ok(Cost {
+            input,
+            output,
+            total,
+            factors,
+            generation,
+            notes,
+            key: Key::new(key),
+            lines: Lines { row: *row, from: *from, counts, used, others: Others::new() },
+        });
     }
+    let is_complete = bill.is_complete;
+    let cost = Ok(Cost {
+        input,
+        output,
+        total,
+        factors,
+        generation,
+        notes,
+        key: Key::new(key),
+        lines: Lines { row: *row, from: *from, counts, used, others: bill.others },
+    });
+    if is_complete { cost } else { cost.and_then(|partial| Err(unpriced(partial).into())) }
 }
 
 #[cold]
-fn unpriced<E: From<NotPriced>>(partial: Cost) -> Result<Cost, E> {
-    Err(NotPriced::Unpriced(Box::new(Unpriced { partial })).into())
+fn unpriced(partial: Cost) -> NotPriced {
+    NotPriced::Unpriced(Box::new(Unpriced { partial }))
 }
 
 impl Cost {
-    /// A cost without a line.
-    fn nothing(key: &str, generation: u64) -> Self {
+    /// Returns the cost of a call to a model that runs on the caller's own machines.
+    pub(crate) fn free(name: &str, generation: u64) -> Self {
+        let mut notes = NoteSet::NONE;
+        notes.add(Note::SelfHosted);
         Self {
             input: Usd::ZERO,
             output: Usd::ZERO,
             total: Usd::ZERO,
             factors: Factors::ONE,
             generation,
+            notes,
+            key: Key::new(name),
+            lines: Lines {
+                row: RateRow::EMPTY,
+                from: NO_ORIGINS,
+                counts: [0; COMMON.len()],
+                used: 0,
+                others: Others::new(),
+            },
+        }
+    }
+}
+
+const NO_ORIGINS: [PriceOrigin; COMMON.len()] = [PriceOrigin::NONE; COMMON.len()];
+
+/// A bill under construction.
+struct Bill<'a> {
+    rates: &'a RateSet,
+    factors: Factors,
+    notes: NoteSet,
+    /// The sums so far, in 10^-28 dollars. Their range is checked at the end.
+    input: u128,
+    output: u128,
+    is_complete: bool,
+    /// The lines that the row prices, as in [`Lines`].
+    row: &'a RateRow,
+    from: &'a [PriceOrigin; COMMON.len()],
+    counts: CommonCounts,
+    used: u8,
+    others: Others,
+}
+
+impl<'a> Bill<'a> {
+    fn new(rates: &'a RateSet) -> Self {
+        Self {
+            rates,
+            factors: Factors::ONE,
             notes: NoteSet::NONE,
-            key: Key::new(key),
-            lines: Lines::none(),
+            input: 0,
+            output: 0,
+            is_complete: true,
+            row: &RateRow::EMPTY,
+            from: &NO_ORIGINS,
+            counts: [0; COMMON.len()],
+            used: 0,
+            others: Others::new(),
         }
     }
 
-    /// What a call costs to a model that runs on the caller's own machines.
-    pub(crate) fn free(name: &str, generation: u64) -> Self {
-        let mut cost = Self::nothing(name, generation);
-        cost.notes.add(Note::SelfHosted);
-        cost
-    }
-
-    /// Adds the lines and the sums, and returns whether all lines have a price. Returns `None` if an
-    /// amount or a count overflows.
-    fn fill(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<bool> {
-        let rates = subject.rates;
-        self.factors = self.factors(rates, call)?;
-        let mut bill = Bill { cost: self, rates, input: 0, output: 0, is_complete: true };
-        bill.add_all(subject, call)?;
-        let (input, output, is_complete) = (bill.input, bill.output, bill.is_complete);
-        self.input = Usd::from_unsigned(input)?;
-        self.output = Usd::from_unsigned(output)?;
-        self.total = self.input.checked_add(self.output)?;
+    /// Adds all lines, and returns input, output and total. Returns `None` if an amount or a count
+    /// overflows.
+    fn make(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
+        self.find_factors(call)?;
+        self.add_all(subject, call)?;
+        let input = Usd::from_unsigned(self.input)?;
+        let output = Usd::from_unsigned(self.output)?;
+        let total = input.checked_add(output)?;
         match call.usage.cost {
-            Some(stated) if !subject.operator_priced => {
-                self.replace_by_stated(stated, call)?;
-                Some(true)
-            }
-            _ => Some(is_complete),
+            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, [input, total], call),
+            _ => Some([input, output, total]),
         }
     }
 
-    /// What multiplies all token costs of a call.
-    fn factors(&mut self, rates: &RateSet, call: &Call<'_>) -> Option<Factors> {
-        let usage = call.usage;
-        let mut factors = Factors::ONE;
+    /// Sets the multipliers of all token costs of the call.
+    fn find_factors(&mut self, call: &Call<'_>) -> Option<()> {
+        let (rates, usage) = (self.rates, call.usage);
+        let factors = &mut self.factors;
         let mut apply = |found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(found));
         if let Some(region) = call.data_residency {
             let found = rates.residency_factor(region);
@@ -223,50 +281,43 @@ impl Cost {
         if let Some(speed) = &usage.speed {
             apply(rates.speed_factor(speed))?;
         }
-        Some(factors)
-    }
-
-    /// Puts what the provider states in the place of what was calculated, split in the same ratio.
-    fn replace_by_stated(&mut self, stated: Usd, call: &Call<'_>) -> Option<()> {
-        let [whole, part, sum] = [stated, self.input, self.total].map(|usd| usd.units().unsigned_abs());
-        let share = multiply_divide(whole, part, sum);
-        // Nothing of our own to split by: all of it is output.
-        self.input = share.and_then(Usd::from_unsigned).unwrap_or(Usd::ZERO);
-        self.output = stated.checked_sub(self.input)?;
-        self.total = stated;
-        self.notes.add(Note::StatedByProvider);
-        self.lines = Lines::none();
-        let usage = call.usage;
-        for (component, count) in
-            [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)]
-        {
-            let amount = if component.is_input() { self.input } else { self.output };
-            if count == 0 && amount.is_zero() {
-                continue;
-            }
-            self.lines.push(None, count, component, How::Stated)?;
-        }
         Some(())
     }
-}
 
-/// A bill in the making.
-struct Bill<'a> {
-    cost: &'a mut Cost,
-    rates: &'a RateSet,
-    /// The sums so far, in 10^-28 dollars; that they are in the range is checked at the end.
-    input: u128,
-    output: u128,
-    is_complete: bool,
-}
+    /// Replaces all lines by the amount that the provider states, split in the ratio of the calculated
+    /// input and total. Without a calculated amount, all of it is output.
+    fn replace_by_stated(
+        &mut self,
+        stated: Usd,
+        [input, total]: [Usd; 2],
+        call: &Call<'_>,
+    ) -> Option<[Usd; 3]> {
+        let [whole, part, sum] = [stated, input, total].map(|usd| usd.units().unsigned_abs());
+        let input = multiply_divide(whole, part, sum).and_then(Usd::from_unsigned).unwrap_or(Usd::ZERO);
+        let output = stated.checked_sub(input)?;
+        self.notes.add(Note::StatedByProvider);
+        self.is_complete = true;
+        self.used = 0;
+        self.others.clear();
+        let usage = call.usage;
+        for (component, count, amount) in [
+            (Component::Input, usage.prompt_tokens, input),
+            (Component::Output, usage.completion_tokens, output),
+        ] {
+            if count > 0 || !amount.is_zero() {
+                self.push_line(None, component, count, How::Stated)?;
+            }
+        }
+        Some([input, output, stated])
+    }
 
-impl Bill<'_> {
-    /// Adds every line of a call, in the order of components. `None` where an amount or a count overflows.
-    fn add_all(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<()> {
+    /// Adds every line of a call, in the order of components. Returns `None` if an amount or a count
+    /// overflows.
+    fn add_all(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
         let (rates, usage) = (self.rates, call.usage);
         let (tier, knows_tier) = call.billed_tier();
         if !knows_tier {
-            self.cost.notes.add(Note::UnknownServiceTier);
+            self.notes.add(Note::UnknownServiceTier);
         }
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
@@ -287,7 +338,7 @@ impl Bill<'_> {
         };
         let (row, position) = rates.pick(selection, || subject.provider.get())?;
         if row.displaces_tier {
-            self.cost.notes.add(Note::StandardRateAboveThreshold);
+            self.notes.add(Note::StandardRateAboveThreshold);
         }
         let batch = if call.batch { Some(rates.cells(position)?) } else { None };
         let counts = tokens::split(usage, batch)?;
@@ -303,10 +354,11 @@ impl Bill<'_> {
         Some(())
     }
 
-    /// Adds what a row prices: the common components in one sum, where no amount of them is rounded, and all others line by line.
+    /// Adds what a row prices: the common components in one sum if none of their amounts is rounded, and
+    /// all others line by line.
     fn add_tokens(
         &mut self,
-        row: &RateRow,
+        row: &'a RateRow,
         position: RowPosition,
         counts: &Counts,
         call: &Call<'_>,
@@ -321,12 +373,13 @@ impl Bill<'_> {
         let summed: CommonCounts = std::array::from_fn(|place| {
             if apart >> place & 1 == 0 { counts.common.get(place).copied().unwrap_or(0) } else { 0 }
         });
-        let sums = row.multiplied_sums(summed, &self.cost.factors);
+        let sums = row.multiplied_sums(summed, &self.factors);
         let (in_row, apart) = if sums.is_some() { (used & !apart, apart) } else { (0, used) };
         let [input, output] = sums.unwrap_or([0, 0]);
         self.input = self.input.checked_add(input)?;
         self.output = self.output.checked_add(output)?;
-        self.cost.lines.set_common(row, self.rates.from(position)?, summed, in_row);
+        (self.row, self.from) = (row, self.rates.from(position)?);
+        (self.counts, self.used) = (summed, in_row);
         let mut left = apart;
         for (component, count) in RARE.into_iter().zip(counts.rare) {
             if count > 0 {
@@ -337,7 +390,8 @@ impl Bill<'_> {
         self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
     }
 
-    /// Adds those of the common components that are left and come before another one, and takes their bits.
+    /// Adds those of the common components that are left and come before another one, and clears their
+    /// bits.
     #[inline]
     fn add_apart(
         &mut self,
@@ -359,8 +413,8 @@ impl Bill<'_> {
         Some(())
     }
 
-    /// What a router adds for every prompt token: its own entry's input rate.
-    fn add_router_fee(&mut self, subject: Subject<'_>, call: &Call<'_>) -> Option<()> {
+    /// Adds the fee of a router: the input rate of its own entry for every prompt token.
+    fn add_router_fee(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
         let Some(router) = subject.router else { return Some(()) };
         let tokens = call.usage.prompt_tokens;
         let (_, position) = router.pick_simply(Tier::Standard, tokens, || RuleProvider::Other)?;
@@ -371,7 +425,7 @@ impl Bill<'_> {
         self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
     }
 
-    /// Seconds of wall-clock time. Where nobody measured them, the bill is incomplete.
+    /// Adds the duration of the call. A duration that was not measured has no price.
     fn add_duration(&mut self, call: &Call<'_>) -> Option<()> {
         let Some(duration) = call.duration else {
             return self.push(None, Component::Duration, 0, How::Plain);
@@ -390,19 +444,107 @@ impl Bill<'_> {
     #[inline]
     fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
         self.is_complete &= price.is_some();
-        let units = line_units(price, Fixed::new(digits, component.decimals()), how, &self.cost.factors)?;
+        let units = line_units(price, Fixed::new(digits, component.decimals()), how, &self.factors)?;
         let side = if component.is_input() { &mut self.input } else { &mut self.output };
         *side = side.checked_add(units)?;
-        self.cost.lines.push(price, digits, component, how)
+        self.push_line(price, component, digits, how)
+    }
+
+    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room for one
+    /// line of each component.
+    #[inline]
+    fn push_line(
+        &mut self,
+        price: Option<&Price>,
+        component: Component,
+        digits: u64,
+        how: How,
+    ) -> Option<()> {
+        let what = What { component, how, is_priced: price.is_some() };
+        let price = *price.unwrap_or(&Price::NONE);
+        self.others.try_push(Packed { price, digits, what }).ok()
     }
 }
 
 /// The bit of cache reads among the common components.
 const READ: u8 = 1 << 1;
 
-/// The price of a component. Hits of an explicit cache, and shares of them that have no rate of their own, may have another.
+/// Returns the price of a component. Hits of an explicit cache may have another price than those of the
+/// usual one, and so do their shares that have no rate of their own.
 fn cell_of(cells: &Cells, component: Component, is_explicit: bool) -> Cell {
     let cell = cells.cell(component);
     let is_read = component.is_cache_read() && cell == cells.cell(Component::CacheRead);
     if is_explicit && is_read { cells.explicit_read() } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Text};
+    use crate::usage::{ServiceTier, Usage};
+
+    /// Entries that calls are priced by in one step: tiers, thresholds, and rules of providers.
+    const SHAPES: &str = r#"{
+        "flat": {"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5, "cache_read_input_token_cost": 1.25e-6},
+        "fine": {"input_cost_per_token": 1.234567890123e-15, "output_cost_per_token": 1e4, "cache_creation_input_token_cost": 3e-28},
+        "tiers": {"input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6, "input_cost_per_token_priority": 4e-6,
+            "output_cost_per_token_flex": 4e-6, "output_cost_per_reasoning_token": 9e-6},
+        "steps": {"input_cost_per_token": 1.25e-6, "output_cost_per_token": 1e-5, "input_cost_per_token_priority": 2e-6,
+            "input_cost_per_token_above_200k_tokens": 2.5e-6, "output_cost_per_token_above_200k_tokens": 1.5e-5},
+        "xai/steps": {"litellm_provider": "xai", "input_cost_per_token": 3e-6, "output_cost_per_token": 6e-6,
+            "input_cost_per_token_above_200k_tokens": 6e-6},
+        "fireworks_ai/half": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 9e-7, "output_cost_per_token": 9e-7},
+        "partial": {"input_cost_per_token": 1e-6}
+    }"#;
+
+    /// A call that is priced in one step gets the bill that it would get line by line.
+    #[test]
+    fn one_step_makes_the_bill_that_all_steps_make() {
+        let catalog = Catalog::parse(Text::Owned(SHAPES.into())).unwrap();
+        let counts = [0, 1, 7, 128_000, 199_999, 200_000, 200_001, 3_000_000_019];
+        let tiers = [None, Some("flex"), Some("priority"), Some("auto"), Some("nonsense")];
+        let (mut in_one_step, mut unpriced, mut compared) = (0, 0, 0);
+        for entry in catalog.entries() {
+            let rates = entry.rates().unwrap();
+            for prompt in counts {
+                for (cached, written) in [(0, 0), (prompt / 2, 0), (prompt / 3, prompt / 4), (prompt, 9)] {
+                    let usage = Usage::new(prompt, 901)
+                        .cached_tokens(cached)
+                        .cache_creation_tokens(written)
+                        .reasoning_tokens(prompt.min(77));
+                    for tier in tiers {
+                        let call = Call::new(&usage);
+                        let call = tier.map_or(call, |tier| call.service_tier(ServiceTier::from(tier)));
+                        let subject = Subject {
+                            rates,
+                            key: entry.key(),
+                            provider: AskedProvider::InName(entry.key()),
+                            router: None,
+                            operator_priced: false,
+                            generation: 1,
+                        };
+                        let plain = Plain::of(rates, subject.provider, &call);
+                        in_one_step += usize::from(plain.is_some());
+                        let short: Result<Cost, NotPriced> =
+                            price(rates, entry.key(), subject.provider, 1, &call, || subject);
+                        let long: Result<Cost, NotPriced> = price_any(subject, &call);
+                        match (short, long) {
+                            (Ok(short), Ok(long)) => assert_eq!(short, long, "{call:?}"),
+                            (Err(NotPriced::Unpriced(short)), Err(NotPriced::Unpriced(long))) => {
+                                assert_eq!(short, long, "{call:?}");
+                                assert!(plain.is_none(), "{call:?}");
+                                unpriced += 1;
+                            }
+                            (short, long) => panic!("{call:?}: {short:?} {long:?}"),
+                        }
+                        let total = plain_total(rates, subject.provider, &call);
+                        let is_known = tier != Some("nonsense");
+                        assert_eq!(total.is_some(), plain.is_some() && is_known, "{call:?}");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!((compared, in_one_step, unpriced), (1_120, 815, 160));
+    }
 }
