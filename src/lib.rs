@@ -125,7 +125,6 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod builder;
 mod catalog;
 pub mod cost;
 mod deployment;
@@ -159,14 +158,13 @@ pub mod lookup {
     pub use crate::resolve::{Candidate, Explanation, FoundBy, Match, Outcome, Step};
 }
 
-pub use builder::CostMapBuilder;
 #[cfg(feature = "bundled")]
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 #[doc(inline)]
 pub use cost::{Call, Cost};
 pub use deployment::Deployment;
 pub use error::{Error, ErrorKind};
-pub use map::CostMap;
+pub use map::{CostMap, CostMapBuilder};
 pub use model_info::{FieldOrigin, ModelInfo};
 pub use num::Usd;
 pub use resolve::Lookup;

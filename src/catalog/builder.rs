@@ -9,8 +9,7 @@ use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
 use crate::json;
-use crate::rates::compile::{BadField, Inputs, compile};
-use crate::rates::{RateSet, field};
+use crate::rates::{BadField, Inputs, RateSet, compile, field};
 
 /// The longest time that a map's patterns may take to fill in the prices of all rows. Those of real
 /// maps take milliseconds.

@@ -9,9 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
-use crate::rates::compile::{BadField, Inputs, ProviderRules, compile};
 use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
-use crate::rates::{BadRate, from_json};
+use crate::rates::{BadField, BadRate, Inputs, ProviderRules, compile, from_json};
 
 /// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
 /// linear in their number.

@@ -4,6 +4,7 @@
 //! its [lines](Line), exactly. A call that used something without a price is an
 //! [`Error::Unpriced`](crate::Error::Unpriced), which holds the [partial bill](Unpriced).
 
+mod bill;
 mod call;
 mod key;
 mod line;
@@ -21,13 +22,14 @@ pub use crate::num::{Number, ParseNumberError, ParseUsdError};
 use crate::rates::Factors;
 pub use crate::rates::{Component, RatePlace, Unit};
 pub use crate::words::ParseWordError;
+pub(crate) use bill::{AskedProvider, Subject};
 pub use call::Call;
 use key::Key;
 pub use line::{Basis, Line, RateSource};
 use lines::Lines;
 pub use note::Note;
 use note::NoteSet;
-pub(crate) use price::{AskedProvider, Subject, plain_total, price};
+pub(crate) use price::{plain_total, price};
 pub use record::{CostRecord, LineRecord, SourceRecord};
 pub(crate) use unpriced::NotPriced;
 pub use unpriced::Unpriced;

@@ -1,8 +1,9 @@
 //! Rates of batches, computed apart from all others: without service tiers, `tiered_pricing` and
 //! off-peak hours.
 
-use super::compile::{BadField, Compiler, Draft, Moving};
+use super::compile::{Compiler, Draft, Moving};
 use super::field::{Base, Field, Tier};
+use super::inputs::BadField;
 use super::{Cell, Cells, Component, Price, RatePlace};
 
 impl Compiler<'_> {

@@ -1,107 +1,12 @@
 //! Compiles the price fields of an entry into its [`RateSet`]. All fallbacks are resolved here,
 //! once.
 
-use std::hash::{Hash, Hasher};
-
 use super::field::{Base, Field, Tier};
-use super::off_peak::OffPeakHours;
+use super::inputs::{BadField, Inputs};
 use super::{
-    COMMON, Cell, Cells, Component, Extras, NamedFactors, OffPeak, Price, PriceOrigin, RangeTier, RatePlace,
-    RateRow, RateSet, RowDetails, Tail, from_json,
+    COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails, Tail,
 };
-use crate::json;
 use crate::num::Fixed;
-use crate::num::decimal::{Decimal, pow10};
-
-/// The price fields of an entry as read. Entries with equal inputs share a [`RateSet`].
-#[derive(Debug, Default, PartialEq, Eq, Clone)]
-pub(crate) struct Inputs<'a> {
-    pub(crate) fields: Vec<(Field, Fixed)>,
-    /// Optional tables, absent from most entries.
-    tables: Option<Box<Tables<'a>>>,
-    pub(crate) rules: ProviderRules,
-}
-
-/// The price inputs that are not plain rate fields.
-#[derive(Debug, Default, PartialEq, Eq, Hash, Clone)]
-pub(crate) struct Tables<'a> {
-    /// `regional_processing_uplift_multiplier_REGION`.
-    pub(crate) residency: Vec<(Box<str>, Fixed)>,
-    /// `regional_endpoint_uplift_multiplier`.
-    pub(crate) vertex: Option<Fixed>,
-    /// The JSON of `tiered_pricing`. The fields below hold JSON as well.
-    pub(crate) tiered_pricing: Option<&'a str>,
-    pub(crate) off_peak_pricing: Option<&'a str>,
-    pub(crate) provider_specific_entry: Option<&'a str>,
-    pub(crate) search_context: Option<&'a str>,
-}
-
-impl<'a> Inputs<'a> {
-    fn tables(&self) -> &Tables<'a> {
-        const NONE: &Tables<'_> = &Tables {
-            residency: Vec::new(),
-            vertex: None,
-            tiered_pricing: None,
-            off_peak_pricing: None,
-            provider_specific_entry: None,
-            search_context: None,
-        };
-        self.tables.as_deref().unwrap_or(NONE)
-    }
-
-    /// Clears all inputs for the next entry, keeping the allocation of `fields`.
-    pub(crate) fn clear(&mut self) {
-        self.fields.clear();
-        self.tables = None;
-        self.rules = ProviderRules::default();
-    }
-
-    pub(crate) fn tables_mut(&mut self) -> &mut Tables<'a> {
-        self.tables.get_or_insert_default()
-    }
-}
-
-/// Written by hand, since the derived implementation would hash each part of a field separately,
-/// and the tables even of entries that have none.
-impl Hash for Inputs<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.rules.hash(state);
-        if let Some(tables) = &self.tables {
-            tables.hash(state);
-        }
-        for (field, rate) in &self.fields {
-            state.write_u64(field.as_u64() | u64::from(rate.scale));
-            state.write_u64(rate.digits);
-        }
-    }
-}
-
-/// Rules that depend on the provider or the mode of an entry.
-#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
-#[allow(clippy::struct_excessive_bools, reason = "independent facts about an entry")]
-pub(crate) struct ProviderRules {
-    /// Fireworks: a cache read without a rate of its own costs half the input rate.
-    pub(crate) half_price_reads: bool,
-    /// xAI: a threshold is reached at its number of tokens, not above it.
-    pub(crate) inclusive_thresholds: bool,
-    /// Vertex AI: the entry may have a step at 128k tokens.
-    pub(crate) step_at_128k: bool,
-    /// The mode of the entry may be billed by the second.
-    pub(crate) by_the_second: bool,
-}
-
-/// The reason why an entry cannot be priced: a field and its defect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BadField {
-    pub(crate) field: String,
-    pub(crate) reason: String,
-}
-
-impl BadField {
-    pub(crate) fn new(field: impl Into<String>, reason: impl std::fmt::Display) -> Self {
-        Self { field: field.into(), reason: reason.to_string() }
-    }
-}
 
 /// The rates that change with tiers and thresholds, including those of the two long-lived cache
 /// writes.
@@ -118,15 +23,15 @@ pub(super) struct Moving {
 /// The rates of an off-peak block or of a tier of `tiered_pricing`, which replace those of the
 /// entry.
 #[derive(Clone, Copy)]
-struct Block {
-    input: Cell,
-    output: Cell,
-    read: Cell,
-    write: Cell,
-    write_1h: Cell,
-    write_12h: Cell,
-    reasoning: Cell,
-    explicit_read: Cell,
+pub(super) struct Block {
+    pub(super) input: Cell,
+    pub(super) output: Cell,
+    pub(super) read: Cell,
+    pub(super) write: Cell,
+    pub(super) write_1h: Cell,
+    pub(super) write_12h: Cell,
+    pub(super) reasoning: Cell,
+    pub(super) explicit_read: Cell,
 }
 
 const MOVING: [Base; 6] =
@@ -140,17 +45,17 @@ const SERVICE_TIERS: [Tier; 5] =
 const MAX_THRESHOLDS: usize = 16;
 
 pub(super) struct Compiler<'a> {
-    inputs: &'a Inputs<'a>,
+    pub(super) inputs: &'a Inputs<'a>,
     /// All prices. The entry's own fields come first, in their order.
     pub(super) prices: Vec<Price>,
     /// The entry's own fields without a threshold, by base and tier. Looked up dozens of times per
     /// entry.
     flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
-    rows: Vec<Draft>,
+    pub(super) rows: Vec<Draft>,
     /// The rates that the off-peak twin of each row is built from. Empty if the entry has no
     /// `off_peak_pricing`; rows of batches have no twins.
-    resolved: Vec<(Moving, Tier, Option<Block>)>,
-    warnings: &'a mut Vec<String>,
+    pub(super) resolved: Vec<(Moving, Tier, Option<Block>)>,
+    pub(super) warnings: &'a mut Vec<String>,
 }
 
 /// A row under construction.
@@ -394,7 +299,7 @@ impl Compiler<'_> {
         if self.is_zero(output) { self.own(Base::OutputImage).or(output) } else { output }
     }
 
-    fn add_resolved(
+    pub(super) fn add_resolved(
         &mut self,
         moving: Moving,
         tier: Tier,
@@ -409,7 +314,13 @@ impl Compiler<'_> {
     }
 
     /// Resolves the fallbacks of every component.
-    fn finish(&self, mut moving: Moving, tier: Tier, range: Option<Block>, off_peak: Option<Block>) -> Cells {
+    pub(super) fn finish(
+        &self,
+        mut moving: Moving,
+        tier: Tier,
+        range: Option<Block>,
+        off_peak: Option<Block>,
+    ) -> Cells {
         if let Some(block) = off_peak {
             moving.input = block.input.or(moving.input);
             moving.output = block.output.or(moving.output);
@@ -469,113 +380,6 @@ impl Compiler<'_> {
         if output_has_tier { own.or(output) } else { own.or(self.own(Base::Reasoning)).or(output) }
     }
 
-    /// Adds a row for each tier of `tiered_pricing`, and returns the tiers by their start.
-    fn add_ranges(&mut self) -> Result<Box<[RangeTier]>, BadField> {
-        let Some(json) = self.inputs.tables().tiered_pricing else { return Ok(Box::default()) };
-        let Ok(tiers) = json::list(json) else {
-            return Err(BadField::new("tiered_pricing", "not a list of tiers"));
-        };
-        let mut ranges = Vec::new();
-        for tier in tiers {
-            let Ok(tier) = json::fields(tier) else {
-                return Err(BadField::new("tiered_pricing", "a tier is not an object"));
-            };
-            // Search prices by number of results are another kind of table.
-            if tier.iter().any(|(name, _)| name == "max_results_range") {
-                continue;
-            }
-            let Some((start, end)) = json::get(&tier, "range").and_then(range_bounds) else {
-                self.warnings
-                    .push("tiered_pricing: a tier without a range of two numbers is passed over".into());
-                continue;
-            };
-            let block = self.block(&tier, RatePlace::TieredPricing, "tiered_pricing")?;
-            let row = if block.input.is_none() {
-                None
-            } else {
-                let moving = Moving {
-                    input: block.input,
-                    output: block.output.or(self.own(Base::Output)),
-                    read: block.read.or(block.input),
-                    write: block.write.or(block.input),
-                    write_1h: block.write_1h,
-                    write_12h: block.write_12h,
-                };
-                Some(self.add_resolved(moving, Tier::Standard, Some(block), (0, false))?)
-            };
-            ranges.push(RangeTier { start, end, row });
-        }
-        ranges.sort_by_key(|range| range.start);
-        Ok(ranges.into())
-    }
-
-    /// Reads the rates of a block of prices.
-    fn block(
-        &mut self,
-        block: &[json::JsonField<'_>],
-        place: RatePlace,
-        name: &str,
-    ) -> Result<Block, BadField> {
-        let mut cell = |base: Base| match json::get(block, base.name()).map(from_json) {
-            None | Some(Ok(None)) => Ok(Cell::NONE),
-            Some(Ok(Some(rate))) => self.add_price(rate, Field::new(base), place),
-            Some(Err(bad)) => Err(BadField::new(format!("{name}.{}", base.name()), bad)),
-        };
-        Ok(Block {
-            input: cell(Base::Input)?,
-            output: cell(Base::Output)?,
-            read: cell(Base::CacheRead)?,
-            write: cell(Base::CacheWrite)?,
-            write_1h: cell(Base::CacheWrite1h)?,
-            write_12h: cell(Base::CacheWrite12h)?,
-            reasoning: cell(Base::Reasoning)?,
-            explicit_read: cell(Base::ExplicitCacheRead)?,
-        })
-    }
-
-    /// Adds an off-peak twin for each row so far.
-    fn add_off_peak_twins(&mut self) -> Result<Option<OffPeak>, BadField> {
-        let Some(json) = self.inputs.tables().off_peak_pricing else { return Ok(None) };
-        let Ok(fields) = json::fields(json) else {
-            return Err(BadField::new("off_peak_pricing", "not an object"));
-        };
-        let mut block = self.block(&fields, RatePlace::OffPeakPricing, "off_peak_pricing")?;
-        if self.inputs.rules.half_price_reads && self.own(Base::CacheRead).is_none() {
-            block.read = block.read.or(block.input.half());
-        }
-        let hours = OffPeakHours::parse(&fields, self.warnings);
-        let offset = u16::try_from(self.rows.len()).map_err(|_| too_many())?;
-        for (moving, tier, range) in std::mem::take(&mut self.resolved) {
-            let twin = self.finish(moving, tier, range, Some(block));
-            self.add_row(Draft::new(twin))?;
-        }
-        Ok(Some(OffPeak { hours, offset }))
-    }
-
-    /// Adds a twin for each row so far, for calls to providers other than Fireworks. Half the input
-    /// rate is Fireworks' own price of cache reads; with any other provider, a hit costs as much as
-    /// input.
-    fn add_twins_elsewhere(&mut self) -> Result<u16, BadField> {
-        let reads = [Component::CacheRead, Component::CacheReadAudio, Component::CacheReadImage];
-        if !self.rows.iter().any(|row| reads.iter().any(|read| row.cells.cell(*read).is_half())) {
-            return Ok(0);
-        }
-        let offset = self.next_row()?;
-        for position in 0..self.rows.len() {
-            let Some(Draft { mut cells, above, displaces_tier }) = self.rows.get(position).copied() else {
-                continue;
-            };
-            let input = cells.cell(Component::Input);
-            let whole = |cell: Cell| if cell.is_half() { input } else { cell };
-            for read in reads {
-                cells.set(read, whole(cells.cell(read)));
-            }
-            cells.explicit_read = whole(cells.explicit_read);
-            self.add_row(Draft { cells, above, displaces_tier })?;
-        }
-        Ok(offset)
-    }
-
     /// Returns the price of a second, if the entry is billed by the second: it prices no tokens,
     /// and its mode allows it.
     fn second(&self) -> Cell {
@@ -585,44 +389,6 @@ impl Compiler<'_> {
             return Cell::NONE;
         }
         self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
-    }
-
-    fn residency_factors(&self) -> NamedFactors {
-        // Lookups take the first match, so reversing makes the last of a repeated region count.
-        self.inputs.tables().residency.iter().rev().cloned().collect()
-    }
-
-    fn specific_factors(&self) -> Result<NamedFactors, BadField> {
-        let Some(json) = self.inputs.tables().provider_specific_entry else { return Ok(Box::default()) };
-        let Ok(fields) = json::fields(json) else {
-            return Err(BadField::new("provider_specific_entry", "not an object"));
-        };
-        let mut factors = Vec::new();
-        // Values other than numbers are no multipliers.
-        for (name, value) in fields.iter().filter(|(_, value)| json::is_number(value)) {
-            let field = format!("provider_specific_entry.{name}");
-            match from_json(value) {
-                Ok(Some(factor)) => factors.push((name.to_lowercase().into(), factor)),
-                Ok(None) => {}
-                Err(bad) => return Err(BadField::new(field, bad)),
-            }
-        }
-        Ok(factors.into())
-    }
-
-    fn search(&mut self) -> Result<Option<Cell>, BadField> {
-        let Some(json) = self.inputs.tables().search_context else { return Ok(None) };
-        let flat = match json::fields(json) {
-            Ok(table) => json::get(&table, "search_context_size_low").unwrap_or("null"),
-            Err(_) => json,
-        };
-        match from_json(flat) {
-            Ok(Some(rate)) => {
-                self.add_price(rate, Field::new(Base::SearchContext), RatePlace::Entry).map(Some)
-            }
-            Ok(None) => Ok(None),
-            Err(bad) => Err(BadField::new(Base::SearchContext.name(), bad)),
-        }
     }
 
     /// Adds the four rows of a model with a step at 128k tokens: prompt and completion each below
@@ -648,66 +414,6 @@ impl Compiler<'_> {
     }
 }
 
-fn too_many() -> BadField {
+pub(super) fn too_many() -> BadField {
     BadField::new("prices", "more price fields than an entry may have")
-}
-
-/// Reads `[start, end]` as whole tokens. Fractions are cut off: comparisons with whole numbers come
-/// out the same. Negative bounds are 0.
-fn range_bounds(range: &str) -> Option<(u64, u64)> {
-    let bound = |json: &str| {
-        let text = json::text(json).unwrap_or(json.into());
-        let decimal = Decimal::parse(text.trim()).ok()?;
-        if decimal.negative {
-            return Some(0);
-        }
-        match decimal.scaled(0) {
-            Some(whole) => Some(u64::try_from(whole).unwrap_or(u64::MAX)),
-            None if decimal.exponent > 0 => Some(u64::MAX),
-            None => {
-                let power = pow10(decimal.decimals()).map_or(u128::MAX, i128::unsigned_abs);
-                u64::try_from(decimal.digits / power).ok()
-            }
-        }
-    };
-    let bounds = json::list(range).ok()?;
-    let [start, end] = bounds.as_slice() else { return None };
-    Some((bound(start)?, bound(end)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::hash::BuildHasher;
-
-    use super::*;
-
-    /// If rows that differ only in tables had equal hashes, a map of such rows would take hours to
-    /// read.
-    #[test]
-    fn inputs_that_differ_in_anything_are_hashed_apart() {
-        let state = hashbrown::DefaultHashBuilder::default();
-        let with = |change: &dyn Fn(&mut Inputs<'static>)| {
-            let mut inputs = Inputs::default();
-            change(&mut inputs);
-            state.hash_one(&inputs)
-        };
-        let rate = |digits| Fixed::new(digits, 6);
-        let hashes: BTreeSet<u64> = [
-            with(&|_| {}),
-            with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(1)))),
-            with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(2)))),
-            with(&|inputs| inputs.fields.push((Field::new(Base::Input).tier(Tier::Flex), rate(2)))),
-            with(&|inputs| inputs.rules.by_the_second = true),
-            with(&|inputs| inputs.tables_mut().vertex = Some(rate(1))),
-            with(&|inputs| inputs.tables_mut().vertex = Some(rate(2))),
-            with(&|inputs| inputs.tables_mut().residency.push(("eu".into(), rate(1)))),
-            with(&|inputs| inputs.tables_mut().tiered_pricing = Some("[1]")),
-            with(&|inputs| inputs.tables_mut().off_peak_pricing = Some("[1]")),
-            with(&|inputs| inputs.tables_mut().provider_specific_entry = Some("[1]")),
-            with(&|inputs| inputs.tables_mut().search_context = Some("[1]")),
-        ]
-        .into();
-        assert_eq!(hashes.len(), 12);
-    }
 }

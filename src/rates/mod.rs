@@ -2,15 +2,19 @@
 //! resolved. Pricing a call picks a row and multiplies.
 
 mod batch;
-pub(crate) mod compile;
+mod compile;
 mod component;
 pub(crate) mod field;
+mod inputs;
 mod off_peak;
 mod provider;
 mod rate;
 mod row;
+mod tables;
 
+pub(crate) use compile::compile;
 pub use component::{Component, Unit};
+pub(crate) use inputs::{BadField, Inputs, ProviderRules};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factors, from_json, units};

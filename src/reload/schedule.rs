@@ -6,10 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Guarded, Reloader};
 use crate::error::Error;
 use crate::jitter;
-use crate::panics;
 use crate::sync::lock;
 
 /// The interval at which a file is looked at.
@@ -52,7 +50,7 @@ impl Plan {
 }
 
 /// The next action of the thread.
-enum Next {
+pub(super) enum Next {
     Reload { edition: u64 },
     Look { edition: u64 },
     End,
@@ -67,17 +65,16 @@ impl Schedule {
         lock(&self.plan)
     }
 
-    /// Replaces the schedule, and starts the thread if there is none. The first reload is due at
-    /// once.
+    /// Replaces the schedule, and starts the thread, with `run`, if there is none. The first reload is
+    /// due at once.
     ///
     /// # Errors
     ///
     /// [`Error::Thread`] if the system does not start the thread.
-    pub(super) fn start(&self, reloader: &Arc<Reloader>, every: Duration) -> Result<(), Error> {
+    pub(super) fn start(&self, every: Duration, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
         let mut plan = self.lock();
         if !plan.has_thread {
-            let reloader = reloader.clone();
-            let spawned = thread::Builder::new().name("llm-costmap".to_owned()).spawn(move || run(&reloader));
+            let spawned = thread::Builder::new().name("llm-costmap".to_owned()).spawn(run);
             spawned.map_err(|source: io::Error| Error::Thread { source: Arc::new(source) })?;
             plan.has_thread = true;
         }
@@ -106,7 +103,7 @@ impl Schedule {
     }
 
     /// Waits for the next action. `looks` is `true` if the source is a file.
-    fn wait(&self, looks: bool) -> Next {
+    pub(super) fn wait(&self, looks: bool) -> Next {
         let mut plan = self.lock();
         let next_look = Instant::now() + LOOK;
         loop {
@@ -129,7 +126,7 @@ impl Schedule {
     }
 
     /// Plans the next reload after one that ended, unless the schedule was changed meanwhile.
-    fn plan_next(&self, edition: u64, failures: u32) {
+    pub(super) fn plan_next(&self, edition: u64, failures: u32) {
         let mut plan = self.lock();
         if let (true, Some(every)) = (plan.edition == edition, plan.every) {
             plan.next_in(next_wait(every, failures));
@@ -145,29 +142,6 @@ fn next_wait(every: Duration, failures: u32) -> Duration {
         _ => FIRST_RETRY.saturating_mul(1 << (failures - 1).min(16)).min(every / 2),
     };
     wait.mul_f64(1.0 - jitter::fraction() / 10.0)
-}
-
-fn run(reloader: &Reloader) {
-    let looks = reloader.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
-    loop {
-        // The results are not used here: the status has them, and the listeners were told.
-        let (edition, ran) = match reloader.schedule.wait(looks) {
-            Next::End => return,
-            Next::Reload { edition } => {
-                // A panic must not end the thread.
-                let _ = panics::catch(|| reloader.reload(Guarded::Yes));
-                (edition, true)
-            }
-            Next::Look { edition } => {
-                let looked = panics::catch(|| reloader.reload_if_changed());
-                (edition, !matches!(looked, Ok(Ok(None))))
-            }
-        };
-        if ran {
-            let failures = reloader.history().failures;
-            reloader.schedule.plan_next(edition, failures);
-        }
-    }
 }
 
 #[cfg(test)]

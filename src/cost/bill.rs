@@ -1,0 +1,319 @@
+//! A bill line by line: select a row, split the usage, sum the lines.
+
+use super::line::{How, Packed, What, line_units};
+use super::lines::Others;
+use super::note::NoteSet;
+use super::tokens::{self, Counts, RARE};
+use super::{Call, Note};
+use crate::num::decimal::multiply_divide;
+use crate::num::{Fixed, Usd};
+use crate::rates::field::Tier;
+use crate::rates::{
+    COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
+    RuleProvider, Selection,
+};
+
+/// The rates that price a call, and what else of a map decides its price.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) rates: &'a RateSet,
+    /// The key that the cost shows.
+    pub(crate) key: &'a str,
+    pub(crate) provider: AskedProvider<'a>,
+    /// The rates of a router that adds a fee.
+    pub(crate) router: Option<&'a RateSet>,
+    /// Whether the operator set prices of the entry, which win over an amount that a provider states.
+    pub(crate) operator_priced: bool,
+    pub(crate) generation: u64,
+}
+
+/// The provider of a call, as far as rules depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AskedProvider<'a> {
+    Known(RuleProvider),
+    /// The first segment of this name, read when a rule needs it: few rules do.
+    InName(&'a str),
+}
+
+impl AskedProvider<'_> {
+    #[inline]
+    pub(super) fn get(self) -> RuleProvider {
+        match self {
+            Self::Known(provider) => provider,
+            Self::InName(name) => RuleProvider::of(None, name),
+        }
+    }
+}
+
+pub(super) const NO_ORIGINS: [PriceOrigin; COMMON.len()] = [PriceOrigin::NONE; COMMON.len()];
+
+/// A bill under construction.
+pub(super) struct Bill<'a> {
+    rates: &'a RateSet,
+    pub(super) factors: Factors,
+    pub(super) notes: NoteSet,
+    /// The sums so far, in 10^-28 dollars. Their range is checked at the end.
+    input: u128,
+    output: u128,
+    pub(super) is_complete: bool,
+    /// The lines that the row prices, as in [`Lines`].
+    pub(super) row: &'a RateRow,
+    pub(super) from: &'a [PriceOrigin; COMMON.len()],
+    pub(super) counts: CommonCounts,
+    pub(super) used: u8,
+    pub(super) others: Others,
+}
+
+impl<'a> Bill<'a> {
+    pub(super) fn new(rates: &'a RateSet) -> Self {
+        Self {
+            rates,
+            factors: Factors::ONE,
+            notes: NoteSet::NONE,
+            input: 0,
+            output: 0,
+            is_complete: true,
+            row: &RateRow::EMPTY,
+            from: &NO_ORIGINS,
+            counts: [0; COMMON.len()],
+            used: 0,
+            others: Others::new(),
+        }
+    }
+
+    /// Adds all lines, and returns input, output and total. Returns `None` if an amount or a count
+    /// overflows.
+    pub(super) fn make(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
+        self.find_factors(call)?;
+        self.add_all(subject, call)?;
+        let input = Usd::from_unsigned(self.input)?;
+        let output = Usd::from_unsigned(self.output)?;
+        let total = input.checked_add(output)?;
+        match call.usage.cost {
+            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, [input, total], call),
+            _ => Some([input, output, total]),
+        }
+    }
+
+    /// Sets the multipliers of all token costs of the call.
+    fn find_factors(&mut self, call: &Call<'_>) -> Option<()> {
+        let (rates, usage) = (self.rates, call.usage);
+        let factors = &mut self.factors;
+        let mut apply = |found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(found));
+        if let Some(region) = call.data_residency {
+            let found = rates.residency_factor(region);
+            if found.is_none() && !["eu", "us"].iter().any(|known| known.eq_ignore_ascii_case(region)) {
+                self.notes.add(Note::UnknownDataResidency);
+            }
+            apply(found)?;
+        }
+        if let Some(location) = call.vertex_location {
+            apply(rates.vertex_factor(location))?;
+        }
+        if let Some(geo) = &usage.inference_geo {
+            apply(rates.geo_factor(geo))?;
+        }
+        if let Some(speed) = &usage.speed {
+            apply(rates.speed_factor(speed))?;
+        }
+        Some(())
+    }
+
+    /// Replaces all lines by the amount that the provider states, split in the ratio of the calculated
+    /// input and total. Without a calculated amount, all of it is output.
+    fn replace_by_stated(
+        &mut self,
+        stated: Usd,
+        [input, total]: [Usd; 2],
+        call: &Call<'_>,
+    ) -> Option<[Usd; 3]> {
+        let [whole, part, sum] = [stated, input, total].map(|usd| usd.units().unsigned_abs());
+        let input = multiply_divide(whole, part, sum).and_then(Usd::from_unsigned).unwrap_or(Usd::ZERO);
+        let output = stated.checked_sub(input)?;
+        self.notes.add(Note::StatedByProvider);
+        self.is_complete = true;
+        self.used = 0;
+        self.others.clear();
+        let usage = call.usage;
+        for (component, count, amount) in [
+            (Component::Input, usage.prompt_tokens, input),
+            (Component::Output, usage.completion_tokens, output),
+        ] {
+            if count > 0 || !amount.is_zero() {
+                self.push_line(None, component, count, How::Stated)?;
+            }
+        }
+        Some([input, output, stated])
+    }
+
+    /// Adds every line of a call, in the order of components. Returns `None` if an amount or a count
+    /// overflows.
+    fn add_all(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
+        let (rates, usage) = (self.rates, call.usage);
+        let (tier, knows_tier) = call.billed_tier();
+        if !knows_tier {
+            self.notes.add(Note::UnknownServiceTier);
+        }
+        if !rates.second().is_none() {
+            self.add_router_fee(subject, call)?;
+            return self.add_duration(call);
+        }
+        let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
+        let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
+        if let Some((row, position)) = legacy.filter(applies) {
+            let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
+            let counts = Counts { common, rare: [0; RARE.len()] };
+            self.add_tokens(row, position, &counts, call)?;
+            return self.add_router_fee(subject, call);
+        }
+        let selection = Selection {
+            tier: if call.batch { Tier::Batches } else { tier },
+            prompt_tokens: usage.prompt_tokens,
+            unix_seconds: if rates.has_off_peak() { call.unix_seconds() } else { 0 },
+        };
+        let (row, position) = rates.pick(selection, || subject.provider.get())?;
+        if row.displaces_tier {
+            self.notes.add(Note::StandardRateAboveThreshold);
+        }
+        let batch = if call.batch { Some(rates.cells(position)?) } else { None };
+        let counts = tokens::split(usage, batch)?;
+        self.add_tokens(row, position, &counts, call)?;
+        if usage.citation_tokens > 0 && !rates.citation().is_none() {
+            self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
+        }
+        self.add_router_fee(subject, call)?;
+        let searches = usage.prompt_tokens_details.web_search_requests;
+        if searches > 0 && !rates.search().is_none() {
+            self.push(rates.price(rates.search()), Component::Search, searches, How::Plain)?;
+        }
+        Some(())
+    }
+
+    /// Adds what a row prices: the common components in one sum if none of their amounts is rounded, and
+    /// all others line by line.
+    fn add_tokens(
+        &mut self,
+        row: &'a RateRow,
+        position: RowPosition,
+        counts: &Counts,
+        call: &Call<'_>,
+    ) -> Option<()> {
+        let cells = self.rates.cells(position)?;
+        let used = used(counts.common);
+        let mut apart = row.apart(used);
+        let is_explicit = call.usage.prompt_tokens_details.cache_type.as_deref() == Some("ephemeral");
+        if is_explicit && cells.explicit_read() != cells.cell(Component::CacheRead) {
+            apart |= used & READ;
+        }
+        let summed: CommonCounts = std::array::from_fn(|place| {
+            if apart >> place & 1 == 0 { counts.common.get(place).copied().unwrap_or(0) } else { 0 }
+        });
+        let sums = row.multiplied_sums(summed, &self.factors);
+        let (in_row, apart) = if sums.is_some() { (used & !apart, apart) } else { (0, used) };
+        let [input, output] = sums.unwrap_or([0, 0]);
+        self.input = self.input.checked_add(input)?;
+        self.output = self.output.checked_add(output)?;
+        (self.row, self.from) = (row, self.rates.from(position)?);
+        (self.counts, self.used) = (summed, in_row);
+        let mut left = apart;
+        for (component, count) in RARE.into_iter().zip(counts.rare) {
+            if count > 0 {
+                self.add_apart(&mut left, component, cells, counts, is_explicit)?;
+                self.add(cell_of(cells, component, is_explicit), component, count)?;
+            }
+        }
+        self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
+    }
+
+    /// Adds those of the common components that are left and come before another one, and clears their
+    /// bits.
+    #[inline]
+    fn add_apart(
+        &mut self,
+        left: &mut u8,
+        before: Component,
+        cells: &Cells,
+        counts: &Counts,
+        is_explicit: bool,
+    ) -> Option<()> {
+        while *left != 0 {
+            let place = left.trailing_zeros() as usize;
+            let component = *COMMON.get(place)?;
+            if component > before {
+                break;
+            }
+            self.add(cell_of(cells, component, is_explicit), component, *counts.common.get(place)?)?;
+            *left &= *left - 1;
+        }
+        Some(())
+    }
+
+    /// Adds the fee of a router: the input rate of its own entry for every prompt token.
+    fn add_router_fee(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
+        let Some(router) = subject.router else { return Some(()) };
+        let tokens = call.usage.prompt_tokens;
+        let (_, position) = router.pick_simply(Tier::Standard, tokens, || RuleProvider::Other)?;
+        let fee = router.cells(position)?.cell(Component::Input);
+        if tokens == 0 || fee.is_none() {
+            return Some(());
+        }
+        self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
+    }
+
+    /// Adds the duration of the call. A duration that was not measured has no price.
+    fn add_duration(&mut self, call: &Call<'_>) -> Option<()> {
+        let Some(duration) = call.duration else {
+            return self.push(None, Component::Duration, 0, How::Plain);
+        };
+        let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
+        self.push(self.rates.price(self.rates.second()), Component::Duration, nanoseconds, How::Plain)
+    }
+
+    #[inline]
+    fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
+        let how = if cell.is_half() { How::Halved } else { How::Multiplied };
+        self.push(self.rates.price(cell), component, count, how)
+    }
+
+    /// Adds a line and its amount.
+    #[inline]
+    fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
+        self.is_complete &= price.is_some();
+        let units = line_units(price, Fixed::new(digits, component.decimals()), how, &self.factors)?;
+        let side = if component.is_input() { &mut self.input } else { &mut self.output };
+        *side = side.checked_add(units)?;
+        self.push_line(price, component, digits, how)
+    }
+
+    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room for one
+    /// line of each component.
+    #[inline]
+    fn push_line(
+        &mut self,
+        price: Option<&Price>,
+        component: Component,
+        digits: u64,
+        how: How,
+    ) -> Option<()> {
+        let what = What { component, how, is_priced: price.is_some() };
+        let price = *price.unwrap_or(&Price::NONE);
+        self.others.try_push(Packed { price, digits, what }).ok()
+    }
+}
+
+/// The bit of cache reads among the common components.
+const READ: u8 = 1 << 1;
+
+/// Returns the price of a component. Hits of an explicit cache may have another price than those of the
+/// usual one, and so do their shares that have no rate of their own.
+fn cell_of(cells: &Cells, component: Component, is_explicit: bool) -> Cell {
+    let cell = cells.cell(component);
+    let is_read = component.is_cache_read() && cell == cells.cell(Component::CacheRead);
+    if is_explicit && is_read { cells.explicit_read() } else { cell }
+}
+
+/// Returns the common components that are used, one bit each.
+#[inline]
+pub(super) fn used(counts: CommonCounts) -> u8 {
+    (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
+}

@@ -1,0 +1,240 @@
+//! [`CostMap`]: the handle that programs keep.
+
+mod builder;
+mod operator;
+mod reload;
+mod start;
+
+use std::sync::Arc;
+
+use crate::cost::{Call, Cost};
+use crate::error::Error;
+use crate::live::{Live, VersionedCatalog};
+use crate::model_info::ModelInfo;
+use crate::num::Usd;
+use crate::reload::{History, Listener, Reloader, Settings};
+use crate::resolve::Lookup;
+use crate::snapshot::{ResolvedModel, Snapshot};
+use crate::version::Generation;
+pub use builder::CostMapBuilder;
+
+/// A model map that any number of threads price by, while it is reloaded.
+///
+/// A clone is another handle on the same map. Readers never wait: each call loads the live
+/// [`Snapshot`] once, without a lock. Writers (registering a model, reloading) are serialised. They
+/// build the next snapshot beside the live one and swap it in whole, so that no reader sees half of a
+/// change.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "bundled")] {
+/// use llm_costmap::{CostMap, Usage};
+///
+/// let map = CostMap::bundled();
+/// let usage = Usage::new(1_000, 500);
+/// let cost = map.cost("gpt-4o", &usage)?;
+/// assert_eq!(cost.total().to_string(), "0.0075");
+/// # }
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+///
+/// A map without models, and a model that the operator adds:
+///
+/// ```
+/// use llm_costmap::{CostMap, Usage};
+/// use serde_json::json;
+///
+/// let map = CostMap::empty();
+/// map.register_model(
+///     "my-llama",
+///     json!({"input_cost_per_token": 2e-7, "output_cost_per_token": "6e-7"}),
+/// )?;
+/// let usage = Usage::new(1_000_000, 0);
+/// assert_eq!(map.cost("my-llama", &usage)?.total().to_string(), "0.2");
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CostMap {
+    /// Not behind the handle, since every call loads it.
+    live: Arc<Live>,
+    handle: Arc<Handle>,
+}
+
+/// The state that all handles on a map share. It is dropped with the last of them, which ends the
+/// schedule.
+struct Handle {
+    reloader: Arc<Reloader>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.reloader.close();
+    }
+}
+
+impl CostMap {
+    pub(crate) fn with(
+        base: VersionedCatalog,
+        settings: Settings,
+        history: History,
+        listeners: Vec<Arc<Listener>>,
+    ) -> Self {
+        let live = Arc::new(Live::new(base));
+        let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
+        Self { live, handle: Arc::new(Handle { reloader }) }
+    }
+
+    pub(crate) fn reloader(&self) -> &Arc<Reloader> {
+        &self.handle.reloader
+    }
+
+    /// Returns the live snapshot, which does not change for as long as it is kept.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.snapshot()
+    }
+
+    /// Prices a call to a model, by the live snapshot.
+    ///
+    /// The model is a name or a [`Lookup`]; the call is a [`Usage`](crate::Usage) or a [`Call`].
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::UnknownModel`] if no entry answers to the name.
+    /// - [`Error::Unpriced`] if the call used something that the map has no price for.
+    /// - [`Error::Overflow`] if an amount is beyond the range of [`Usd`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "bundled")] {
+    /// use llm_costmap::{Call, CostMap, Lookup, ServiceTier, Usage};
+    ///
+    /// let map = CostMap::bundled();
+    /// let usage = Usage::new(1_000, 500);
+    /// let call = Call::new(&usage).service_tier(ServiceTier::Priority);
+    /// let cost = map.cost(Lookup::new("gemini-2.5-pro").provider("vertex_ai"), &call)?;
+    /// assert_eq!(cost.total().to_string(), "0.01125");
+    /// # }
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    #[inline]
+    pub fn cost<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Cost, Error> {
+        self.cost_of(model.into(), &call.into())
+    }
+
+    fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        self.live.load().cost_of(lookup, call)
+    }
+
+    /// Returns the total of a call to a model, by the live snapshot: the amount of
+    /// [`cost`](Self::cost), in less time.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`cost`](Self::cost); and, since a total cannot carry a
+    /// [note](crate::cost::Note), [`Error::UnknownServiceTier`] and [`Error::UnknownDataResidency`]
+    /// unless the call [accepts them](Call::accept_unknown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "bundled")] {
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::bundled();
+    /// assert_eq!(map.total("gpt-4o", &Usage::new(1_000, 500))?.to_string(), "0.0075");
+    /// # }
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    #[inline]
+    pub fn total<'n, 'c>(
+        &self,
+        model: impl Into<Lookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Usd, Error> {
+        self.total_of(model.into(), &call.into())
+    }
+
+    fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
+        self.live.load().total_of(lookup, call)
+    }
+
+    /// Returns the model that a name leads to, with the live snapshot: a handle that prices calls
+    /// without another lookup, and by one generation for as long as it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`] if no entry answers to the name and no fallback rule describes it.
+    pub fn resolve<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Result<ResolvedModel, Error> {
+        self.snapshot().resolve_owned(lookup)
+    }
+
+    /// Returns a copy of what the map says of a model, under any name that it knows. To borrow
+    /// instead, pin a [`snapshot`](Self::snapshot).
+    #[must_use]
+    pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'static>> {
+        self.live.load().get(lookup).map(ModelInfo::into_owned)
+    }
+
+    /// Returns a copy of the keys of all models. To iterate over the models themselves, pin a
+    /// [`snapshot`](Self::snapshot).
+    #[must_use]
+    pub fn models(&self) -> Vec<String> {
+        self.live.load().models().map(|model| model.key().to_owned()).collect()
+    }
+
+    /// Returns the number of models.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live.load().len()
+    }
+
+    /// Returns whether the map has no models.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live.load().is_empty()
+    }
+
+    /// Returns the provenance of a generation's prices: the one that [`Cost::generation`] names, for
+    /// example. Each swap makes a generation, that of a registered model included. The last 64 are
+    /// kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let cost = map.cost("m", &Usage::new(1, 0))?;
+    /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+    ///
+    /// let generation = map.generation(cost.generation()).ok_or("forgotten")?;
+    /// assert_eq!(generation.source_revision.as_deref(), Some("48eb463b14b5f9e0fa71add798fb8802953a61ff"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn generation(&self, generation: u64) -> Option<Generation> {
+        self.generations().into_iter().find(|known| known.generation == generation)
+    }
+
+    /// Returns the last 64 generations, oldest first.
+    #[must_use]
+    pub fn generations(&self) -> Vec<Generation> {
+        self.live.history()
+    }
+}
+
+impl std::fmt::Debug for CostMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CostMap")
+            .field("live", &*self.live.load())
+            .field("source", &self.source_info().origin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! The results of the reloads of a map.
+
+use std::time::SystemTime;
+
+use crate::source::Validators;
+
+/// The results of the reloads so far.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The validators of the live map, if that came from the source.
+    pub(super) validators: Validators,
+    /// True if `validators` come from a reload, and not from the cache at the start.
+    pub(super) is_fetched: bool,
+    /// The reason that the map did not start with the source's map.
+    pub(super) start: Option<String>,
+    pub(super) cache_error: Option<String>,
+    /// The revision of the map in the cache, and its validators.
+    pub(super) cached: Option<(String, Validators)>,
+    /// The live revision, if the source confirmed by its bytes or its validators that it has that
+    /// one.
+    pub(super) confirmed: Option<String>,
+    /// The revision that was forced past a guard, if it is live.
+    pub(super) forced: Option<String>,
+    pub(super) last_run: Option<SystemTime>,
+    pub(super) last_error: Option<String>,
+    pub(super) failing_since: Option<SystemTime>,
+    pub(super) failures: u32,
+    pub(super) listener_error: Option<String>,
+}
+
+impl History {
+    /// Returns the history before any reload: the validators of the map that it starts with, the
+    /// reason that this is not the source's map, the error of the cache, and the revision in the
+    /// cache.
+    pub(crate) fn of_start(
+        validators: Validators,
+        start: Option<String>,
+        cache_error: Option<String>,
+        cached: Option<String>,
+    ) -> Self {
+        let cached = cached.map(|revision| (revision, validators.clone()));
+        Self { validators, start, cache_error, cached, ..Self::default() }
+    }
+
+    /// Returns the validators of the map that was fetched last, and none before the first fetch.
+    /// The validators in a cache are not trusted, so that the first reload after a start fetches
+    /// the whole map.
+    pub(super) fn fetched_validators(&self) -> Validators {
+        if self.is_fetched { self.validators.clone() } else { Validators::default() }
+    }
+
+    /// Records the validators of the live map, and its revision if the source has that one.
+    pub(super) fn is_live(&mut self, validators: Validators, confirmed: Option<String>) {
+        self.validators = validators;
+        self.is_fetched = true;
+        self.start = None;
+        self.confirmed = confirmed;
+    }
+}

@@ -1,0 +1,497 @@
+//! A reload: fetch from the source, check the map, swap it in, and write it to the cache.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::flight::Flights;
+use super::history::History;
+use super::schedule::{Next, Schedule};
+use super::settings::{Guarded, HANDED_IN, Listener, Settings};
+use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
+use crate::catalog;
+use crate::diff::Diff;
+use crate::error::Error;
+use crate::live::{Live, VersionedCatalog};
+use crate::panics;
+use crate::resolve::Layers;
+use crate::snapshot::Snapshot;
+use crate::source::{Origin, Stop, Validators};
+use crate::sync::lock;
+use crate::version::{Channel, MapBytes, Version};
+
+/// Reloads one map. The reload thread keeps the reloader alive, but not the map, to which the
+/// reloader has a weak reference.
+pub(crate) struct Reloader {
+    live: Weak<Live>,
+    settings: Settings,
+    listeners: Mutex<Vec<Arc<Listener>>>,
+    flights: Flights,
+    /// Held while a map is checked against the live one and swapped in. Neither I/O nor a caller's
+    /// code runs under this lock.
+    applying: Mutex<()>,
+    history: Mutex<History>,
+    schedule: Schedule,
+    stop: Stop,
+}
+
+thread_local! {
+    /// The addresses of the reloaders whose listeners this thread is calling.
+    static TELLING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks this thread as calling the listeners of a map, until the value is dropped.
+struct Telling;
+
+impl Telling {
+    fn begin(map: usize) -> Self {
+        TELLING.with_borrow_mut(|telling| telling.push(map));
+        Self
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// The shortest interval of a schedule.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl Reloader {
+    pub(crate) fn new(
+        live: &Arc<Live>,
+        settings: Settings,
+        history: History,
+        listeners: Vec<Arc<Listener>>,
+    ) -> Self {
+        Self {
+            live: Arc::downgrade(live),
+            settings,
+            listeners: Mutex::new(listeners),
+            flights: Flights::default(),
+            applying: Mutex::default(),
+            history: Mutex::new(history),
+            schedule: Schedule::default(),
+            stop: Stop::default(),
+        }
+    }
+
+    /// Fetches from the source and swaps in the result, or returns the result of the reload in
+    /// flight.
+    pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let origin = self.settings.origin.as_deref().ok_or(Error::NoSource)?;
+        self.check_nesting()?;
+        let (ran_here, result) = self.flights.share(guarded == Guarded::Forced, || self.fly(origin, guarded));
+        if ran_here {
+            self.tell(&result);
+        }
+        result
+    }
+
+    /// Refuses a reload from a listener of this map: listeners would be told of that reload as
+    /// well, and reload again, without end.
+    fn check_nesting(&self) -> Result<(), Error> {
+        let is_telling = TELLING.with_borrow(|telling| telling.contains(&self.address()));
+        if is_telling { Err(Error::NestedReload) } else { Ok(()) }
+    }
+
+    /// Returns a number that tells this reloader from others while it lives.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Reloads if the source is a file that has changed since it was last read. Returns `None`
+    /// otherwise.
+    pub(crate) fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
+        let file = self.settings.origin.as_ref().and_then(|origin| origin.as_file());
+        match file {
+            Some(file) if file.has_changed() => self.reload(Guarded::Yes).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Swaps in a map that a caller handed in.
+    pub(crate) fn reload_from_bytes(&self, bytes: Vec<u8>, guarded: Guarded) -> Result<ReloadReport, Error> {
+        self.check_nesting()?;
+        let start = Instant::now();
+        let arrived = Arrived {
+            map: MapBytes::from(bytes),
+            validators: Validators::default(),
+            source: HANDED_IN.to_owned(),
+            channel: Channel::HandedIn,
+        };
+        let result = self.apply(arrived, guarded).map(|applied| applied.report.since(start));
+        self.tell(&result);
+        result
+    }
+
+    fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let start = Instant::now();
+        // Sources are code of others: a panic in one is a failed reload, and no more.
+        let result = panics::catch(|| self.fetch(origin, guarded)).unwrap_or_else(|said| {
+            let reason = format!("the source panicked: {said}");
+            Err(Error::Fetch { origin: origin.name(), reason })
+        });
+        let result = result.map(|report| report.since(start));
+        self.note(&result);
+        result
+    }
+
+    fn fetch(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+        let source = origin.name();
+        let mut previous = match guarded {
+            Guarded::Yes => self.history().fetched_validators(),
+            Guarded::Forced => Validators::default(),
+        };
+        loop {
+            let fetched = origin.fetch(&previous, &self.stop)?;
+            let validators = fetched.validators;
+            let applied = if let Some(map) = fetched.map {
+                let source = source.clone();
+                Some(self.apply(Arrived { map, validators, source, channel: Channel::Source }, guarded)?)
+            } else if previous.is_empty() {
+                let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
+                return Err(Error::Fetch { origin: source, reason });
+            } else {
+                self.unchanged(&previous, validators, &source)?
+            };
+            let Some(applied) = applied else {
+                // Another map was handed in meanwhile, so that the answer does not speak of the
+                // live map. The source is asked for the whole map.
+                previous = Validators::default();
+                continue;
+            };
+            let Applied { mut report, good } = applied;
+            if let Some(base) = good {
+                report.cache_error = self.remember(&base, &source);
+            }
+            return Ok(report);
+        }
+    }
+
+    /// Writes a map of the source that passed the guards to the cache, unless the cache has it.
+    /// Returns the error if that fails.
+    fn remember(&self, base: &VersionedCatalog, source: &str) -> Option<String> {
+        // An empty map may be live, if the settings allow that, but no map starts with one.
+        let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
+        let revision = base.version.revision.as_deref()?;
+        let validators = {
+            let history = self.history();
+            let known = history.cached.as_ref();
+            if known.is_some_and(|(cached, of)| cached == revision && *of == history.validators) {
+                return None;
+            }
+            history.validators.clone()
+        };
+        let error = cache.write(source, revision, base.catalog.text().as_bytes(), &validators).err();
+        if let Some(error) = &error {
+            log::warn!("{error}");
+        }
+        let mut history = self.history();
+        history.cached = error.is_none().then(|| (revision.to_owned(), validators));
+        history.cache_error.clone_from(&error);
+        error
+    }
+
+    /// Checks a map against the live one and swaps it in.
+    fn apply(&self, arrived: Arrived, guarded: Guarded) -> Result<Applied, Error> {
+        let _one_at_a_time = lock(&self.applying);
+        let live = self.live()?;
+        let before = live.base();
+        let Arrived { map: MapBytes { bytes, revision }, validators, source, channel } = arrived;
+        let length = bytes.len();
+        // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
+        // replaces it.
+        if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
+            // A map that is handed in says nothing about the source.
+            if channel == Channel::Source {
+                self.history().is_live(validators, Some(revision));
+            }
+            let report = self.report(&live.snapshot(), &before, source, length);
+            let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
+            return Ok(Applied { report, good });
+        }
+        let catalog = catalog::read(bytes, &source)?;
+        let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&catalog));
+        let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
+        let forced_past = match checked {
+            Err(refusal) if guarded == Guarded::Yes => return Err(refusal),
+            checked => checked.err().map(|refusal| refusal.to_string()),
+        };
+        let version = Version { source: source.clone(), revision: Some(revision), channel };
+        let base = VersionedCatalog::new(Arc::new(catalog), version);
+        let snapshot = live.replace(base.clone())?;
+        let mut history = self.history();
+        let revision = base.version.revision.clone();
+        history.forced = forced_past.as_ref().and(revision.clone());
+        history.is_live(validators, revision.filter(|_| channel == Channel::Source));
+        drop(history);
+        let report = self.report(&snapshot, &base, source, length);
+        let good = forced_past.is_none().then_some(base);
+        Ok(Applied {
+            report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
+            good,
+        })
+    }
+
+    /// Accepts the source's report that its map, which had the validators `previous`, is unchanged.
+    /// Returns `None` if another map is live.
+    fn unchanged(
+        &self,
+        previous: &Validators,
+        validators: Validators,
+        source: &str,
+    ) -> Result<Option<Applied>, Error> {
+        let _one_at_a_time = lock(&self.applying);
+        let live = self.live()?;
+        let base = live.base();
+        let mut history = self.history();
+        if history.validators != *previous {
+            return Ok(None);
+        }
+        history.is_live(validators.or(previous.clone()), base.version.revision.clone());
+        drop(history);
+        let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
+        let good = self.is_good(&base).then_some(base);
+        Ok(Some(Applied { report, good }))
+    }
+
+    /// Returns whether the live map may be written to the cache: it passes the guards by itself,
+    /// and was not forced past one.
+    fn is_good(&self, base: &VersionedCatalog) -> bool {
+        let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
+        checked.is_ok() && self.history().forced != base.version.revision
+    }
+
+    /// Returns a report of the live map, with the outcome `Unchanged`.
+    fn report(
+        &self,
+        snapshot: &Snapshot,
+        base: &VersionedCatalog,
+        source: String,
+        bytes: usize,
+    ) -> ReloadReport {
+        ReloadReport {
+            outcome: ReloadOutcome::Unchanged,
+            generation: snapshot.generation(),
+            models_count: base.catalog.len(),
+            source_revision: base.version.revision.clone(),
+            etag: self.history().validators.etag().map(str::to_owned),
+            source,
+            bytes,
+            diff: Diff::default(),
+            set_aside: base.catalog.set_aside().cloned().collect(),
+            warnings: snapshot.warnings().cloned().collect(),
+            forced_past: None,
+            cache_error: None,
+            took: Duration::ZERO,
+            timestamp: SystemTime::now(),
+        }
+    }
+
+    fn note(&self, result: &Result<ReloadReport, Error>) {
+        let now = SystemTime::now();
+        let mut history = self.history();
+        history.last_run = Some(now);
+        match result {
+            Ok(_) => {
+                history.last_error = None;
+                history.failing_since = None;
+                history.failures = 0;
+            }
+            Err(error) => {
+                history.last_error = Some(format!("{error:#}"));
+                history.failing_since.get_or_insert(now);
+                history.failures = history.failures.saturating_add(1);
+            }
+        }
+    }
+
+    /// Writes a result to the log and calls the listeners, outside every lock. Does neither after
+    /// the last handle on the map is dropped.
+    fn tell(&self, result: &Result<ReloadReport, Error>) {
+        if self.stop.is_pulled() {
+            return;
+        }
+        match result {
+            Ok(report) if report.is_unchanged() => {
+                log::debug!("{}: unchanged", report.source);
+                return;
+            }
+            Ok(report) => {
+                log::info!(
+                    "{}: generation {} has {} models: {} added, {} removed, {} prices changed, {} rows set aside",
+                    report.source,
+                    report.generation,
+                    report.models_count,
+                    report.diff.added.len(),
+                    report.diff.removed.len(),
+                    report.diff.repriced.len(),
+                    report.set_aside.len(),
+                );
+                if let Some(refusal) = &report.forced_past {
+                    log::warn!("forced past a guard: {refusal}");
+                }
+            }
+            Err(error) => log::warn!("not reloaded: {error:#}"),
+        }
+        let listeners = lock(&self.listeners).clone();
+        let _telling = Telling::begin(self.address());
+        for listener in listeners {
+            if let Err(said) = panics::catch(|| listener(result)) {
+                let error = format!("a listener panicked: {said}");
+                log::error!("{error:#}");
+                self.history().listener_error = Some(error);
+            }
+        }
+    }
+
+    /// Starts reloads at an interval, or replaces the running schedule.
+    pub(crate) fn schedule(self: &Arc<Self>, every: Duration) -> Result<(), Error> {
+        if self.settings.origin.is_none() {
+            return Err(Error::NoSource);
+        }
+        if every < SHORTEST {
+            return Err(Error::InvalidSetting {
+                setting: "schedule_reload",
+                reason: format!("{every:?} is less than a second"),
+            });
+        }
+        let reloader = self.clone();
+        self.schedule.start(every, move || reloader.run_schedule())
+    }
+
+    /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule ends.
+    fn run_schedule(&self) {
+        let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
+        loop {
+            // The results are not used here: the status has them, and the listeners were told.
+            let (edition, ran) = match self.schedule.wait(looks) {
+                Next::End => return,
+                Next::Reload { edition } => {
+                    // A panic must not end the thread.
+                    let _ = panics::catch(|| self.reload(Guarded::Yes));
+                    (edition, true)
+                }
+                Next::Look { edition } => {
+                    let looked = panics::catch(|| self.reload_if_changed());
+                    (edition, !matches!(looked, Ok(Ok(None))))
+                }
+            };
+            if ran {
+                let failures = self.history().failures;
+                self.schedule.plan_next(edition, failures);
+            }
+        }
+    }
+
+    pub(crate) fn cancel_schedule(&self) -> bool {
+        self.schedule.cancel()
+    }
+
+    /// Records the reason that the map starts with something other than the source's map, unless
+    /// that went live meanwhile.
+    pub(crate) fn note_start(&self, error: &Error) {
+        let _one_at_a_time = lock(&self.applying);
+        if self.live().is_ok_and(|live| live.base().version.channel != Channel::Source) {
+            self.history().start = Some(format!("{error:#}"));
+        }
+    }
+
+    pub(crate) fn listen(&self, listener: Arc<Listener>) {
+        lock(&self.listeners).push(listener);
+    }
+
+    pub(crate) fn status(&self) -> ScheduleStatus {
+        let plan = self.schedule.plan();
+        let version = self.live().ok().map(|live| live.base().version);
+        let history = self.history();
+        ScheduleStatus {
+            scheduled: plan.every.is_some(),
+            interval_hours: plan.every.map(|every| every.as_secs_f64() / 3600.0),
+            last_run: history.last_run,
+            next_run: plan.next_run,
+            source_revision: version.and_then(|version| version.revision.clone()),
+            etag: history.validators.etag().map(str::to_owned),
+            last_error: history.last_error.clone(),
+            failing_since: history.failing_since,
+            failures: history.failures,
+            cache_error: history.cache_error.clone(),
+            listener_error: history.listener_error.clone(),
+        }
+    }
+
+    pub(crate) fn source_info(&self, live: &Live) -> SourceInfo {
+        let snapshot = live.snapshot();
+        let version = snapshot.version();
+        let origin = self.settings.origin.as_ref();
+        let history = self.history();
+        let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
+        let from_source = matches!(version.channel, Channel::Source | Channel::Cache);
+        // The source is known to have the live map, even if that was read from the cache.
+        let is_confirmed = version.revision.is_some() && history.confirmed == version.revision;
+        let is_fallback = origin.is_some() && version.channel != Channel::Source && !is_confirmed;
+        let reason = || history.start.clone().or_else(|| history.last_error.clone());
+        SourceInfo {
+            source: if from_source && !is_local_file { "remote" } else { "local" },
+            origin: if version.channel == Channel::Cache {
+                "cache".to_owned()
+            } else {
+                version.source.clone()
+            },
+            url: origin.and_then(|origin| origin.url()),
+            is_env_forced: self.settings.is_env_forced,
+            fallback_reason: if is_fallback { reason() } else { None },
+            loaded_at: snapshot.loaded_at(),
+            source_revision: version.revision.clone(),
+            etag: history.validators.etag().map(str::to_owned),
+            model_count: snapshot.len(),
+        }
+    }
+
+    /// Ends the reload thread, cuts a fetch over HTTP, and silences the listeners. Called when the
+    /// last handle on the map is dropped.
+    pub(crate) fn close(&self) {
+        self.stop.pull();
+        self.schedule.close();
+        if let Some(origin) = &self.settings.origin {
+            origin.shut_down();
+        }
+    }
+
+    fn live(&self) -> Result<Arc<Live>, Error> {
+        self.live.upgrade().ok_or_else(|| Error::Fetch {
+            origin: self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default(),
+            reason: "the map is gone".to_owned(),
+        })
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
+    }
+}
+
+/// A map that was fetched or handed in, before it is checked.
+struct Arrived {
+    map: MapBytes,
+    validators: Validators,
+    source: String,
+    channel: Channel,
+}
+
+/// The result of a map that was accepted.
+struct Applied {
+    report: ReloadReport,
+    /// The live map, if it passed the guards.
+    good: Option<VersionedCatalog>,
+}
+
+impl ReloadReport {
+    fn since(mut self, start: Instant) -> Self {
+        self.took = start.elapsed();
+        self.timestamp = SystemTime::now();
+        self
+    }
+}

@@ -1,0 +1,29 @@
+//! The settings of reloads.
+
+use super::cache::Cache;
+use super::guard::Guards;
+use super::status::ReloadReport;
+use crate::error::Error;
+use crate::source::Origin;
+
+/// A callback for each reload that replaced the map, and for each that failed.
+pub(crate) type Listener = dyn Fn(&Result<ReloadReport, Error>) + Send + Sync;
+
+/// The origin of a map that a caller handed in, as messages and reports name it.
+pub(crate) const HANDED_IN: &str = "the text that was handed in";
+
+/// The settings that a map is built with.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) origin: Option<Box<dyn Origin>>,
+    pub(crate) guards: Guards,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) is_env_forced: bool,
+}
+
+/// The choice between a reload that guards may refuse, and a forced one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    Yes,
+    Forced,
+}
