@@ -70,8 +70,8 @@ pub struct ModelInfo<'a> {
     json: Cow<'a, str>,
     /// The rules that fill in the fields that the entry leaves out.
     rules: Option<&'a Rules>,
-    /// The fields that the operator set, as a JSON object.
-    said: Option<Cow<'a, str>>,
+    /// The names of the fields that the operator set.
+    operator_set: Cow<'a, [Box<str>]>,
 }
 
 /// The origin of a field's value.
@@ -86,14 +86,14 @@ pub enum FieldOrigin {
 }
 
 impl<'a> ModelInfo<'a> {
-    pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules, said: Option<&'a str>) -> Self {
+    pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules, operator_set: &'a [Box<str>]) -> Self {
         let (key, json) = (Cow::Borrowed(entry.key()), Cow::Borrowed(entry.json()));
-        Self { key, json, rules: Some(rules), said: said.map(Cow::Borrowed) }
+        Self { key, json, rules: Some(rules), operator_set: Cow::Borrowed(operator_set) }
     }
 
     /// Creates the info of a model without an entry. No rules fill in further fields.
     pub(crate) fn of_text(key: String, json: String) -> Self {
-        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, said: None }
+        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, operator_set: Cow::Borrowed(&[]) }
     }
 
     /// Converts into a model info that owns its text.
@@ -104,8 +104,13 @@ impl<'a> ModelInfo<'a> {
             Ok(own) if !filled.is_empty() => object(own.into_iter().chain(filled)),
             _ => self.json.into_owned(),
         };
-        let said = self.said.map(|said| Cow::Owned(said.into_owned()));
-        ModelInfo { key: Cow::Owned(self.key.into_owned()), json: Cow::Owned(json), rules: None, said }
+        let operator_set = Cow::Owned(self.operator_set.into_owned());
+        ModelInfo {
+            key: Cow::Owned(self.key.into_owned()),
+            json: Cow::Owned(json),
+            rules: None,
+            operator_set,
+        }
     }
 
     /// Returns the entry's key in the map. For a model that only fallback rules describe, this is
@@ -148,9 +153,7 @@ impl<'a> ModelInfo<'a> {
     /// ```
     #[must_use]
     pub fn field_origin(&self, name: &str) -> Option<FieldOrigin> {
-        // A null set by the operator leaves the map's value alone.
-        let said = self.said.as_deref().and_then(|said| find(said, name));
-        if said.is_some_and(|json| json != "null") {
+        if self.operator_set.iter().any(|set| **set == *name) {
             return Some(FieldOrigin::Operator);
         }
         let known = self.own(name).is_some() || !self.filled(|field| field == name).is_empty();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Catalog, Layer, SetAside, Warning};
+use crate::catalog::{Catalog, EntryRef, Layer, SetAside, Warning};
 use crate::error::Error;
-use crate::json::{self, Union};
+use crate::json::{self, JsonField, Union};
 use crate::rates::field::{self, Field, Kind};
 use crate::resolve::{Layers, Lookup, described, resolve};
 
@@ -20,8 +20,10 @@ pub(crate) struct Overrides {
 #[derive(Debug)]
 struct Override {
     name: String,
-    /// The JSON object that was registered.
-    json: String,
+    /// The fields that were registered.
+    fields: Fields<'static>,
+    /// The names of the fields that say something: those that are not null.
+    set: Vec<Box<str>>,
     /// True if the model takes nothing from the catalogue.
     replaces: bool,
 }
@@ -62,9 +64,9 @@ impl Overlay {
         self.model(key).is_some_and(|model| model.has_price)
     }
 
-    /// Returns the fields that the operator set, as a JSON object.
-    pub(crate) fn said(&self, key: &str) -> Option<&str> {
-        self.model(key).map(|model| &*model.of.json)
+    /// Returns the names of the fields that the operator set.
+    pub(crate) fn fields_set(&self, key: &str) -> &[Box<str>] {
+        self.model(key).map_or(&[], |model| &model.of.set)
     }
 
     /// Returns the warnings about the models that the operator registered.
@@ -103,14 +105,15 @@ impl Overrides {
         let invalid = |reason: String| Error::InvalidModel { model: name.to_owned(), field: None, reason };
         let fields = Fields::read(json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
         let known = position.and_then(|position| self.models.get_mut(position));
-        let (json, replaces) = match &known {
+        let (fields, replaces) = match &known {
             Some(known) if how == Registration::Over => {
-                let before = Fields::read(&known.json).map_err(|e| invalid(e.to_string()))?;
-                (before.merged(&fields, Depth::Nested).to_json(), known.replaces)
+                (known.fields.merged(&fields, Depth::Nested).into_owned(), known.replaces)
             }
-            _ => (fields.to_json(), how == Registration::Instead),
+            _ => (fields.into_owned(), how == Registration::Instead),
         };
-        let registered = Arc::new(Override { name: name.to_owned(), json, replaces });
+        let set = fields.0.iter().filter(|(_, json)| json != "null").map(|(name, _)| (&**name).into());
+        let set = set.collect();
+        let registered = Arc::new(Override { name: name.to_owned(), fields, set, replaces });
         match known {
             Some(known) => *known = registered,
             None => self.models.push(registered),
@@ -207,34 +210,38 @@ impl Composed {
 
 /// Lays one of the operator's models over a catalogue.
 fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> {
-    let invalid =
-        |e: serde_json::Error| SetAside { model: model.name.clone(), field: None, reason: e.to_string() };
-    let own = Fields::read(&model.json).map_err(invalid)?;
-    let upstream = if model.replaces { None } else { upstream(base, &model.name) };
-    let upstream = upstream.as_deref().map(Fields::read).transpose().map_err(invalid)?.unwrap_or_default();
-    let half_overridden = half_overridden(&upstream, &own);
-    let merged = upstream.merged(&own, Depth::Nested).to_json();
+    let own = &model.fields;
+    let (layers, lookup) = (Layers::only(base), Lookup::new(&model.name));
+    let found = if model.replaces { None } else { resolve(layers, lookup) };
+    let described = if model.replaces || found.is_some() { None } else { described(layers, lookup) };
+    let upstream = upstream(layers, found.map(|found| found.entry), described.as_ref());
+    let half_overridden = half_overridden(&upstream, own);
+    let merged = upstream.merged(own, Depth::Nested);
+    let mut fields: Vec<JsonField<'_>> =
+        merged.0.iter().map(|(name, json)| (Cow::Borrowed(&**name), &**json)).collect();
     // Rules fill in the operator's models as they fill in other entries.
-    let mut fields = json::fields(&merged).map_err(invalid)?;
     base.rules().fill_in(&model.name, &mut fields);
-    let row = Catalog::of_row(&model.name, &json::object(fields))?;
+    let row = Catalog::of_row(&model.name, &fields)?;
     let message = half_overridden.into_iter();
     let warnings = message.map(|message| Warning { model: model.name.clone(), message }).collect();
     Ok(Composed { of: model.clone(), row: Arc::new(row), has_price: own.has_price(), warnings })
 }
 
-/// Returns the catalogue's fields for a name that the operator registers, as JSON. The aliases of
-/// the catalogue's entry are left out, since they stay with that entry.
-fn upstream(base: &Catalog, name: &str) -> Option<String> {
-    let (layers, lookup) = (Layers::only(base), Lookup::new(name));
-    match resolve(layers, lookup) {
-        Some(found) => {
-            let mut fields = layers.fields_of(found.entry);
-            fields.retain(|(name, _)| name != "aliases");
-            Some(json::object(fields))
-        }
-        None => described(layers, lookup).and_then(|catalog| Some(catalog.entry(0)?.json().to_owned())),
-    }
+/// Returns the catalogue's fields for a name that the operator registers: those of its entry, or else
+/// those that fallback rules describe. The aliases of the entry are left out, since they stay with it.
+fn upstream<'a>(
+    layers: Layers<'a>,
+    entry: Option<EntryRef<'a>>,
+    described: Option<&'a Catalog>,
+) -> Fields<'a> {
+    let fields = if let Some(entry) = entry {
+        layers.fields_of(entry)
+    } else {
+        let described = described.and_then(|catalog| catalog.entry(0));
+        json::fields(described.map_or("{}", EntryRef::json)).unwrap_or_default()
+    };
+    let kept = fields.into_iter().filter(|(name, _)| entry.is_none() || name != "aliases");
+    Fields(kept.map(|(name, json)| (name, Cow::Borrowed(json))).collect())
 }
 
 /// Returns a warning if the operator set a base rate, but not the catalogue's rates that depend on
@@ -268,7 +275,7 @@ fn half_overridden(upstream: &Fields<'_>, own: &Fields<'_>) -> Option<String> {
 }
 
 /// The fields of a JSON object, in order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 /// The depth to which objects are merged.
@@ -304,6 +311,11 @@ impl<'a> Fields<'a> {
             merged.set(Cow::Borrowed(&**name), nested.map_or(Cow::Borrowed(&**json), Cow::Owned));
         }
         Fields(merged.fields)
+    }
+
+    fn into_owned(self) -> Fields<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Fields(self.0.into_iter().map(|(name, json)| (owned(name), owned(json))).collect())
     }
 
     fn to_json(&self) -> String {

@@ -1,5 +1,6 @@
 //! Construction of a catalogue, row by row.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
@@ -8,7 +9,7 @@ use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
-use crate::json;
+use crate::json::{self, JsonField};
 use crate::rates::{BadField, Inputs, RateSet, compile, field};
 
 /// The longest time that a map's patterns may take to fill in the prices of all rows. Those of real
@@ -138,8 +139,9 @@ impl<'a> Builder<'a> {
         let mut warnings = Vec::new();
         let rates = match self.filled_prices(name, json, row)? {
             Some(filled) => {
-                let mut row = Row::default();
-                row.read(&filled);
+                let fields: Vec<JsonField<'_>> =
+                    filled.iter().map(|(name, json)| (Cow::Borrowed(&**name), &**json)).collect();
+                let mut row = Row::of(&fields);
                 row.check().and_then(|()| self.rate_sets.add(&row.inputs, &mut warnings))
             }
             None => self.rate_sets.get(&mut row.inputs, &mut warnings),
@@ -174,8 +176,13 @@ impl<'a> Builder<'a> {
         Ok(Ok(()))
     }
 
-    /// Returns the row with the prices that rules fill in, or `None` if they fill in none.
-    fn filled_prices(&mut self, name: &str, json: &str, row: &Row<'_>) -> Result<Option<String>, NotAMap> {
+    /// Returns the fields of a row with the prices that rules fill in, or `None` if they fill in none.
+    fn filled_prices(
+        &mut self,
+        name: &str,
+        json: &str,
+        row: &Row<'_>,
+    ) -> Result<Option<Vec<(String, String)>>, NotAMap> {
         if !self.rules_fill_prices {
             return Ok(None);
         }
@@ -188,8 +195,8 @@ impl<'a> Builder<'a> {
         if self.filling > MAX_FILLING {
             return Err(NotAMap::SlowRules);
         }
-        Ok((!filled.is_empty())
-            .then(|| json::object(own.iter().chain(&filled).map(|(name, json)| (name, json)))))
+        let owned = |(name, json): &JsonField<'_>| (name.clone().into_owned(), (*json).to_owned());
+        Ok((!filled.is_empty()).then(|| own.iter().chain(&filled).map(owned).collect()))
     }
 
     fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {

@@ -16,15 +16,17 @@ use std::ops::Deref;
 use hashbrown::HashMap;
 use serde::Serialize;
 
+use builder::Builder;
 pub(crate) use builder::NotAMap;
 use index::Index;
 pub(crate) use index::{EntryId, NameHash, Span, Target};
 pub(crate) use layer::Layer;
 pub(crate) use read::read;
+use row::Row;
 pub(crate) use row::check_prices;
 pub(crate) use rules::{Filled, Rules};
 
-use crate::json;
+use crate::json::{self, JsonField};
 use crate::rates::RateSet;
 
 /// A model map, parsed and compiled.
@@ -45,6 +47,13 @@ const RULES: &str = "fallback_generalizations";
 
 /// The key of a map's description of its fields, which is not a model.
 const SAMPLE: &str = "sample_spec";
+
+/// Keys of a map that are no models.
+const KEYS_OF_NO_MODEL: [&str; 2] = [SAMPLE, RULES];
+
+fn is_model(name: &str) -> bool {
+    !KEYS_OF_NO_MODEL.contains(&name)
+}
 
 /// The text of a map: bundled with the crate, or owned.
 #[derive(Debug)]
@@ -162,21 +171,23 @@ impl Catalog {
         parse::parse(text)
     }
 
-    /// Reads a catalogue of one row.
+    /// Creates a catalogue of one row. A field must not be repeated.
     ///
     /// # Errors
     ///
     /// If the row cannot be trusted, or if maps use the key for something else, returns the row as
     /// it would be set aside.
-    pub(crate) fn of_row(key: &str, json: &str) -> Result<Self, SetAside> {
+    pub(crate) fn of_row(key: &str, fields: &[JsonField<'_>]) -> Result<Self, SetAside> {
         let bad = |reason: String| SetAside { model: key.to_owned(), field: None, reason };
-        let text = json::object([(key, json)]);
-        let mut catalog = Self::parse(Text::Owned(text.into())).map_err(|error| bad(error.to_string()))?;
-        match catalog.notes.set_aside.pop() {
-            Some(row) if row.model == key => Err(row),
-            _ if catalog.has_key(key) => Ok(catalog),
-            _ => Err(bad("the map uses this name for something that is no model".to_owned())),
+        if !is_model(key) {
+            return Err(bad("the map uses this name for something that is no model".to_owned()));
         }
+        let text = json::object(fields.iter().map(|(name, json)| (name, json)));
+        let mut builder = Builder::new(&text, 1);
+        builder.add_row(key, &text, &mut Row::of(fields)).map_err(|error| bad(error.to_string()))?;
+        let parts = builder.finish();
+        let mut catalog = parts.into_catalog(Text::Owned(text.into()));
+        catalog.notes.set_aside.pop().map_or(Ok(catalog), Err)
     }
 
     /// Returns the text that the catalogue was read from.

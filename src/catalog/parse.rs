@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::builder::{Builder, CatalogParts, NotAMap};
 use super::row::{Row, RowVisitor};
 use super::rules::Rules;
-use super::{Catalog, Notes, RULES, SAMPLE, Text, Warning};
+use super::{Catalog, KEYS_OF_NO_MODEL, Notes, RULES, Text, Warning, is_model};
 use crate::json::Name;
 use crate::rates::field;
 
@@ -54,13 +54,6 @@ fn read(text: &str) -> Result<CatalogParts, NotAMap> {
         builder.add_row(name, json, &mut row)?;
     }
     Ok(builder.finish())
-}
-
-/// Keys of a map that are no models.
-const KEYS_OF_NO_MODEL: [&str; 2] = [SAMPLE, RULES];
-
-fn is_model(name: &str) -> bool {
-    !KEYS_OF_NO_MODEL.contains(&name)
 }
 
 fn has_repeated(keys: &[&str]) -> bool {

@@ -7,7 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::{self, MAX_DEPTH, Name, is_deep};
+use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
 use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
 use crate::rates::{BadField, BadRate, Inputs, ProviderRules, compile, from_json};
@@ -24,12 +24,11 @@ const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses"
 /// # Errors
 ///
 /// Returns the reason if they cannot.
-pub(crate) fn check_prices(json: &str) -> Result<(), String> {
+pub(crate) fn check_prices(fields: &[JsonField<'_>]) -> Result<(), String> {
     let bad = |bad: BadField| {
         if bad.field.is_empty() { bad.reason } else { format!("{}: {}", bad.field, bad.reason) }
     };
-    let mut row = Row::default();
-    row.read(json);
+    let mut row = Row::of(fields);
     row.check().map_err(bad)?;
     compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
 }
@@ -48,6 +47,15 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// Creates a row of fields.
+    pub(super) fn of(fields: &'a [JsonField<'a>]) -> Self {
+        let mut row = Self::default();
+        for (name, value) in fields {
+            row.add(Cow::Borrowed(name), value);
+        }
+        row
+    }
+
     /// Replaces the row by another one.
     pub(super) fn read(&mut self, json: &'a str) {
         self.clear();
@@ -81,11 +89,21 @@ impl<'a> Row<'a> {
         Ok(())
     }
 
-    fn field(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+    /// Adds a field. The row must be [checked](Self::check) after the last one.
+    pub(super) fn add(&mut self, name: Cow<'a, str>, value: &'a str) {
+        if is_deep(value) {
+            let reason = format!("nested more than {MAX_DEPTH} deep");
+            self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+        } else if !is_plain(&name) {
+            self.add_checked(name, value);
+        }
+    }
+
+    fn add_checked(&mut self, name: Cow<'a, str>, value: &'a str) {
         match &*name {
-            "litellm_provider" => self.provider = json::text(value.get()),
-            "mode" => self.mode = json::text(value.get()),
-            "aliases" => match serde_json::from_str(value.get()) {
+            "litellm_provider" => self.provider = json::text(value),
+            "mode" => self.mode = json::text(value),
+            "aliases" => match serde_json::from_str(value) {
                 Ok(aliases) => self.aliases = aliases,
                 Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
             },
@@ -102,7 +120,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn price(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+    fn price(&mut self, name: Cow<'a, str>, value: &'a str) {
         if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
             if let Some(factor) = self.rate(&name, value) {
                 self.inputs.tables_mut().residency.push((region.into(), factor));
@@ -124,7 +142,7 @@ impl<'a> Row<'a> {
             }
             // Checked, but not priced by. Tables of rates are not checked.
             Kind::Unit => {
-                if !value.get().starts_with('{') {
+                if !value.starts_with('{') {
                     self.rate(&name, value);
                 }
             }
@@ -134,11 +152,11 @@ impl<'a> Row<'a> {
     }
 
     /// Reads the rate of a field. A value that is not a rate makes the row a bad one.
-    fn rate(&mut self, name: &str, value: &RawValue) -> Option<Fixed> {
-        match from_json(value.get()) {
+    fn rate(&mut self, name: &str, value: &str) -> Option<Fixed> {
+        match from_json(value) {
             Ok(rate) => rate,
             Err(bad) => {
-                let shown: String = value.get().chars().take(40).collect();
+                let shown: String = value.chars().take(40).collect();
                 self.bad.get_or_insert_with(|| BadField::new(name, format!("{shown} is {}", said(bad))));
                 None
             }
@@ -155,8 +173,8 @@ fn said(bad: BadRate) -> String {
 }
 
 /// Returns the JSON of a table, or `None` for null.
-fn table(value: &RawValue) -> Option<&str> {
-    Some(value.get()).filter(|json| *json != "null")
+fn table(value: &str) -> Option<&str> {
+    Some(value).filter(|json| *json != "null")
 }
 
 /// Reads a row into one that was [cleared](Row::clear), and returns its last value. The row must be
@@ -176,12 +194,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
             last = Some(value.get());
-            if is_deep(value.get()) {
-                let reason = format!("nested more than {MAX_DEPTH} deep");
-                row.bad.get_or_insert_with(|| BadField::new(&*name, reason));
-            } else if !is_plain(&name) {
-                row.field(name, value);
-            }
+            row.add(name, value.get());
         }
         Ok(last)
     }

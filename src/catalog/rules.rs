@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::pattern::{MAX_NAME, Pattern};
 use super::{Catalog, RULES, SetAside, check_prices};
-use crate::json::{self, Union, fields, object, quoted};
+use crate::json::{self, Union, fields, quoted};
 
 /// The largest number of rules in a map.
 const MAX_RULES: usize = 1_000;
@@ -154,7 +154,7 @@ impl Rules {
         if let Some(provider) = &provider {
             info.set(Cow::Borrowed("litellm_provider"), provider);
         }
-        Catalog::of_row(name, &object(info.fields)).ok()
+        Catalog::of_row(name, &info.fields).ok()
     }
 
     /// Returns the wanted fields that rules fill in for an entry.
@@ -263,7 +263,7 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
         }
         RuleKind::Routes(provider)
     } else {
-        check_prices(info_json).map_err(|reason| bad(&reason))?;
+        check_prices(&info).map_err(|reason| bad(&reason))?;
         let fields = info.into_iter().map(|(name, json)| (name.into(), json.into())).collect();
         RuleKind::Describes { fields, fills }
     };

@@ -165,7 +165,7 @@ pub(super) fn checked_prices<'a>(
 ) -> Result<Vec<JsonField<'a>>, Error> {
     for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
         for (name, json) in params.prices() {
-            if let Err(reason) = check_prices(&object([(&name, json)])) {
+            if let Err(reason) = check_prices(&[(name.clone(), json)]) {
                 let field = format!("{part}.{name}");
                 let reason =
                     reason.strip_prefix(&*name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&reason);
@@ -391,7 +391,7 @@ fn priced(
     for (name, json) in deployment.prices() {
         info.set(name, json);
     }
-    Catalog::of_row(deployment.id(), &object(info.fields))
+    Catalog::of_row(deployment.id(), &info.fields)
 }
 
 fn lookup_of<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {

@@ -221,8 +221,8 @@ impl Snapshot {
     }
 
     fn info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
-        let said = self.own.as_deref().and_then(|own| own.said(entry.key()));
-        ModelInfo::of(entry, self.base.rules(), said)
+        let set = self.own.as_deref().map_or(&[][..], |own| own.fields_set(entry.key()));
+        ModelInfo::of(entry, self.base.rules(), set)
     }
 
     /// How many models there are. Aliases are other names of a model, and not counted.
