@@ -132,8 +132,8 @@ pub enum Error {
         model: String,
     },
     /// More prices changed more than tenfold than
-    /// [`CostMapBuilder::max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio) accepts,
-    /// as by a wrong unit.
+    /// [`CostMapBuilder::max_price_jump_ratio`](crate::CostMapBuilder::max_price_jump_ratio)
+    /// accepts, as by a wrong unit.
     #[error(
         "{origin} changes prices of {models} of {of} models more than tenfold, such as {example}: the map in use is kept"
     )]
@@ -187,8 +187,8 @@ pub enum Error {
         "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
     )]
     NoSource,
-    /// A source asked for a reload while it was being fetched, or a listener while it was being told
-    /// of one.
+    /// A source asked for a reload while it was being fetched, or a listener while it was being
+    /// told of one.
     #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
     NestedReload,
     /// The fields of a model cannot be registered.
@@ -317,8 +317,8 @@ impl Error {
         }
     }
 
-    /// Returns the name of the variant in lower case, such as `unknown_model`, for logs and metrics.
-    /// Programs match on the variants.
+    /// Returns the name of the variant in lower case, such as `unknown_model`, for logs and
+    /// metrics. Programs match on the variants.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -356,9 +356,9 @@ pub(crate) trait Suggest: Send + Sync {
 
 /// The error of a name that no entry of the map answers to.
 ///
-/// Its `Display` suggests keys that are spelled almost like the name. They are searched for when the
-/// error is displayed, in the generation of the map that was asked, if that is still in use: making
-/// the error costs little, and it keeps no generation alive.
+/// Its `Display` suggests keys that are spelled almost like the name. They are searched for when
+/// the error is displayed, in the generation of the map that was asked, if that is still in use:
+/// making the error costs little, and it keeps no generation alive.
 #[derive(Clone)]
 pub struct UnknownModel {
     model: Box<str>,
@@ -383,8 +383,8 @@ impl UnknownModel {
         self.provider.as_deref()
     }
 
-    /// Returns at most three keys that are spelled almost like the name, nearest first. Returns none if
-    /// the generation of the map that was asked is no longer in use.
+    /// Returns at most three keys that are spelled almost like the name, nearest first. Returns
+    /// none if the generation of the map that was asked is no longer in use.
     #[must_use]
     pub fn near_names(&self) -> Vec<String> {
         self.asked.upgrade().map(|asked| asked.suggest(&self.model, self.provider())).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! Prices calls to language models, exactly, inside your own process.
 //!
-//! A [`CostMap`] holds LiteLLM's public model map: the prices, context windows and abilities of over
-//! 4,500 models. It prices calls from any number of threads, without a lock, while a newer map is
-//! swapped in.
+//! A [`CostMap`] holds LiteLLM's public model map: the prices, context windows and abilities of
+//! over 4,500 models. It prices calls from any number of threads, without a lock, while a newer map
+//! is swapped in.
 //!
 //! ```
 //! # #[cfg(feature = "bundled")] {
@@ -21,8 +21,8 @@
 //! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_env`], [`CostMap::from_file`] and
 //!    [`CostMap::from_json`] create one, and [`CostMap::builder`] one with settings.
 //! 2. **A model.** A name, or a [`Lookup`]: a name with its provider.
-//! 3. **A call.** A [`Usage`], or a [`Call`]: a usage with what else its price depends on, such as the
-//!    service tier, a batch, a region or the time.
+//! 3. **A call.** A [`Usage`], or a [`Call`]: a usage with what else its price depends on, such as
+//!    the service tier, a batch, a region or the time.
 //! 4. **A cost.** [`Cost`] is a complete bill. It has the total, and [lines](cost::Line) with the
 //!    quantity, the rate and the [place in the map](cost::RateSource) that the rate is from. Its
 //!    `Display` is a receipt.
@@ -55,8 +55,8 @@
 //! [`Snapshot::model_info`] shows all deployments as LiteLLM's `GET /model/info` does. No secret is
 //! shown.
 //!
-//! **... reload the map every six hours?** Build it with a source, and schedule it. A fetched map is
-//! checked before it is swapped in, and a map that fails or is refused changes nothing:
+//! **... reload the map every six hours?** Build it with a source, and schedule it. A fetched map
+//! is checked before it is swapped in, and a map that fails or is refused changes nothing:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -68,30 +68,30 @@
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
 //!
-//! The module [`reload`] has the reports, and [`source`] the sources: a file, a URL, or a [`Source`]
-//! of your own.
+//! The module [`reload`] has the reports, and [`source`] the sources: a file, a URL, or a
+//! [`Source`] of your own.
 //!
-//! **... find out why a name has a price?** [`Snapshot::resolve`] returns the entry and the
-//! [way it was found](lookup::FoundBy), and [`Snapshot::explain`] lists the candidates that were
-//! tried. [`Lookup::strict`] accepts only keys and aliases of the map. [`ModelInfo`] has all fields of
-//! an entry.
+//! **... find out why a name has a price?** [`Snapshot::resolve`] returns the entry and the [way it
+//! was found](lookup::FoundBy), and [`Snapshot::explain`] lists the candidates that were tried.
+//! [`Lookup::strict`] accepts only keys and aliases of the map. [`ModelInfo`] has all fields of an
+//! entry.
 //!
-//! **... store a bill and read it back?** A [`Cost`] serialises as a [`CostRecord`](cost::CostRecord),
-//! which can be deserialised.
+//! **... store a bill and read it back?** A [`Cost`] serialises as a
+//! [`CostRecord`](cost::CostRecord), which can be deserialised.
 //!
-//! **... choose a status for an error?** [`Error::kind`] tells errors of the caller from those of the
-//! map and its source.
+//! **... choose a status for an error?** [`Error::kind`] tells errors of the caller from those of
+//! the map and its source.
 //!
 //! # Absent is not zero
 //!
-//! An unknown model is an [`Error::UnknownModel`]. A known model that used something without a price is
-//! an [`Error::Unpriced`], which holds the [partial bill](cost::Unpriced). A price of zero is a price:
-//! the call is free.
+//! An unknown model is an [`Error::UnknownModel`]. A known model that used something without a
+//! price is an [`Error::Unpriced`], which holds the [partial bill](cost::Unpriced). A price of zero
+//! is a price: the call is free.
 //!
 //! # Generations
 //!
-//! Every swap makes a new [`Snapshot`]. [`CostMap::cost`] loads the live one once, so that a cost never
-//! mixes two generations. [`CostMap::snapshot`] pins one for as long as it is kept:
+//! Every swap makes a new [`Snapshot`]. [`CostMap::cost`] loads the live one once, so that a cost
+//! never mixes two generations. [`CostMap::snapshot`] pins one for as long as it is kept:
 //!
 //! ```
 //! use llm_costmap::{CostMap, Usage};
@@ -110,10 +110,11 @@
 //!
 //! # Speed
 //!
-//! Pricing a call waits for nothing. It allocates nothing if the name is a key of the map or was looked
-//! up before; some two thousand other names are remembered in each snapshot. [`CostMap::total`] leaves
-//! out the lines, for budgets and limits. A pinned [`Snapshot`] saves loading the live one for each
-//! call, and [`Snapshot::resolve`] or [`CostMap::resolve`] save the lookup.
+//! Pricing a call waits for nothing. It allocates nothing if the name is a key of the map or was
+//! looked up before; some two thousand other names are remembered in each snapshot.
+//! [`CostMap::total`] leaves out the lines, for budgets and limits. A pinned [`Snapshot`] saves
+//! loading the live one for each call, and [`Snapshot::resolve`] or [`CostMap::resolve`] save the
+//! lookup.
 //!
 //! # Features
 //!
@@ -152,7 +153,7 @@ pub mod usage;
 mod version;
 mod words;
 
-/// How a name was looked up: the form of it that matched, and the candidates that did not.
+/// Results of lookups: the form of a name that matched, and the candidates that did not.
 pub mod lookup {
     pub use crate::error::UnknownModel;
     pub use crate::resolve::{Candidate, Explanation, FoundBy, Match, Outcome, Step};

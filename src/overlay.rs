@@ -227,8 +227,9 @@ fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> 
     Ok(Composed { of: model.clone(), row: Arc::new(row), has_price: own.has_price(), warnings })
 }
 
-/// Returns the catalogue's fields for a name that the operator registers: those of its entry, or else
-/// those that fallback rules describe. The aliases of the entry are left out, since they stay with it.
+/// Returns the catalogue's fields for a name that the operator registers: those of its entry, or
+/// else those that fallback rules describe. The aliases of the entry are left out, since they stay
+/// with it.
 fn upstream<'a>(
     layers: Layers<'a>,
     entry: Option<EntryRef<'a>>,

@@ -2,7 +2,8 @@
 
 use crate::text::clip;
 
-/// The error of a word that names no variant of an enum, such as a [`Component`](crate::cost::Component).
+/// The error of a word that names no variant of an enum, such as a
+/// [`Component`](crate::cost::Component).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is no {kind}")]
 pub struct ParseWordError {

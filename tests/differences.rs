@@ -22,8 +22,8 @@ fn pair(input: &str, output: &str) -> (String, String) {
     (input.to_owned(), output.to_owned())
 }
 
-/// A used quantity without a price is an error that holds the rest of the bill. LiteLLM prices it at
-/// zero.
+/// A used quantity without a price is an error that holds the rest of the bill. LiteLLM prices it
+/// at zero.
 #[test]
 fn a_used_quantity_without_a_price_is_an_error() {
     let map = map(r#"{"m": {"input_cost_per_token": 1}}"#);

@@ -12,8 +12,9 @@ fn real() -> CostMap {
     CostMap::from_json(common::catalog("1.109.1")).expect("a map")
 }
 
-/// Returns the bill, complete or not, without its generation; or the message of the error. The message
-/// of an unknown name takes a search for similar names, so that its name is returned instead.
+/// Returns the bill, complete or not, without its generation; or the message of the error. The
+/// message of an unknown name takes a search for similar names, so that its name is returned
+/// instead.
 fn bill(cost: Result<Cost, Error>) -> Result<CostRecord, String> {
     let mut record = match cost {
         Ok(cost) => cost.record(),

@@ -176,7 +176,8 @@ impl<'a> Builder<'a> {
         Ok(Ok(()))
     }
 
-    /// Returns the fields of a row with the prices that rules fill in, or `None` if they fill in none.
+    /// Returns the fields of a row with the prices that rules fill in, or `None` if they fill in
+    /// none.
     fn filled_prices(
         &mut self,
         name: &str,

@@ -25,9 +25,10 @@ pub(super) fn parse(text: Text) -> Result<Catalog, NotAMap> {
 
 /// Reads a map in one pass: each row is added to the catalogue as it is read.
 ///
-/// Maps of three kinds take another pass, none of which has been seen so far. If a row has a name that
-/// cannot be decoded, such as half of a surrogate pair, that row is set aside by itself. If a name is
-/// repeated, or if fallback rules fill in prices, the rows are added again: rules may come last.
+/// Maps of three kinds take another pass, none of which has been seen so far. If a row has a name
+/// that cannot be decoded, such as half of a surrogate pair, that row is set aside by itself. If a
+/// name is repeated, or if fallback rules fill in prices, the rows are added again: rules may come
+/// last.
 fn read(text: &str) -> Result<CatalogParts, NotAMap> {
     // A byte order mark is not part of the map.
     let map = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -66,7 +67,8 @@ type NamedRow<'a> = (Cow<'a, str>, &'a str);
 /// The way in which rows are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rows {
-    /// The fields of a row are read where they stand, so that an error in one is an error of the map.
+    /// The fields of a row are read where they stand, so that an error in one is an error of the
+    /// map.
     AsTheyCome,
     /// Each row is read after its end was found.
     EachByItself,
@@ -154,8 +156,8 @@ impl<'a> DeserializeSeed<'a> for RowSeed<'_, 'a> {
     }
 }
 
-/// Returns the position of the object that follows a name, which is a slice of the text. Returns `None`
-/// if another value follows.
+/// Returns the position of the object that follows a name, which is a slice of the text. Returns
+/// `None` if another value follows.
 fn object_start(text: &str, name: &str) -> Option<usize> {
     let end = (name.as_ptr().addr() + name.len()).checked_sub(text.as_ptr().addr())?;
     let behind = text.get(end..)?.strip_prefix('"')?.trim_ascii_start().strip_prefix(':')?;
@@ -163,7 +165,8 @@ fn object_start(text: &str, name: &str) -> Option<usize> {
     value.starts_with('{').then(|| text.len() - value.len())
 }
 
-/// Returns the object that starts at a position, given its last value, which is a slice of the text.
+/// Returns the object that starts at a position, given its last value, which is a slice of the
+/// text.
 fn object_between<'a>(text: &'a str, start: usize, last: Option<&'a str>) -> Option<&'a str> {
     let end = match last {
         Some(last) => (last.as_ptr().addr() + last.len()).checked_sub(text.as_ptr().addr())?,

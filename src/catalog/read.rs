@@ -1,9 +1,9 @@
-//! From bytes to a catalogue, or to words for why they are none.
+//! Reads a catalogue from bytes, or explains why they hold none.
 
 use super::{Catalog, NotAMap, Text};
 use crate::error::Error;
 
-/// Reads a map out of bytes. `origin` is what errors call them.
+/// Reads a map from bytes. `origin` names them in errors.
 pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
     let invalid = |message: String, line: usize, column: usize| Error::InvalidMap {
         origin: origin.to_owned(),
@@ -25,7 +25,7 @@ pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
         Ok(catalog) => Ok(catalog),
         Err(NotAMap::Json(error)) => {
             let message = error.to_string();
-            // The position is said apart.
+            // The error has the position in fields of its own.
             let message = message.split(" at line ").next().unwrap_or(&message);
             let message = what.map_or_else(|| message.to_owned(), |what| format!("{what}: {message}"));
             Err(invalid(message, error.line(), error.column()))
@@ -36,7 +36,7 @@ pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
     }
 }
 
-/// What bytes that are no JSON at all look like.
+/// Returns a description of bytes that are not JSON at all.
 fn kind_of(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [] => Some("nothing at all"),

@@ -200,7 +200,8 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
     }
 }
 
-/// Returns whether neither names nor prices depend on a field. Most fields are abilities and limits.
+/// Returns whether neither names nor prices depend on a field. Most fields are abilities and
+/// limits.
 fn is_plain(name: &str) -> bool {
     name.starts_with("support")
         || name.starts_with("max_")

@@ -22,7 +22,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) provider: AskedProvider<'a>,
     /// The rates of a router that adds a fee.
     pub(crate) router: Option<&'a RateSet>,
-    /// Whether the operator set prices of the entry, which win over an amount that a provider states.
+    /// True if the operator set prices of the entry, which win over an amount that a provider
+    /// states.
     pub(crate) operator_priced: bool,
     pub(crate) generation: u64,
 }
@@ -119,8 +120,8 @@ impl<'a> Bill<'a> {
         Some(())
     }
 
-    /// Replaces all lines by the amount that the provider states, split in the ratio of the calculated
-    /// input and total. Without a calculated amount, all of it is output.
+    /// Replaces all lines by the amount that the provider states, split in the ratio of the
+    /// calculated input and total. Without a calculated amount, all of it is output.
     fn replace_by_stated(
         &mut self,
         stated: Usd,
@@ -146,8 +147,8 @@ impl<'a> Bill<'a> {
         Some([input, output, stated])
     }
 
-    /// Adds every line of a call, in the order of components. Returns `None` if an amount or a count
-    /// overflows.
+    /// Adds every line of a call, in the order of components. Returns `None` if an amount or a
+    /// count overflows.
     fn add_all(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
         let (rates, usage) = (self.rates, call.usage);
         let (tier, knows_tier) = call.billed_tier();
@@ -189,8 +190,8 @@ impl<'a> Bill<'a> {
         Some(())
     }
 
-    /// Adds what a row prices: the common components in one sum if none of their amounts is rounded, and
-    /// all others line by line.
+    /// Adds what a row prices: the common components in one sum if none of their amounts is
+    /// rounded, and all others line by line.
     fn add_tokens(
         &mut self,
         row: &'a RateRow,
@@ -225,8 +226,8 @@ impl<'a> Bill<'a> {
         self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
     }
 
-    /// Adds those of the common components that are left and come before another one, and clears their
-    /// bits.
+    /// Adds those of the common components that are left and come before another one, and clears
+    /// their bits.
     #[inline]
     fn add_apart(
         &mut self,
@@ -285,8 +286,8 @@ impl<'a> Bill<'a> {
         self.push_line(price, component, digits, how)
     }
 
-    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room for one
-    /// line of each component.
+    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room
+    /// for one line of each component.
     #[inline]
     fn push_line(
         &mut self,
@@ -304,8 +305,8 @@ impl<'a> Bill<'a> {
 /// The bit of cache reads among the common components.
 const READ: u8 = 1 << 1;
 
-/// Returns the price of a component. Hits of an explicit cache may have another price than those of the
-/// usual one, and so do their shares that have no rate of their own.
+/// Returns the price of a component. Hits of an explicit cache may have another price than those of
+/// the usual one, and so do their shares that have no rate of their own.
 fn cell_of(cells: &Cells, component: Component, is_explicit: bool) -> Cell {
     let cell = cells.cell(component);
     let is_read = component.is_cache_read() && cell == cells.cell(Component::CacheRead);

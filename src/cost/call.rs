@@ -1,14 +1,14 @@
-//! [`Call`]: what a call used, and what else its price depends on.
+//! [`Call`]: the usage of a call, and what else its price depends on.
 
 use std::time::{Duration, SystemTime};
 
 use crate::rates::field::Tier;
 use crate::usage::{ServiceTier, UnknownTier, Usage};
 
-/// What happened in a call: what it used, and what else its price depends on.
+/// A call: its usage, and what else its price depends on.
 ///
-/// Everything but the usage is optional; each method states its default. Where nothing but the usage
-/// matters, a `&Usage` does in place of a call.
+/// Everything but the usage is optional; each method states its default. Where nothing but the
+/// usage matters, a `&Usage` does in place of a call.
 ///
 /// # Examples
 ///
@@ -89,8 +89,8 @@ impl<'a> Call<'a> {
 
     /// Sets the service tier that the response says was served. Default: the usage's own.
     ///
-    /// A known tier that was served takes the place of the one that was asked for; `auto` and unknown
-    /// words do not.
+    /// A known tier that was served takes the place of the one that was asked for; `auto` and
+    /// unknown words do not.
     #[inline]
     #[must_use]
     pub fn served_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
@@ -141,9 +141,9 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Lets [`total`](crate::CostMap::total) price an unknown service tier as standard and an unknown
-    /// data residency without an uplift, as [`cost`](crate::CostMap::cost) does with a note. Default:
-    /// both are errors in `total`.
+    /// Lets [`total`](crate::CostMap::total) price an unknown service tier as standard and an
+    /// unknown data residency without an uplift, as [`cost`](crate::CostMap::cost) does with a
+    /// note. Default: both are errors in `total`.
     #[inline]
     #[must_use]
     pub fn accept_unknown(mut self) -> Self {

@@ -70,8 +70,8 @@ impl Packed {
     }
 }
 
-/// Returns the amount of a line in 10^-28 dollars, which is zero if there is no price. Returns `None` if
-/// the amount is far beyond the range of [`Usd`].
+/// Returns the amount of a line in 10^-28 dollars, which is zero if there is no price. Returns
+/// `None` if the amount is far beyond the range of [`Usd`].
 #[inline]
 pub(super) fn line_units(
     price: Option<&Price>,
@@ -87,7 +87,7 @@ pub(super) fn line_units(
     units(quantity, price.rate(), factors, how == How::Halved)
 }
 
-/// How the amount of a [`Line`] is made.
+/// The way in which the amount of a [`Line`] is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Basis {
@@ -122,13 +122,14 @@ pub struct Line {
     pub component: Component,
     /// The quantity, in [`Component::unit`]s. It is whole unless the unit is seconds.
     pub quantity: Number,
-    /// The rate, in US dollars per unit. `None` if the map has none or the provider stated the amount.
+    /// The rate, in US dollars per unit. `None` if the map has none or the provider stated the
+    /// amount.
     pub rate: Option<Usd>,
     /// The product of the multipliers of regions, geos and speeds; 1 for most calls.
     pub multiplier: Number,
     /// The amount, in US dollars; zero if there is no rate.
     pub amount: Usd,
-    /// How the amount is made.
+    /// The way in which the amount is made.
     pub basis: Basis,
     /// The place in the map that the rate is from. `None` if there is no rate.
     pub source: Option<RateSource>,
@@ -236,8 +237,8 @@ impl RateSource {
         (base != own && self.component != Component::Duration).then(|| own.name())
     }
 
-    /// Returns whether the rate is half of the field's value: that of a batch without batch rates, or
-    /// that of a cache read at Fireworks.
+    /// Returns whether the rate is half of the field's value: that of a batch without batch rates,
+    /// or that of a cache read at Fireworks.
     #[must_use]
     pub fn is_halved(&self) -> bool {
         self.halved

@@ -36,8 +36,8 @@ pub use unpriced::Unpriced;
 
 /// The complete bill of a call: its total, and the lines that it is the sum of.
 ///
-/// A cost is a value of its own: it outlives the map that priced it, and a reload does not change it.
-/// Making one allocates nothing.
+/// A cost is a value of its own: it outlives the map that priced it, and a reload does not change
+/// it. Making one allocates nothing.
 ///
 /// # Examples
 ///

@@ -14,12 +14,13 @@ pub enum Note {
     UnknownServiceTier,
     /// The data residency is no known region: the call is priced without an uplift.
     UnknownDataResidency,
-    /// Above a threshold, the entry has a standard rate only, which takes the place of the tier's own
-    /// rate, as in LiteLLM.
+    /// Above a threshold, the entry has a standard rate only, which takes the place of the tier's
+    /// own rate, as in LiteLLM.
     StandardRateAboveThreshold,
     /// The total is the amount that the provider states.
     StatedByProvider,
-    /// The map has no entry for the model, which runs on the caller's own machines: the call is free.
+    /// The map has no entry for the model, which runs on the caller's own machines: the call is
+    /// free.
     SelfHosted,
 }
 

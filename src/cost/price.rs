@@ -1,5 +1,5 @@
-//! The calculation of a cost from rates and counts. It reads no map, and no clock unless the entry has
-//! off-peak hours.
+//! The calculation of a cost from rates and counts. It reads no map, and no clock unless the entry
+//! has off-peak hours.
 
 use super::bill::{AskedProvider, Bill, NO_ORIGINS, Subject, used};
 use super::key::Key;
@@ -53,8 +53,8 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// Returns the total of a call that is billed for common components alone. Returns `None` if the call
-/// is billed for others, its service tier is unknown, or the sum is beyond the range of money.
+/// Returns the total of a call that is billed for common components alone. Returns `None` if the
+/// call is billed for others, its service tier is unknown, or the sum is beyond the range of money.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "an amount that is returned through memory delays its reader")]
 pub(crate) fn plain_total(rates: &RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Usd> {
@@ -62,7 +62,8 @@ pub(crate) fn plain_total(rates: &RateSet, provider: AskedProvider<'_>, call: &C
     Usd::from_unsigned(plain.row.total(plain.counts)?)
 }
 
-/// Prices a call. The parts of the subject that few calls depend on are asked for when they are needed.
+/// Prices a call. The parts of the subject that few calls depend on are asked for when they are
+/// needed.
 #[inline]
 pub(crate) fn price<'a, E: From<NotPriced>>(
     rates: &'a RateSet,
@@ -79,8 +80,8 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
             Some((input, output, input.checked_add(output)?, from))
         });
         if let Some((input, output, total, from)) = amounts {
-            // Written out down to the lines, so that the cost is constructed in place: moving one is
-            // measurable.
+            // Written out down to the lines, so that the cost is constructed in place: moving one
+            // is measurable.
             return Ok(Cost {
                 input,
                 output,
@@ -109,8 +110,8 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
     let Some([input, output, total]) = bill.make(subject, call) else {
         return Err(NotPriced::Overflow { key: key.to_owned() }.into());
     };
-    // The cost is written out twice, since moving lines is measurable, and most bills have only those
-    // that the row prices.
+    // The cost is written out twice, since moving lines is measurable, and most bills have only
+    // those that the row prices.
     let Bill { factors, notes, row, from, counts, used, .. } = bill;
     if bill.others.is_empty() {
         return Ok(Cost {

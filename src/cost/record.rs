@@ -38,7 +38,8 @@ pub struct CostRecord {
     pub output: Usd,
     /// The sum of all lines.
     pub total: Usd,
-    /// True for the record of a [`Cost`]. False for that of an [`Unpriced`] bill, whose sums are too low.
+    /// True for the record of a [`Cost`]. False for that of an [`Unpriced`] bill, whose sums are
+    /// too low.
     pub complete: bool,
     /// The generation of the map that priced the call.
     pub generation: u64,
@@ -65,7 +66,7 @@ pub struct LineRecord {
     pub multiplier: Number,
     /// The amount, in US dollars.
     pub amount: Usd,
-    /// How the amount is made.
+    /// The way in which the amount is made.
     pub basis: Basis,
     /// The place in the map that the rate is from.
     pub source: Option<SourceRecord>,
@@ -85,7 +86,7 @@ pub struct SourceRecord {
     pub threshold: Option<u64>,
     /// The component's own field, if another field's rate stands in for it.
     pub fallback_for: Option<String>,
-    /// Whether the rate is half of the field's value.
+    /// True if the rate is half of the field's value.
     pub halved: bool,
 }
 

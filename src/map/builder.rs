@@ -131,9 +131,9 @@ impl CostMapBuilder {
     /// Starts with the bundled map if the source is a file that cannot be read yet, or holds no
     /// map.
     ///
-    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) then has the reason. By
-    /// default, [`build`](Self::build) returns the error, unless the cache or [`json`](Self::json)
-    /// has a map.
+    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) then has the
+    /// reason. By default, [`build`](Self::build) returns the error, unless the cache or
+    /// [`json`](Self::json) has a map.
     #[cfg(feature = "bundled")]
     pub fn or_bundled(self) -> Self {
         Self { or_bundled: true, ..self }
@@ -224,8 +224,8 @@ impl CostMapBuilder {
     ///
     /// If the fetch fails, or is not done before the deadline, the map starts as it does with
     /// [`build`](Self::build), and
-    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) has the reason. A fetch
-    /// that is late is swapped in when it is done.
+    /// [`SourceInfo::fallback_reason`](crate::reload::SourceInfo::fallback_reason) has the reason.
+    /// A fetch that is late is swapped in when it is done.
     ///
     /// # Errors
     ///

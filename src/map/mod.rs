@@ -22,8 +22,8 @@ pub use builder::CostMapBuilder;
 ///
 /// A clone is another handle on the same map. Readers never wait: each call loads the live
 /// [`Snapshot`] once, without a lock. Writers (registering a model, reloading) are serialised. They
-/// build the next snapshot beside the live one and swap it in whole, so that no reader sees half of a
-/// change.
+/// build the next snapshot beside the live one and swap it in whole, so that no reader sees half of
+/// a change.
 ///
 /// # Examples
 ///
@@ -201,9 +201,9 @@ impl CostMap {
         self.live.load().is_empty()
     }
 
-    /// Returns the provenance of a generation's prices: the one that [`Cost::generation`] names, for
-    /// example. Each swap makes a generation, that of a registered model included. The last 64 are
-    /// kept.
+    /// Returns the provenance of a generation's prices: the one that [`Cost::generation`] names,
+    /// for example. Each swap makes a generation, that of a registered model included. The last 64
+    /// are kept.
     ///
     /// # Examples
     ///

@@ -15,25 +15,25 @@ impl CostMap {
     /// Adds a model, or lays fields over the one that answers to `name`. The registration survives
     /// every reload.
     ///
-    /// `info` serialises to an object of fields. Fields are merged one by one, and objects in them one
-    /// level deep; null leaves a field alone; numbers may be strings. The name is taken literally:
-    /// registering `openai/gpt-4o` does not change `gpt-4o`, and registering an alias changes neither
-    /// its model nor the model's other aliases. An alias among the fields displaces aliases of the
-    /// map, and no key.
+    /// `info` serialises to an object of fields. Fields are merged one by one, and objects in them
+    /// one level deep; null leaves a field alone; numbers may be strings. The name is taken
+    /// literally: registering `openai/gpt-4o` does not change `gpt-4o`, and registering an alias
+    /// changes neither its model nor the model's other aliases. An alias among the fields displaces
+    /// aliases of the map, and no key.
     ///
-    /// If the fields cannot be laid over the model of a newer map, the model stays as it was, and the
-    /// [report](crate::reload::ReloadReport::warnings) of the reload says so.
+    /// If the fields cannot be laid over the model of a newer map, the model stays as it was, and
+    /// the [report](crate::reload::ReloadReport::warnings) of the reload says so.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidModel`] if `info` is not an object, or a price in it is not valid. The map is
-    /// then unchanged.
+    /// [`Error::InvalidModel`] if `info` is not an object, or a price in it is not valid. The map
+    /// is then unchanged.
     pub fn register_model(&self, name: &str, info: impl Serialize) -> Result<(), Error> {
         self.register(name, &object_json(name, &info)?, Registration::Over)
     }
 
-    /// Adds a model, or lays fields over one, as [`register_model`](Self::register_model) does, with
-    /// the fields as JSON text.
+    /// Adds a model, or lays fields over one, as [`register_model`](Self::register_model) does,
+    /// with the fields as JSON text.
     ///
     /// # Errors
     ///
@@ -53,7 +53,8 @@ impl CostMap {
         self.register(name, json, Registration::Over)
     }
 
-    /// Registers models, each as [`register_model`](Self::register_model) does: all of them, or none.
+    /// Registers models, each as [`register_model`](Self::register_model) does: all of them, or
+    /// none.
     ///
     /// `models` serialises to an object of models.
     ///
@@ -98,7 +99,8 @@ impl CostMap {
         self.register(name, &object_json(name, &info)?, Registration::Instead)
     }
 
-    /// Replaces a model, as [`replace_model`](Self::replace_model) does, with the fields as JSON text.
+    /// Replaces a model, as [`replace_model`](Self::replace_model) does, with the fields as JSON
+    /// text.
     ///
     /// # Errors
     ///
@@ -116,8 +118,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// As [`register_model`](Self::register_model). None is expected, since the registrations that are
-    /// left were accepted before.
+    /// As [`register_model`](Self::register_model). None is expected, since the registrations that
+    /// are left were accepted before.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
         self.live.change(|overrides| Ok(overrides.remove(name)))
     }
@@ -126,7 +128,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] if another deployment has the same id. The map is then unchanged.
+    /// [`Error::InvalidDeployment`] if another deployment has the same id. The map is then
+    /// unchanged.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
         self.live.change_deployments(|list| {
@@ -154,8 +157,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// As [`set_deployments`](Self::set_deployments). None is expected, since the deployments that are
-    /// left were accepted before.
+    /// As [`set_deployments`](Self::set_deployments). None is expected, since the deployments that
+    /// are left were accepted before.
     pub fn remove_deployment(&self, id: &str) -> Result<bool, Error> {
         self.live.change_deployments(|list| {
             let before = list.len();
@@ -193,7 +196,8 @@ impl CostMap {
     }
 
     /// Prices a call that a deployment served, by the live snapshot. `name` is the id or the
-    /// `model_name` of a deployment: see [`Snapshot::deployment_cost`](crate::Snapshot::deployment_cost).
+    /// `model_name` of a deployment: see
+    /// [`Snapshot::deployment_cost`](crate::Snapshot::deployment_cost).
     ///
     /// # Errors
     ///
@@ -208,8 +212,8 @@ impl CostMap {
     }
 }
 
-/// Serialises the fields of a model. The caller's code runs here, outside every lock: it may use the
-/// map.
+/// Serialises the fields of a model. The caller's code runs here, outside every lock: it may use
+/// the map.
 fn object_json(model: &str, info: &impl Serialize) -> Result<String, Error> {
     let invalid = |reason: String| Error::InvalidModel { model: model.to_owned(), field: None, reason };
     let json = serde_json::to_string(info).map_err(|error| invalid(error.to_string()))?;

@@ -30,11 +30,11 @@ impl CostMap {
         self.handle.reloader.reload(Guarded::Yes)
     }
 
-    /// Reloads the map as [`reload`](Self::reload) does, but accepts a map that the guards refuse, even
-    /// one without models. [`ReloadReport::forced_past`] has their objection.
+    /// Reloads the map as [`reload`](Self::reload) does, but accepts a map that the guards refuse,
+    /// even one without models. [`ReloadReport::forced_past`] has their objection.
     ///
-    /// The whole map is fetched even if it has not changed. A map that was forced past a guard is not
-    /// written to the cache.
+    /// The whole map is fetched even if it has not changed. A map that was forced past a guard is
+    /// not written to the cache.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ impl CostMap {
         self.handle.reloader.reload(Guarded::Forced)
     }
 
-    /// Reloads the map if its source is a file that has changed since it was last read. Returns `None`
-    /// otherwise. While reloads are scheduled, this is done every second.
+    /// Reloads the map if its source is a file that has changed since it was last read. Returns
+    /// `None` otherwise. While reloads are scheduled, this is done every second.
     ///
     /// # Errors
     ///
@@ -53,8 +53,8 @@ impl CostMap {
         self.handle.reloader.reload_if_changed()
     }
 
-    /// Swaps in a map that the caller fetched, with the operator's models over it. The map is checked
-    /// as by [`reload`](Self::reload), and not written to the cache.
+    /// Swaps in a map that the caller fetched, with the operator's models over it. The map is
+    /// checked as by [`reload`](Self::reload), and not written to the cache.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl CostMap {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)
     }
 
-    /// Swaps in a map as [`reload_from_bytes`](Self::reload_from_bytes) does, but accepts a map that the
-    /// guards refuse.
+    /// Swaps in a map as [`reload_from_bytes`](Self::reload_from_bytes) does, but accepts a map
+    /// that the guards refuse.
     ///
     /// # Errors
     ///
@@ -83,13 +83,13 @@ impl CostMap {
     /// until the schedule is [cancelled](Self::cancel_schedule) or the last handle on the map is
     /// dropped.
     ///
-    /// After a failure the reload is tried again sooner: after 30 s, after twice that and so on, up to
-    /// half the interval. A second call replaces the schedule. If the source is a file, it is also
-    /// checked for changes every second.
+    /// After a failure the reload is tried again sooner: after 30 s, after twice that and so on, up
+    /// to half the interval. A second call replaces the schedule. If the source is a file, it is
+    /// also checked for changes every second.
     ///
-    /// When the last handle is dropped, the thread ends at once: a fetch over HTTP is cut off (one that
-    /// is still connecting, when the connection is made or times out), and the result of a custom
-    /// source is ignored.
+    /// When the last handle is dropped, the thread ends at once: a fetch over HTTP is cut off (one
+    /// that is still connecting, when the connection is made or times out), and the result of a
+    /// custom source is ignored.
     ///
     /// # Errors
     ///
@@ -140,12 +140,12 @@ impl CostMap {
     /// Calls `listener` after each reload that replaced the map, and after each that failed: on the
     /// thread that reloaded, outside every lock.
     ///
-    /// A panic of a listener is reported by [`status`](Self::status). A listener that keeps a handle on
-    /// the map keeps the map alive forever.
+    /// A panic of a listener is reported by [`status`](Self::status). A listener that keeps a
+    /// handle on the map keeps the map alive forever.
     ///
     /// A listener cannot reload the map, since it would be told of that reload as well: it gets
-    /// [`Error::NestedReload`]. It must not wait for a reload on another thread either. To reload in
-    /// answer to a reload, it hands the work to a thread of its own and returns.
+    /// [`Error::NestedReload`]. It must not wait for a reload on another thread either. To reload
+    /// in answer to a reload, it hands the work to a thread of its own and returns.
     ///
     /// # Examples
     ///

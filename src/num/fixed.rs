@@ -70,8 +70,8 @@ impl Fixed {
         self.digits == 0
     }
 
-    /// Returns the digits at another scale. Returns `None` if digits would be lost, or if the result
-    /// is too large.
+    /// Returns the digits at another scale. Returns `None` if digits would be lost, or if the
+    /// result is too large.
     pub(crate) fn at_scale(self, scale: u8) -> Option<u64> {
         self.digits.checked_mul(pow10_u64(scale.checked_sub(self.scale)?)?)
     }
@@ -94,12 +94,13 @@ impl Fixed {
         times(*UNITS.get(usize::from(self.scale))?, self.digits)
     }
 
-    /// Returns `self x part / whole`, rounded once to 19 significant digits or 28 decimals, whichever are
-    /// fewer, half to even. Returns `None` if `whole` is zero.
+    /// Returns `self x part / whole`, rounded once to 19 significant digits or 28 decimals,
+    /// whichever are fewer, half to even. Returns `None` if `whole` is zero.
     pub(crate) fn proportional(self, part: Self, whole: Self) -> Option<Self> {
         let digits = u128::from(self.digits) * u128::from(part.digits);
         let scale = i32::from(self.scale) + i32::from(part.scale) - i32::from(whole.scale);
-        // The powers of ten that leave at most 19 digits of the quotient are tried from the greatest on.
+        // The powers of ten that leave at most 19 digits of the quotient are tried from the
+        // greatest on.
         let (numerator, denominator) = (digits.checked_ilog10().unwrap_or(0), whole.digits.checked_ilog10()?);
         let most = 19 - (i32::try_from(numerator).ok()? - i32::try_from(denominator).ok()?);
         let mut shift = most.min(28 - scale);
@@ -120,8 +121,8 @@ impl Fixed {
     }
 }
 
-/// Returns `quantity x rate` in units of 10^-28, rounded at most once, half to even. Returns `None` if
-/// the product is beyond 128 bits.
+/// Returns `quantity x rate` in units of 10^-28, rounded at most once, half to even. Returns `None`
+/// if the product is beyond 128 bits.
 #[inline]
 pub(crate) fn product_of_two(quantity: Fixed, rate: Fixed) -> Option<u128> {
     match rate.units() {
@@ -130,8 +131,8 @@ pub(crate) fn product_of_two(quantity: Fixed, rate: Fixed) -> Option<u128> {
     }
 }
 
-/// Returns a product in units of 10^-28, rounded at most once, half to even. Returns `None` if it is
-/// beyond 128 bits.
+/// Returns a product in units of 10^-28, rounded at most once, half to even. Returns `None` if it
+/// is beyond 128 bits.
 pub(crate) fn product(numbers: impl Iterator<Item = Fixed> + Clone) -> Option<u128> {
     let scale = numbers.clone().fold(0, |scale, number| scale + u32::from(number.scale));
     let digits = numbers.clone().try_fold(1_u128, |digits, number| times(digits, number.digits));

@@ -30,8 +30,8 @@ use crate::json::{self, Raw};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Number(
-    /// Zeros at the end of the digits are allowed, so that a number is made without a division. Negative
-    /// zero is forbidden.
+    /// Zeros at the end of the digits are allowed, so that a number is made without a division.
+    /// Negative zero is forbidden.
     Decimal,
 );
 

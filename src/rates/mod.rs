@@ -34,8 +34,8 @@ pub enum RatePlace {
     TieredPricing,
     /// The entry's `off_peak_pricing`.
     OffPeakPricing,
-    /// No field: the rate is the standard rate times the ratio of the batch rate to the standard rate
-    /// of plain cache writes.
+    /// No field: the rate is the standard rate times the ratio of the batch rate to the standard
+    /// rate of plain cache writes.
     BatchDiscount,
 }
 

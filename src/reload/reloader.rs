@@ -363,7 +363,8 @@ impl Reloader {
         self.schedule.start(every, move || reloader.run_schedule())
     }
 
-    /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule ends.
+    /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule
+    /// ends.
     fn run_schedule(&self) {
         let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
         loop {

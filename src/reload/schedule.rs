@@ -65,8 +65,8 @@ impl Schedule {
         lock(&self.plan)
     }
 
-    /// Replaces the schedule, and starts the thread, with `run`, if there is none. The first reload is
-    /// due at once.
+    /// Replaces the schedule, and starts the thread, with `run`, if there is none. The first reload
+    /// is due at once.
     ///
     /// # Errors
     ///

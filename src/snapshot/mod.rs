@@ -22,8 +22,8 @@ pub use resolved::{Resolved, ResolvedModel};
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
-/// A snapshot never changes. Pin one for the life of a request, and everything in the request is priced
-/// by the same generation, whatever is reloaded meanwhile.
+/// A snapshot never changes. Pin one for the life of a request, and everything in the request is
+/// priced by the same generation, whatever is reloaded meanwhile.
 ///
 /// # Examples
 ///
@@ -48,15 +48,15 @@ pub struct Snapshot {
     version: Arc<Version>,
     generation: u64,
     loaded_at: SystemTime,
-    /// Names that are no keys, and were priced by before.
+    /// The names that are no keys and were looked up before.
     memo: Memo,
-    /// Prepared when somebody asks for near names.
+    /// Prepared when near names are first asked for.
     spellings: OnceLock<Spellings>,
-    /// For errors, which look for near names when they are read.
+    /// For errors, which search for near names when they are displayed.
     this: Weak<Self>,
 }
 
-/// What a snapshot is made of.
+/// The parts of a snapshot.
 #[derive(Default)]
 pub(crate) struct SnapshotParts {
     pub(crate) base: Arc<Catalog>,
@@ -97,18 +97,19 @@ impl Snapshot {
         &self.deployments
     }
 
-    /// The entries of deployments with prices of their own.
+    /// Returns the entries of deployments with prices of their own.
     pub(crate) fn priced(&self) -> &PricedDeployments {
         &self.priced
     }
 
-    /// The deployments, in their order.
+    /// Returns the deployments, in their order.
     pub fn deployments(&self) -> impl ExactSizeIterator<Item = &Deployment> {
         self.deployments.list().iter()
     }
 
-    /// All deployments as LiteLLM's `GET /model/info` shows them: what the operator says of each merged with what the map knows
-    /// of its model, and no secret. It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`.
+    /// Returns all deployments as LiteLLM's `GET /model/info` shows them: the operator's fields of
+    /// each merged with those of its model, without secrets. The list serialises to `{"data":
+    /// [{"model_name", "litellm_params", "model_info"}]}`.
     ///
     /// # Examples
     ///
@@ -130,24 +131,25 @@ impl Snapshot {
         ModelInfoList { snapshot: self }
     }
 
-    /// What the map knows of a deployment's model.
+    /// Returns what the map says of a deployment's model.
     pub(crate) fn info_of(&self, deployment: &Deployment) -> Option<ModelInfo<'_>> {
         let found = FoundDeployment::of(deployment);
         let info = found.with_lookup(self.layers(), |lookup| self.find(lookup));
         info.map(|found| found.model_info())
     }
 
-    /// What the map says of a model, under any name that it knows.
+    /// Returns what the map says of a model, under any name that it knows.
     #[must_use]
     pub fn get<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Option<ModelInfo<'_>> {
         self.find(lookup.into()).map(|found| found.model_info())
     }
 
-    /// The model that a name leads to, and how: the entry that prices its calls.
+    /// Returns the model that a name leads to, and the way it was found: a handle that prices calls
+    /// without another lookup.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] where no entry answers to the name, and no fallback rule describes it.
+    /// [`Error::UnknownModel`] if no entry answers to the name and no fallback rule describes it.
     ///
     /// # Examples
     ///
@@ -194,16 +196,18 @@ impl Snapshot {
         own.row(own.position(entry.key())?).cloned()
     }
 
-    /// Every candidate that is tried for a name, in order, and why it is passed over. For people: it takes its time.
+    /// Returns every candidate that is tried for a name, in order, and the reason that it is passed
+    /// over. Intended for diagnostics: allocates and is much slower than
+    /// [`resolve`](Self::resolve).
     #[must_use]
     pub fn explain<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Explanation {
         Explanation::of(self.layers(), lookup.into())
     }
 
-    /// Returns the keys that are written almost like a name, nearest first; at most three.
+    /// Returns at most three keys that are spelled almost like a name, nearest first.
     ///
-    /// Intended for diagnostics. The first call on a snapshot prepares its keys, which takes a few milliseconds; a further one takes some
-    /// tens of microseconds.
+    /// Intended for diagnostics. The first call on a snapshot prepares its keys, which takes a few
+    /// milliseconds; a further call takes some tens of microseconds.
     #[must_use]
     pub fn near_names<'n>(&self, lookup: impl Into<Lookup<'n>>) -> Vec<&str> {
         let lookup = lookup.into();
@@ -215,7 +219,7 @@ impl Snapshot {
         Error::UnknownModel(Box::new(UnknownModel::new(lookup.name, lookup.provider, self.this.clone())))
     }
 
-    /// All models, in the order of the map, then those that only the operator knows.
+    /// Returns all models, in the order of the map, then those that only the operator knows.
     pub fn models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
         self.layers().entries().map(|entry| self.info(entry))
     }
@@ -225,36 +229,37 @@ impl Snapshot {
         ModelInfo::of(entry, self.base.rules(), set)
     }
 
-    /// How many models there are. Aliases are other names of a model, and not counted.
+    /// Returns the number of models. Aliases are not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.base.len() + self.layers().only_own().count()
     }
 
-    /// Whether there are no models.
+    /// Returns whether the map has no models.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Which generation of its map this is. The first is 1; every swap counts up.
+    /// Returns the number of this generation. The first is 1; every swap counts up.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// When it was put together.
+    /// Returns the time at which the snapshot was made.
     #[must_use]
     pub fn loaded_at(&self) -> SystemTime {
         self.loaded_at
     }
 
-    /// Which text its catalogue was read from.
+    /// Returns the version of the text that the catalogue was read from.
     pub(crate) fn version(&self) -> &Version {
         &self.version
     }
 
-    /// Which prices it has: what [`CostMap::generation`](crate::CostMap::generation) tells of it later.
+    /// Returns the provenance of the prices: the same as
+    /// [`CostMap::generation`](crate::CostMap::generation) later returns.
     #[must_use]
     pub fn provenance(&self) -> Generation {
         Generation {
@@ -265,7 +270,8 @@ impl Snapshot {
         }
     }
 
-    /// What changed from this snapshot to a newer one: models that came and went, and their prices, the operator's included.
+    /// Returns the differences between this snapshot and a newer one: models that were added and
+    /// removed, and prices that changed, the operator's included.
     ///
     /// # Examples
     ///
@@ -285,19 +291,20 @@ impl Snapshot {
         Diff::between(self.layers(), newer.layers())
     }
 
-    /// The rows of the map that were not loaded, since their prices cannot be trusted, and the fallback rules
-    /// that are none.
+    /// Returns the rows of the map that were not loaded, since their prices cannot be trusted, and
+    /// the fallback rules that are invalid.
     pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
         self.base.set_aside()
     }
 
-    /// What is odd about rows that were loaded all the same, the operator's included.
+    /// Returns warnings about rows that were loaded, the operator's included.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
         let own = self.own.iter().flat_map(|own| own.warnings());
         own.chain(&self.base.notes().warnings).chain(self.priced.warnings())
     }
 
-    /// Fields that name a cost which this version does not know, by name. They price nothing.
+    /// Returns the fields that name a cost which this version does not know, by name. They price
+    /// nothing.
     #[must_use]
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields

@@ -8,9 +8,10 @@ use crate::deployment::Deployment;
 use crate::json::{InOrder, Shown};
 use crate::model_info::ModelInfo;
 
-/// What `GET /model/info` shows: from [`Snapshot::model_info`].
+/// All deployments, as `GET /model/info` shows them: from [`Snapshot::model_info`].
 ///
-/// It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`, a deployment each, without secrets.
+/// It serialises to `{"data": [{"model_name", "litellm_params", "model_info"}]}`, a deployment
+/// each, without secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelInfoList<'a> {
     pub(super) snapshot: &'a Snapshot,
@@ -41,7 +42,7 @@ impl Serialize for ShownDeployment<'_> {
         let known = self.snapshot.info_of(deployment);
         let mut info = deployment.shown_info();
         let known = known.as_ref().map(ModelInfo::shown).transpose().map_err(S::Error::custom)?;
-        // What the operator says counts, but for null, which says nothing.
+        // The operator's fields win, except for null, which leaves the map's alone.
         for (name, value) in known.unwrap_or_default() {
             info.set_if(name, value, Shown::is_null);
         }

@@ -54,8 +54,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownDeployment`]; [`Error::AmbiguousDeployment`], with the ids, if the deployments
-    /// of a name differ in price; and the errors of [`cost`](Self::cost).
+    /// [`Error::UnknownDeployment`]; [`Error::AmbiguousDeployment`], with the ids, if the
+    /// deployments of a name differ in price; and the errors of [`cost`](Self::cost).
     #[inline]
     pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
         self.deployment_cost_of(name, &call.into())
@@ -208,14 +208,15 @@ impl Snapshot {
     }
 }
 
-/// Returns the provider that rules of prices ask for; if none is known, the one that the name begins
-/// with.
+/// Returns the provider that rules of prices ask for; if none is known, the one that the name
+/// begins with.
 #[inline]
 fn asked(known: Option<RuleProvider>, lookup: Lookup<'_>) -> AskedProvider<'_> {
     known.map_or(AskedProvider::InName(lookup.name), AskedProvider::Known)
 }
 
-/// Returns the total of a cost, unless a note that the total would lose says that a word is unknown.
+/// Returns the total of a cost, unless a note that the total would lose says that a word is
+/// unknown.
 #[inline(never)]
 pub(super) fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Error> {
     let cost = cost?;

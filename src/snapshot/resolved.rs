@@ -118,8 +118,8 @@ impl<'a> Resolved<'a> {
         Self { snapshot, priced_by, terms }
     }
 
-    /// Returns the key of the entry that prices the model; for a model that fallback rules describe,
-    /// the name that they matched; for a self-hosted model, its name.
+    /// Returns the key of the entry that prices the model; for a model that fallback rules
+    /// describe, the name that they matched; for a self-hosted model, its name.
     #[must_use]
     pub fn key(&self) -> &str {
         match &self.priced_by {
@@ -135,8 +135,8 @@ impl<'a> Resolved<'a> {
         self.terms.found_by
     }
 
-    /// Returns what the map says of the model. Intended for diagnostics and display: reading a field
-    /// takes longer than pricing a call.
+    /// Returns what the map says of the model. Intended for diagnostics and display: reading a
+    /// field takes longer than pricing a call.
     #[must_use]
     pub fn model_info(&self) -> ModelInfo<'a> {
         match &self.priced_by {

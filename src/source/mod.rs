@@ -101,8 +101,8 @@ pub(crate) const PUBLIC_MAP: &str =
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
 pub trait Source: Send + Sync + 'static {
-    /// Returns the name of the source in errors, logs and [`SourceInfo`](crate::reload::SourceInfo): an
-    /// address without credentials.
+    /// Returns the name of the source in errors, logs and
+    /// [`SourceInfo`](crate::reload::SourceInfo): an address without credentials.
     ///
     /// The name also tells the caches of different sources apart. This method is called once, when
     /// a map is built.
