@@ -231,7 +231,7 @@ impl Request<'_> {
         }
         if let Some(at) = &self.at {
             let time: jiff::Timestamp =
-                at.parse().map_err(|_| format!("at: {at:?} is no time as RFC 3339 writes it"))?;
+                at.parse().map_err(|_| format!("at: {at:?} is not a time in RFC 3339 form"))?;
             call = call.at(SystemTime::from(time));
         }
         Ok(call)

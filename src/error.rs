@@ -59,7 +59,7 @@ pub enum Error {
         region: String,
     },
     /// The text is not JSON, or not an object of models.
-    #[error("{origin} is no model map: {message}{}", TextPosition(*.line, *.column))]
+    #[error("{origin} is not a model map: {message}{}", TextPosition(*.line, *.column))]
     #[non_exhaustive]
     InvalidMap {
         /// The origin of the text: a path, a URL without credentials, or a name.

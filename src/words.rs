@@ -5,7 +5,7 @@ use crate::text::clip;
 /// The error of a word that names no variant of an enum, such as a
 /// [`Component`](crate::cost::Component).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no {kind}")]
+#[error("{word:?} is not a {kind}")]
 pub struct ParseWordError {
     kind: &'static str,
     word: Box<str>,

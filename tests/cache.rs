@@ -114,7 +114,7 @@ fn a_file_that_cannot_be_read_starts_with_the_last_good_one() {
     assert!(map.reload().unwrap().is_unchanged());
     fs::write(&path, "{half").unwrap();
     let map = build().unwrap();
-    let said = format!("{} is no model map: key must be a string (line 1, column 2)", path.display());
+    let said = format!("{} is not a model map: key must be a string (line 1, column 2)", path.display());
     assert_eq!((price(&map, "m-0").as_str(), map.source_info().fallback_reason), ("2", Some(said)));
     fs::write(&path, edition(60, "3")).unwrap();
     assert!(map.reload_if_changed().unwrap().is_some());
@@ -177,9 +177,9 @@ fn a_bad_cache_is_passed_over_and_said_so() {
         fs::write(&path, bytes).unwrap();
         let map = builder(&Store::default(), home.path()).build().unwrap();
         let said = if name == "of no models" {
-            format!("the cache is passed over: {reason}")
+            format!("the cache is ignored: {reason}")
         } else {
-            format!("the cache {} is passed over: {reason}", path.display())
+            format!("the cache {} is ignored: {reason}", path.display())
         };
         let info = map.source_info();
         assert_eq!(
@@ -196,7 +196,7 @@ fn a_bad_cache_is_passed_over_and_said_so() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let map = builder(&Store::default(), home.path()).build().unwrap();
-    let said = format!("the cache {} is passed over: not a file", path.display());
+    let said = format!("the cache {} is ignored: not a file", path.display());
     assert_eq!(map.source_info().fallback_reason, Some(said));
 }
 

@@ -197,7 +197,7 @@ fn model_info_shows_every_field_as_the_map_has_it() {
 #[test]
 fn what_is_no_map_is_refused_with_its_place() {
     let error = |text: &[u8]| CostMap::from_json(text).map(|m| m.len()).map_err(|e| e.to_string());
-    let said = |message: &str| Err(format!("the text that was handed in is no model map: {message}"));
+    let said = |message: &str| Err(format!("the text that was handed in is not a model map: {message}"));
     assert_eq!(error(b"{\"a\": {},\n  \"b\": }"), said("expected value (line 2, column 8)"));
     assert_eq!(error(b"{\"a\": {}"), said("EOF while parsing an object (line 1, column 8)"));
     assert_eq!(error(b"[]"), said("invalid type: sequence, expected an object of models (line 1, column 0)"));

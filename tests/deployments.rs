@@ -287,7 +287,7 @@ fn a_documented_config_is_read() {
         ("sk-1234567890abcdef: 1\nsk-1234567890abcdef: 2\n", "line 2, column 1: a key that is there already"),
         ("? [sk-1234567890abcdef]\n: 1\n", "line 1, column 3: a key that is neither text nor a number"),
         ("a: .inf\nsk-1234567890abcdef: 1", "line 1, column 4: a number that is not finite"),
-        ("<<: sk-1234567890abcdef", "line 1, column 5: a merge of something that is no mapping"),
+        ("<<: sk-1234567890abcdef", "line 1, column 5: a merge of something that is not a mapping"),
         ("a:\n\tsk-1234567890abcdef: 1", "line 2, column 2: a tab where only spaces can be"),
         (
             "a: @sk-1234567890abcdef",
@@ -486,7 +486,7 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
         ("{}", "cannot use the deployment: model_name: missing"),
         ("[]", "cannot use the deployment: not an object"),
         ("{", "cannot use the deployment: not an object"),
-        (r#"{"model_name": 1}"#, "cannot use the deployment: model_name: not a text"),
+        (r#"{"model_name": 1}"#, "cannot use the deployment: model_name: not a string"),
         (r#"{"model_name": "m"}"#, "cannot use m: litellm_params: missing"),
         (r#"{"model_name": "m", "litellm_params": []}"#, "cannot use m: litellm_params: not an object"),
         (
@@ -495,7 +495,7 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
         ),
         (
             r#"{"model_name": "m", "litellm_params": {"model": 1}}"#,
-            "cannot use m: litellm_params.model: not a text",
+            "cannot use m: litellm_params.model: not a string",
         ),
         (
             r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": 1}"#,
@@ -503,11 +503,11 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
         ),
         (
             r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": {"id": {}}}"#,
-            "cannot use m: model_info.id: not a text",
+            "cannot use m: model_info.id: not a string",
         ),
         (
             r#"{"model_name": "m", "litellm_params": {"model": "x"}, "model_info": {"base_model": 1}}"#,
-            "cannot use m: model_info.base_model: not a text",
+            "cannot use m: model_info.base_model: not a string",
         ),
         (
             r#"{"model_name": "m", "litellm_params": {"model": "x", "input_cost_per_token": -1}}"#,

@@ -144,7 +144,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "a length that is too short",
             raw("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{\"m\": {}}"),
-            kept("{url} is no model map: EOF while parsing a value (line 1, column 5)"),
+            kept("{url} is not a model map: EOF while parsing a value (line 1, column 5)"),
         ),
         (
             "a length that is none",
@@ -168,7 +168,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "a body without a length that breaks off",
             raw("HTTP/1.1 200 OK\r\n\r\n{\"m\": {\"input_cost_per_token\": 1"),
-            kept("{url} is no model map: EOF while parsing an object (line 1, column 32)"),
+            kept("{url} is not a model map: EOF while parsing an object (line 1, column 32)"),
         ),
         (
             "304, though nothing was fetched",
@@ -188,9 +188,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "a redirect to another protocol",
             body("301 Moved", &[("location", "ftp://127.0.0.1/map.json")], ""),
-            kept(
-                "cannot fetch {url}: a redirect to ftp://127.0.0.1/map.json, which is no address on the web",
-            ),
+            kept("cannot fetch {url}: a redirect to ftp://127.0.0.1/map.json, which is not a web address"),
         ),
         (
             "a login page",
@@ -204,68 +202,68 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "a page that says it is JSON",
             body("200 OK", &[("content-type", "application/json")], "<html></html>"),
-            kept("{url} is no model map: a page, not JSON: expected value (line 1, column 1)"),
+            kept("{url} is not a model map: a page, not JSON: expected value (line 1, column 1)"),
         ),
         (
             "an empty body",
             ok(""),
-            kept("{url} is no model map: nothing at all: EOF while parsing a value (line 1, column 0)"),
+            kept("{url} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)"),
         ),
         (
             "truncated JSON",
             ok(half),
-            kept("{url} is no model map: EOF while parsing a string (line 1, column 1825)"),
+            kept("{url} is not a model map: EOF while parsing a string (line 1, column 1825)"),
         ),
         (
             "two maps in one",
             ok(format!("{good}{good}")),
-            kept("{url} is no model map: trailing characters (line 1, column 3652)"),
+            kept("{url} is not a model map: trailing characters (line 1, column 3652)"),
         ),
         (
             "a list",
             ok("[1, 2]"),
             kept(
-                "{url} is no model map: invalid type: sequence, expected an object of models (line 1, column 0)",
+                "{url} is not a model map: invalid type: sequence, expected an object of models (line 1, column 0)",
             ),
         ),
         (
             "null",
             ok("null"),
             kept(
-                "{url} is no model map: invalid type: null, expected an object of models (line 1, column 4)",
+                "{url} is not a model map: invalid type: null, expected an object of models (line 1, column 4)",
             ),
         ),
         (
             "UTF-16",
             ok(good.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
             kept(
-                "{url} is no model map: UTF-16 text, save it as UTF-8: key must be a string (line 1, column 2)",
+                "{url} is not a model map: UTF-16 text, save it as UTF-8: key must be a string (line 1, column 2)",
             ),
         ),
         (
             "UTF-16 with its mark",
             ok("\u{feff}{}".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()),
-            kept("{url} is no model map: UTF-16 text, save it as UTF-8 (line 1, column 1)"),
+            kept("{url} is not a model map: UTF-16 text, save it as UTF-8 (line 1, column 1)"),
         ),
         (
             "not UTF-8",
             ok(&b"{\"m\xff\": {}}"[..]),
-            kept("{url} is no model map: not UTF-8 text (line 1, column 4)"),
+            kept("{url} is not a model map: not UTF-8 text (line 1, column 4)"),
         ),
         (
             "gzip that nobody declared",
             ok(gzip(good.as_bytes())),
-            kept("{url} is no model map: gzip, unpack it first (line 1, column 2)"),
+            kept("{url} is not a model map: gzip, unpack it first (line 1, column 2)"),
         ),
         (
             "gzip that is none",
             body("200 OK", &[("content-encoding", "gzip")], "{}"),
-            kept("cannot fetch {url}: not what gzip makes: unexpected end of file (tried 2 times)"),
+            kept("cannot fetch {url}: invalid gzip data: unexpected end of file (tried 2 times)"),
         ),
         (
             "gzip that breaks off",
             body("200 OK", &[("content-encoding", "gzip")], &gzip(good.as_bytes())[..200]),
-            kept("cannot fetch {url}: not what gzip makes: incomplete deflate stream (tried 2 times)"),
+            kept("cannot fetch {url}: invalid gzip data: incomplete deflate stream (tried 2 times)"),
         ),
         (
             "a gzip bomb",
@@ -319,7 +317,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
                 &format!("{{\"fallback_generalizations\": {{\"rules\": [{}{{}}]}},", "{},".repeat(1_000)),
                 1,
             )),
-            kept("{url} is no model map: fallback_generalizations has 1001 rules, more than 1,000"),
+            kept("{url} is not a model map: fallback_generalizations has 1001 rules, more than 1,000"),
         ),
         // Harmless faults.
         ("a byte order mark", ok(format!("\u{feff}{good}")), New),
@@ -638,17 +636,17 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
         (
             "half written",
             write(half),
-            "{path} is no model map: EOF while parsing a string (line 1, column 1825)",
+            "{path} is not a model map: EOF while parsing a string (line 1, column 1825)",
         ),
         (
             "emptied",
             write(""),
-            "{path} is no model map: nothing at all: EOF while parsing a value (line 1, column 0)",
+            "{path} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)",
         ),
         (
             "overwritten by nonsense",
             write("{nonsense}"),
-            "{path} is no model map: key must be a string (line 1, column 2)",
+            "{path} is not a model map: key must be a string (line 1, column 2)",
         ),
         (
             "overwritten by a small map",
@@ -721,7 +719,7 @@ fn whatever_a_source_of_one_s_own_does_the_map_answers_as_before() {
         "a page",
         &map,
         name,
-        &kept("{url} is no model map: a page, not JSON: expected value (line 1, column 1)"),
+        &kept("{url} is not a model map: a page, not JSON: expected value (line 1, column 1)"),
     );
     let map =
         builder().source(Told(|_: &Validators| Ok(Fetched::new(edition(MODELS, "2"))))).build().unwrap();

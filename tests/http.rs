@@ -393,7 +393,7 @@ fn proxies_are_used_as_the_environment_says() {
     assert!(server.asked().len() == 2 && !proxy.asked().is_empty(), "through the proxy: {said}");
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &url), ("http_proxy", "ftp://u:secret@host")]),
-        "invalid proxy: what the environment says of http_proxy is no address of a proxy"
+        "invalid proxy: the value of http_proxy in the environment is not the address of a proxy"
     );
 }
 

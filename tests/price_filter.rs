@@ -55,8 +55,8 @@ fn a_line_in_is_a_line_out() {
 {"id":[1],"key":"claude-sonnet-4-5","input":"0.0000192","output":"0","tools":"0","total":"0.0000192","complete":true}
 {"id":null,"error":"unknown_model","message":"unknown model \"no-such-model\": register it, or check the name"}
 {"id":5,"key":"sora-2","input":"0","output":"0","tools":"0","total":"0","complete":false}
-{"id":6,"error":"invalid_call","message":"at: \"yesterday\" is no time as RFC 3339 writes it"}
-{"id":8,"error":"invalid_call","message":"-1 is no count: a whole number from 0 to 2^64 - 1 at line 1 column 59"}
+{"id":6,"error":"invalid_call","message":"at: \"yesterday\" is not a time in RFC 3339 form"}
+{"id":8,"error":"invalid_call","message":"-1 is not a count: a whole number from 0 to 2^64 - 1 at line 1 column 59"}
 "#
     );
     assert_eq!(

@@ -544,7 +544,7 @@ mod files {
             let map = ends(move || building.build().unwrap());
             let error = map.status().cache_error.unwrap();
             assert!(
-                error.starts_with(&format!("the cache {} is passed over: ", path.display())),
+                error.starts_with(&format!("the cache {} is ignored: ", path.display())),
                 "{odd}: {error}"
             );
             assert_eq!(common::price(&map, "m-0"), "1");
@@ -578,7 +578,7 @@ mod files {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let map = builder(home.path()).build().unwrap();
             let said = (!is_believed).then(|| {
-                format!("the cache {} is passed over: others than its owner may write to it", path.display())
+                format!("the cache {} is ignored: others than its owner may write to it", path.display())
             });
             assert_eq!(map.status().cache_error, said, "{mode:o}");
             assert_eq!(common::price(&map, "m-0"), if is_believed { "2" } else { "1" }, "{mode:o}");
@@ -587,7 +587,7 @@ mod files {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         if Command::new("chown").arg("12345").arg(&path).status().is_ok_and(|status| status.success()) {
             let error = builder(home.path()).build().unwrap().status().cache_error.unwrap();
-            assert!(error.ends_with("is passed over: it belongs to another user"), "{error}");
+            assert!(error.ends_with("is ignored: it belongs to another user"), "{error}");
         }
     }
 
@@ -624,7 +624,7 @@ mod files {
         let map = builder(home.path()).min_models(61).build().unwrap();
         assert_eq!(
             map.status().cache_error.as_deref(),
-            Some("the cache is passed over: store://prices has 60 models, fewer than 61")
+            Some("the cache is ignored: store://prices has 60 models, fewer than 61")
         );
         assert_eq!(common::price(&map, "m-0"), "1");
     }

@@ -85,20 +85,25 @@ fn whatever_is_wrong_with_a_reload_the_map_stays_as_it_was() {
     let truncated = whole.get(..whole.len() / 2).unwrap();
     let shown = path.display().to_string();
     for (text, message) in [
-        (truncated, format!("{shown} is no model map: EOF while parsing a string (line 2, column 14)")),
+        (truncated, format!("{shown} is not a model map: EOF while parsing a string (line 2, column 14)")),
         (
             "[]",
             format!(
-                "{shown} is no model map: invalid type: sequence, expected an object of models (line 1, column 0)"
+                "{shown} is not a model map: invalid type: sequence, expected an object of models (line 1, column 0)"
             ),
         ),
         ("{}", format!("{shown} has no models: the map in use is kept")),
         (r#"{"sample_spec": {}}"#, format!("{shown} has no models: the map in use is kept")),
         (r#"{"a": {"input_cost_per_token": -1}}"#, format!("{shown} has no models: the map in use is kept")),
-        ("<html>", format!("{shown} is no model map: a page, not JSON: expected value (line 1, column 1)")),
+        (
+            "<html>",
+            format!("{shown} is not a model map: a page, not JSON: expected value (line 1, column 1)"),
+        ),
         (
             "",
-            format!("{shown} is no model map: nothing at all: EOF while parsing a value (line 1, column 0)"),
+            format!(
+                "{shown} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)"
+            ),
         ),
     ] {
         fs::write(&path, text).unwrap();
@@ -130,7 +135,7 @@ fn a_map_without_a_source_says_so_and_takes_bytes() {
     let error = map.reload_from_bytes(*b"nonsense").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the text that was handed in is no model map: expected ident (line 1, column 2)"
+        "the text that was handed in is not a model map: expected ident (line 1, column 2)"
     );
     assert_eq!(map.snapshot().generation(), 2);
 }
@@ -216,7 +221,7 @@ fn a_model_that_cannot_be_priced_is_not_registered() {
     let reserved = map.register_model("sample_spec", json!({})).map_err(|e| e.to_string());
     assert_eq!(
         reserved,
-        Err("cannot register sample_spec: the map uses this name for something that is no model".to_owned())
+        Err("cannot register sample_spec: the map uses this name for something other than a model".to_owned())
     );
     assert_eq!(map.snapshot().generation(), 1);
     assert_eq!(map.len(), 2);

@@ -512,7 +512,7 @@ fn what_is_no_rule_is_set_aside_and_said() {
             rule("old: rules that extend others are of an older format"),
             rule("patternless: it has no pattern, which is a text"),
             rule("infoless: it has no model_info, which is an object"),
-            rule("routeless: litellm_provider: not a text"),
+            rule("routeless: litellm_provider: not a string"),
             rule("fills: fill_missing_for_providers: not a list of providers"),
             rule("negative: input_cost_per_token: -1 is negative"),
             rule("rule 11: it has no pattern, which is a text"),
@@ -576,7 +576,7 @@ fn hostile_rules_stall_nothing() {
     let error = CostMap::from_json(rules(&["x"], 1_001)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the text that was handed in is no model map: fallback_generalizations has 1001 rules, more than 1,000"
+        "the text that was handed in is not a model map: fallback_generalizations has 1001 rules, more than 1,000"
     );
     assert!(matches!(error, Error::InvalidMap { .. }));
 }

@@ -378,7 +378,7 @@ fn a_scheduled_file_is_looked_at_all_by_itself() {
     write(&edition(60, "2"));
     assert_eq!(hear(&heard), Ok(2));
     write("{half");
-    let said = format!("{} is no model map: key must be a string (line 1, column 2)", path.display());
+    let said = format!("{} is not a model map: key must be a string (line 1, column 2)", path.display());
     assert_eq!(hear(&heard), Err(said));
     write(&edition(60, "3"));
     assert_eq!(hear(&heard), Ok(3));

@@ -180,7 +180,7 @@ impl Catalog {
     pub(crate) fn of_row(key: &str, fields: &[JsonField<'_>]) -> Result<Self, SetAside> {
         let bad = |reason: String| SetAside { model: key.to_owned(), field: None, reason };
         if !is_model(key) {
-            return Err(bad("the map uses this name for something that is no model".to_owned()));
+            return Err(bad("the map uses this name for something other than a model".to_owned()));
         }
         let text = json::object(fields.iter().map(|(name, json)| (name, json)));
         let mut builder = Builder::new(&text, 1);

@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
             "mode" => self.mode = json::text(value),
             "aliases" => match serde_json::from_str(value) {
                 Ok(aliases) => self.aliases = aliases,
-                Err(_) => self.warnings.push("aliases: not a list of names; passed over".to_owned()),
+                Err(_) => self.warnings.push("aliases: not a list of names; ignored".to_owned()),
             },
             "tiered_pricing" => self.inputs.tables_mut().tiered_pricing = table(value),
             "off_peak_pricing" => self.inputs.tables_mut().off_peak_pricing = table(value),

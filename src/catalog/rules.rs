@@ -257,7 +257,7 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
         None => Vec::new(),
     };
     let kind = if let Some((_, provider)) = info.iter().find(|(name, _)| name == "litellm_provider") {
-        let provider = read(provider).ok_or_else(|| bad("litellm_provider: not a text"))?;
+        let provider = read(provider).ok_or_else(|| bad("litellm_provider: not a string"))?;
         if info.len() != 1 {
             return Err(bad("litellm_provider beside other fields: neither a route nor a description"));
         }

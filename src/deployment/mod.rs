@@ -124,7 +124,7 @@ impl Deployment {
 
     fn of(model_name: &str, litellm_params: Params<'_>, model_info: Params<'_>) -> Result<Self, Error> {
         let text = |field: &str, json: &str| {
-            serde_json::from_str::<String>(json).map_err(|_| invalid(model_name, field, "not a text"))
+            serde_json::from_str::<String>(json).map_err(|_| invalid(model_name, field, "not a string"))
         };
         for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
             if json::is_deep(params.0) {
@@ -149,7 +149,7 @@ impl Deployment {
         let id = match model_info.get("id") {
             Some(id) if id.starts_with('"') => text("model_info.id", id)?,
             Some(id) if id.bytes().all(|byte| byte.is_ascii_digit()) => id.to_owned(),
-            Some(_) => return Err(invalid(model_name, "model_info.id", "not a text")),
+            Some(_) => return Err(invalid(model_name, "model_info.id", "not a string")),
             None => id::id_of(model_name, litellm_params),
         };
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
@@ -260,7 +260,7 @@ impl Deployment {
         let parts = Params::read(json).map_err(|_| invalid(label, "", "not an object"))?;
         let name = parts.get("model_name").ok_or_else(|| invalid(label, "model_name", "missing"))?;
         let name: String =
-            serde_json::from_str(name).map_err(|_| invalid(label, "model_name", "not a text"))?;
+            serde_json::from_str(name).map_err(|_| invalid(label, "model_name", "not a string"))?;
         let label = if label.starts_with("deployment ") { format!("{label} ({name})") } else { name.clone() };
         let object =
             |field: &str, json| Params::read(json).map_err(|_| invalid(&label, field, "not an object"));

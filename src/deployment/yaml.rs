@@ -192,7 +192,7 @@ fn what(error: &Error) -> &'static str {
         Error::UnknownAnchor { .. } => "an alias of no anchor",
         Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor that contains itself",
         Error::DuplicateMappingKey { .. } => "a key that is there already",
-        Error::MergeValueNotMapOrSeqOfMaps { .. } => "a merge of something that is no mapping",
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => "a merge of something that is not a mapping",
         Error::NonFiniteFloat { .. } => "a number that is not finite",
         Error::InvalidScalar { .. } | Error::UnsupportedTag { .. } => "a value that is not of its tag",
         Error::FoldedBlockScalarMustIndentContent { .. } | Error::IndentationError { .. } => {

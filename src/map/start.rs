@@ -90,7 +90,7 @@ fn from_cache(
     guards: &Guards,
 ) -> Result<Option<(VersionedCatalog, Validators)>, String> {
     let Some(cached) = cache.read()? else { return Ok(None) };
-    let passed_over = |reason: String| format!("the cache is passed over: {reason}");
+    let passed_over = |reason: String| format!("the cache is ignored: {reason}");
     let base = read(cached.map, origin, Channel::Cache).map_err(|error| passed_over(format!("{error:#}")))?;
     if base.catalog.len() == 0 {
         return Err(passed_over("it has no models".to_owned()));

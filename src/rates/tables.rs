@@ -25,8 +25,7 @@ impl Compiler<'_> {
                 continue;
             }
             let Some((start, end)) = json::get(&tier, "range").and_then(range_bounds) else {
-                self.warnings
-                    .push("tiered_pricing: a tier without a range of two numbers is passed over".into());
+                self.warnings.push("tiered_pricing: a tier without a range of two numbers is ignored".into());
                 continue;
             };
             let block = self.block(&tier, RatePlace::TieredPricing, "tiered_pricing")?;

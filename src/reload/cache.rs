@@ -77,7 +77,7 @@ impl Cache {
     /// not an intact cache of this source and version.
     pub(crate) fn read(&self) -> Result<Option<Cached>, String> {
         let path = self.path();
-        let bad = |reason: &str| format!("the cache {} is passed over: {reason}", path.display());
+        let bad = |reason: &str| format!("the cache {} is ignored: {reason}", path.display());
         let (file, metadata) = match files::open(&path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -12,7 +12,7 @@ use crate::redact;
 /// Returns a message if the location is not a URL, if it leads from https to http, or if it has
 /// another scheme, no host, or a port beyond 65535.
 pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<String>, String> {
-    let nowhere = "a redirect to something that is no URL";
+    let nowhere = "a redirect to something that is not a URL";
     let relative = UriRef::parse(location).map_err(|_| nowhere)?;
     let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere)?;
     // Fragments are not sent.
@@ -24,7 +24,7 @@ pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<Strin
             Err(format!("a redirect from https to {}, which is not safe", shown(to.borrow())))
         }
         (_, "http" | "https") if is_address => Ok(to),
-        _ => Err(format!("a redirect to {}, which is no address on the web", shown(to.borrow()))),
+        _ => Err(format!("a redirect to {}, which is not a web address", shown(to.borrow()))),
     }
 }
 
@@ -105,11 +105,11 @@ mod tests {
         ] {
             assert_eq!(to("http://host:1/a/b?c", location), Ok(expected.to_owned()), "{location}");
         }
-        let no_address = |url: &str| Err(format!("a redirect to {url}, which is no address on the web"));
+        let no_address = |url: &str| Err(format!("a redirect to {url}, which is not a web address"));
         assert_eq!(to("http://h/", "ftp://h/"), no_address("ftp://h/"));
         assert_eq!(to("http://h/", "http://h:99999/"), no_address("http://h:99999/"));
         assert_eq!(to("http://h/", "mailto:u:SECRET@h?SECRET"), no_address("mailto:…"));
-        let nowhere = || Err("a redirect to something that is no URL".to_owned());
+        let nowhere = || Err("a redirect to something that is not a URL".to_owned());
         assert_eq!(to("http://h/", "/x?f=\"a.json\"&sig=SECRET"), nowhere());
         assert_eq!(to("http://h/", "/x y?sig=SECRET"), nowhere());
         assert_eq!(

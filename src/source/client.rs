@@ -103,7 +103,7 @@ impl Client {
         let url = url.ok_or_else(|| bad_url("not a URL that can be asked for"))?;
         for (place, (name, value)) in (1..).zip(&source.headers) {
             let header = HeaderName::try_from(name)
-                .map_err(|_| invalid("header", format!("the name of header {place} is none")))?;
+                .map_err(|_| invalid("header", format!("the name of header {place} is invalid")))?;
             if OWN_HEADERS.contains(&header.as_str()) {
                 return Err(invalid("header", format!("{header} is not for callers to set")));
             }
@@ -272,7 +272,7 @@ impl Client {
             E::ConnectionFailed => Failure::passing("the connection failed"),
             E::ConnectProxyFailed(reason) => Failure::passing(format!("the proxy failed: {reason}")),
             E::Protocol(error) => Failure::passing(format!("the server does not speak HTTP: {error}")),
-            E::Decompress(_, error) => Failure::passing(format!("not what gzip makes: {error}")),
+            E::Decompress(_, error) => Failure::passing(format!("invalid gzip data: {error}")),
             E::LargeResponseHeader(..) => Failure::last("headers beyond all measure"),
             E::Rustls(error) => Failure::last(format!("TLS failed: {error}")),
             other => Failure::last(other.to_string()),
@@ -357,10 +357,10 @@ fn roots(pem: Option<&[u8]>) -> Result<RootCerts, Error> {
                 let place = found.len() + 1;
                 store
                     .add(rustls::pki_types::CertificateDer::from(certificate.der().to_vec()))
-                    .map_err(|error| invalid(format!("certificate {place} is none: {error}")))?;
+                    .map_err(|error| invalid(format!("certificate {place} is invalid: {error}")))?;
                 found.push(certificate);
             }
-            _ => return Err(invalid("something that is no certificate: a key?".to_owned())),
+            _ => return Err(invalid("something other than a certificate: a key?".to_owned())),
         }
     }
     if found.is_empty() {
@@ -404,7 +404,7 @@ mod tests {
         let error =
             |source: HttpSource| Client::new(source).err().map(|error| error.to_string()).unwrap_or_default();
         let source = || HttpSource::new("https://host/");
-        assert_eq!(error(source().header("sk 1", "c")), "invalid header: the name of header 1 is none");
+        assert_eq!(error(source().header("sk 1", "c")), "invalid header: the name of header 1 is invalid");
         assert_eq!(
             error(source().header("Content-Length", "5")),
             "invalid header: content-length is not for callers to set"
@@ -421,7 +421,7 @@ mod tests {
         );
         let none = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
         let said = error(source().root_certificates(none));
-        assert!(said.starts_with("invalid root_certificates: certificate 1 is none: "), "{said}");
+        assert!(said.starts_with("invalid root_certificates: certificate 1 is invalid: "), "{said}");
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let (file, _) = files::open(path).map_err(failed)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(failed(io::Error::other("larger than 64 MiB, which no map is")));
+        return Err(failed(io::Error::other("larger than 64 MiB, the limit for maps")));
     }
     Ok(bytes)
 }

@@ -297,7 +297,7 @@ impl fmt::Debug for Asked {
             Self::Url(_) => f.write_str("a URL"),
             #[cfg(feature = "http")]
             Self::Http(source) => source.fmt(f),
-            Self::Custom(_) => f.write_str("a source of one's own"),
+            Self::Custom(_) => f.write_str("a custom source"),
         }
     }
 }

@@ -40,7 +40,7 @@ fn proxy(name: &str, value: &str, exempt: &str) -> Result<Proxy, Error> {
     // The value is not shown: it may hold a password.
     let invalid = |_| Error::InvalidSetting {
         setting: "proxy",
-        reason: format!("what the environment says of {name} is no address of a proxy"),
+        reason: format!("the value of {name} in the environment is not the address of a proxy"),
     };
     let named = Proxy::new(value).map_err(invalid)?;
     let mut builder = Proxy::builder(named.protocol()).host(named.host()).port(named.port());
@@ -109,7 +109,8 @@ mod tests {
     fn a_bad_one_is_an_error_that_does_not_show_it() {
         assert_eq!(
             proxies(&[("http_proxy", "ftp://user:secret@host")]).map(drop),
-            Err("invalid proxy: what the environment says of http_proxy is no address of a proxy".to_owned())
+            Err("invalid proxy: the value of http_proxy in the environment is not the address of a proxy"
+                .to_owned())
         );
     }
 }

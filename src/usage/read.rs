@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Count {
             .and_then(|whole| u64::try_from(whole).ok());
         whole.map(Self).ok_or_else(|| {
             let written = clip(&written);
-            de::Error::custom(format_args!("{written} is no count: a whole number from 0 to 2^64 - 1"))
+            de::Error::custom(format_args!("{written} is not a count: a whole number from 0 to 2^64 - 1"))
         })
     }
 }
@@ -257,7 +257,8 @@ mod tests {
         for count in ["-1", "1.5", "1e30", "1e400", "true", "\"7\"", "[1]"] {
             let error = serde_json::from_str::<Usage>(&format!(r#"{{"prompt_tokens": {count}}}"#));
             let message = error.map_err(|e| e.to_string()).err().unwrap_or_default();
-            let expected = format!("{count} is no count: a whole number from 0 to 2^64 - 1 at line 1 column");
+            let expected =
+                format!("{count} is not a count: a whole number from 0 to 2^64 - 1 at line 1 column");
             assert!(message.starts_with(&expected), "{message}");
         }
     }
