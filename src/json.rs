@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
@@ -192,6 +193,21 @@ impl<'de> Deserialize<'de> for Raw<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(RAW, RawVisitor)
     }
+}
+
+/// Reads a number from a string of its digits, or from a number: exactly if that is JSON that
+/// `serde_json` reads.
+pub(crate) fn deserialize_digits<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    if !deserializer.is_human_readable() {
+        return String::deserialize(deserializer)?.parse().map_err(de::Error::custom);
+    }
+    let Raw(json) = Raw::deserialize(deserializer)?;
+    let text = text(&json).unwrap_or(Cow::Borrowed(&json));
+    text.parse().map_err(de::Error::custom)
 }
 
 struct RawVisitor;

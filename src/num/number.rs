@@ -1,15 +1,14 @@
 //! [`Number`]: an exact decimal without a unit.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decimal::{Decimal, pow10};
-use crate::json::{self, Raw};
+use crate::json;
 
 /// An exact decimal number without a unit: a multiplier, a quantity, or a number of the map whose
 /// unit depends on its field.
@@ -203,12 +202,7 @@ impl Serialize for Number {
 /// Reads a string of decimal digits or a number, exactly if it is JSON that `serde_json` reads.
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if !deserializer.is_human_readable() {
-            return String::deserialize(deserializer)?.parse().map_err(de::Error::custom);
-        }
-        let Raw(json) = Raw::deserialize(deserializer)?;
-        let text = json::text(&json).unwrap_or(Cow::Borrowed(&json));
-        text.parse().map_err(de::Error::custom)
+        json::deserialize_digits(deserializer)
     }
 }
 

@@ -1,14 +1,13 @@
 //! [`Usd`]: exact money.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
-use crate::json::{self, Raw};
+use crate::json;
 
 /// An amount of US dollars, exact to 28 decimals.
 ///
@@ -226,12 +225,7 @@ impl Serialize for Usd {
 /// must hold a string.
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if !deserializer.is_human_readable() {
-            return String::deserialize(deserializer)?.parse().map_err(de::Error::custom);
-        }
-        let Raw(json) = Raw::deserialize(deserializer)?;
-        let text = json::text(&json).unwrap_or(Cow::Borrowed(&json));
-        text.parse().map_err(de::Error::custom)
+        json::deserialize_digits(deserializer)
     }
 }
 
