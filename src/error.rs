@@ -6,13 +6,15 @@ use std::sync::{Arc, Weak};
 
 use crate::cost::{NotPriced, Unpriced};
 use crate::text::clip;
+use crate::words::words;
 
 /// The error of every operation of this crate.
 ///
-/// A message says what is wrong, where, and what to do about it. An error that has a cause keeps it
-/// as its [`source`](std::error::Error::source): `{error}` leaves the cause out, and `{error:#}`
-/// appends it. [`Error::kind`] sorts errors by who can act on them, so that a server can choose a
-/// status.
+/// A message says what is wrong, where, and what to do about it. The cause of [`Io`](Self::Io) and
+/// [`Thread`](Self::Thread) is their [`source`](std::error::Error::source): `{error}` leaves it
+/// out, and `{error:#}` appends it. Other variants hold their reason as text, from which
+/// credentials were removed. [`Error::kind`] sorts errors by who can act on them, so that a server
+/// can choose a status.
 ///
 /// # Examples
 ///
@@ -32,7 +34,7 @@ pub enum Error {
     /// No entry of the map answers to the name.
     #[error(transparent)]
     UnknownModel(Box<UnknownModel>),
-    /// The call used something that the map has no price for. Holds the partial bill.
+    /// The call used something that has no known price. Holds the partial bill.
     #[error("{0}")]
     Unpriced(Box<Unpriced>),
     /// The amount is beyond 17 billion dollars, or a count beyond its range.
@@ -42,17 +44,21 @@ pub enum Error {
         /// The entry's key.
         key: String,
     },
-    /// The service tier that was asked for is no known word, so that a total alone could be wrong.
+    /// The requested service tier is unknown. Only totals return this error, since they cannot
+    /// carry a note.
     #[error(
-        "unknown service tier {tier:?}: write auto, standard, flex, balanced, priority or ultrafast, or let the call accept_unknown"
+        "unknown service tier {tier:?}: write auto, standard, flex, balanced, priority or ultrafast, or use Call::accept_unknown to price it as standard"
     )]
     #[non_exhaustive]
     UnknownServiceTier {
         /// The word.
         tier: String,
     },
-    /// The data residency is no known region, so that a total alone could be wrong.
-    #[error("unknown data residency {region:?}: write eu or us, or let the call accept_unknown")]
+    /// The data residency is unknown. Only totals return this error, since they cannot carry a
+    /// note.
+    #[error(
+        "unknown data residency {region:?}: write eu or us, or use Call::accept_unknown to price it without an uplift"
+    )]
     #[non_exhaustive]
     UnknownDataResidency {
         /// The word, or its beginning if it is very long.
@@ -168,7 +174,7 @@ pub enum Error {
     },
     /// The map has a source that was not fetched yet, and nothing to start with.
     #[error(
-        "{origin} was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
+        "{origin} was never fetched, and there is no other map to start with: enable the feature bundled, set json or a cache_dir that has a map, or use build_and_fetch"
     )]
     #[non_exhaustive]
     NothingToStartWith {
@@ -184,11 +190,11 @@ pub enum Error {
     },
     /// The map has no source to be reloaded from.
     #[error(
-        "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
+        "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes"
     )]
     NoSource,
-    /// A source asked for a reload while it was being fetched, or a listener while it was being
-    /// told of one.
+    /// A source called for a reload during its own fetch, or a listener during its own
+    /// notification.
     #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
     NestedReload,
     /// The fields of a model cannot be registered.
@@ -237,14 +243,23 @@ pub enum Error {
 pub enum ErrorKind {
     /// The map has no such model, or the list has no such deployment.
     NotFound,
-    /// The caller's arguments or settings are invalid.
+    /// An argument of the call is invalid.
     InvalidInput,
-    /// The source of the map failed, or gave a map that was refused.
+    /// A map could not be fetched or read, or was refused, whoever handed it in.
     Upstream,
-    /// The map lacks a price.
+    /// The call used something without a known price.
     Unpriced,
-    /// The program or its system is at fault.
+    /// The settings, the program or its system are at fault.
     Internal,
+}
+
+words! {
+    ErrorKind is a "kind of error":
+    NotFound = "not_found",
+    InvalidInput = "invalid_input",
+    Upstream = "upstream",
+    Unpriced = "unpriced",
+    Internal = "internal",
 }
 
 fn fmt_io(path: &std::path::Path, source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -298,9 +313,6 @@ impl Error {
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
             | Self::UnknownDataResidency { .. }
-            | Self::InvalidSetting { .. }
-            | Self::NothingToStartWith { .. }
-            | Self::NoSource
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
             | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
@@ -313,7 +325,11 @@ impl Error {
             | Self::UnpricedModel { .. }
             | Self::PricesJumped { .. }
             | Self::Fetch { .. } => ErrorKind::Upstream,
-            Self::Thread { .. } | Self::NestedReload => ErrorKind::Internal,
+            Self::InvalidSetting { .. }
+            | Self::NothingToStartWith { .. }
+            | Self::NoSource
+            | Self::Thread { .. }
+            | Self::NestedReload => ErrorKind::Internal,
         }
     }
 

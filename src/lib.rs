@@ -79,14 +79,46 @@
 //! **... store a bill and read it back?** A [`Cost`] serialises as a
 //! [`CostRecord`](cost::CostRecord), which can be deserialised.
 //!
-//! **... choose a status for an error?** [`Error::kind`] tells errors of the caller from those of
-//! the map and its source.
+//! **... choose a status for an error?** By [`Error::kind`]: [`ErrorKind::NotFound`] is 404,
+//! [`ErrorKind::InvalidInput`] 400, [`ErrorKind::Unpriced`] 422, [`ErrorKind::Upstream`] 502, and
+//! [`ErrorKind::Internal`] 500.
 //!
-//! # Absent is not zero
+//! **... handle a call that has no price?** Match on [`Error::Unpriced`], which holds the
+//! [partial bill](cost::Unpriced):
 //!
-//! An unknown model is an [`Error::UnknownModel`]. A known model that used something without a
-//! price is an [`Error::Unpriced`], which holds the [partial bill](cost::Unpriced). A price of zero
-//! is a price: the call is free.
+//! ```
+//! use llm_costmap::{CostMap, Error, Usage};
+//!
+//! let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+//! let amount = match map.total("m", &Usage::new(1_000, 500)) {
+//!     Ok(total) => total,
+//!     Err(Error::Unpriced(bill)) => {
+//!         eprintln!("{bill}");
+//!         bill.known_total()
+//!     }
+//!     Err(error) => return Err(error),
+//! };
+//! assert_eq!(amount.to_string(), "0.001");
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! **... check a budget before a call?** Price the most that it may use: a [`Usage`] of the prompt's
+//! tokens and [`ModelInfo::max_output_tokens`].
+//!
+//! **... use it in an asynchronous server?** Keep a [`CostMap`] in the state of the server; a clone is
+//! another handle on the same map. Pricing does not block. [`CostMap::reload`] and
+//! [`CostMapBuilder::build_and_fetch`] do: call them on a thread that may block.
+//!
+//! # What is priced
+//!
+//! Tokens of text, audio, images and video, cache reads and writes, reasoning, citations, the seconds
+//! of models that are billed by time, and Perplexity's searches. Images, characters, pages, and the
+//! tools of other providers are not priced yet. A [`Usage`] is read as OpenAI-compatible providers and
+//! LiteLLM's logs write it: `prompt_tokens` includes cached tokens, and `completion_tokens` includes
+//! reasoning.
+//!
+//! An unknown model is an [`Error::UnknownModel`], and a call that used something without a price is an
+//! [`Error::Unpriced`]. A price of zero is a price: the call is free.
 //!
 //! # Generations
 //!

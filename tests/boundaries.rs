@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use llm_costmap::cost::Note;
+use llm_costmap::cost::{CostRecord, Note};
 use llm_costmap::{Call, Cost, CostMap, Error, Lookup, ServiceTier, Usage};
 
 fn cost_with(entry: &str, usage: &Usage, set: impl Fn(Call<'_>) -> Call<'_>) -> Cost {
@@ -266,13 +266,16 @@ fn seconds_price_what_tokens_do_not() {
         timed.to_string(),
         "m: 0.01875 USD\n  1.5 seconds of duration x 0.0125 = 0.01875 (cost_per_second)"
     );
-    assert_eq!(unpriced(entry, &Usage::new(10, 10)), "the map has no price of m for duration: register one");
+    assert_eq!(
+        unpriced(entry, &Usage::new(10, 10)),
+        "m is billed by the second, and the call has no duration: set Call::duration"
+    );
     // A rate per second does not apply beside a token rate, or in a mode that is not billed so.
     let priced = r#"{"input_cost_per_token": 1, "cost_per_second": 5}"#;
     assert_eq!(cost(priced, &Usage::new(3, 0)).total().to_string(), "3");
     assert_eq!(
         unpriced(r#"{"mode": "realtime", "cost_per_second": 5}"#, &Usage::new(3, 0)),
-        "the map has no price of m for input: register one"
+        "no price of m is known for input: register one with register_model"
     );
 }
 
@@ -321,4 +324,72 @@ fn a_stated_cost_is_the_cost_unless_the_operator_set_prices() {
     assert_eq!(map.cost("m", &usage).unwrap().total().to_string(), "0.4");
     map.register_model("m", serde_json::json!({"output_cost_per_token": 2})).unwrap();
     assert_eq!(map.cost("m", &usage).unwrap().total().to_string(), "30");
+}
+
+/// A total cannot carry a note, so that it refuses unknown words unless the call accepts them.
+#[test]
+fn a_total_refuses_words_that_a_cost_notes() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1}}"#).unwrap();
+    let usage = Usage::new(3, 0);
+    let tier = Call::new(&usage).service_tier("warp");
+    let region = Call::new(&usage).data_residency("mars");
+    for (call, message) in [
+        (
+            tier,
+            "unknown service tier \"warp\": write auto, standard, flex, balanced, priority or ultrafast, \
+             or use Call::accept_unknown to price it as standard",
+        ),
+        (
+            region,
+            "unknown data residency \"mars\": write eu or us, or use Call::accept_unknown to price it \
+             without an uplift",
+        ),
+    ] {
+        assert_eq!(map.cost("m", call).unwrap().total().to_string(), "3");
+        assert_eq!(map.total("m", call).unwrap_err().to_string(), message);
+        assert_eq!(map.resolve("m").unwrap().total(call).unwrap_err().to_string(), message);
+        assert_eq!(map.total("m", call.accept_unknown()).unwrap().to_string(), "3");
+    }
+    // A tier that was served takes the place of an unknown one.
+    assert_eq!(map.total("m", tier.served_tier(ServiceTier::Standard)).unwrap().to_string(), "3");
+}
+
+/// A stored bill reads back as it was: every kind of line, extreme quantities, sources and notes.
+#[test]
+fn a_bill_that_was_stored_reads_back() {
+    let entry = r#"{"litellm_provider": "fireworks_ai", "input_cost_per_token": 3e-28, "output_cost_per_token": 1e-6,
+        "input_cost_per_token_priority": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6,
+        "regional_processing_uplift_multiplier_eu": 1.1, "provider_specific_entry": {"us": 1.0000000001},
+        "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 5e-6}]}"#;
+    let map = CostMap::from_json(format!(
+        r#"{{"fireworks_ai/m": {entry}, "s": {{"mode": "chat", "input_cost_per_second": 0.01}}}}"#
+    ))
+    .unwrap();
+    let mut rich = Usage::new(300_000, 9).cached_tokens(100_001).reasoning_tokens(4);
+    rich.inference_geo = Some("us".to_owned());
+    let mut stated = rich.clone();
+    stated.cost = "0.123456789".parse().ok();
+    let huge = Usage::new(3_000_000_000_000_001, 0);
+    let calls = [
+        ("fireworks_ai/m", Call::new(&rich).service_tier("priority").data_residency("eu")),
+        ("fireworks_ai/m", Call::new(&rich).service_tier("warp").batch()),
+        ("fireworks_ai/m", Call::new(&stated).data_residency("mars")),
+        ("fireworks_ai/m", Call::new(&huge)),
+        ("s", Call::new(&rich).duration(Duration::from_nanos(12_345_678_901_234_567_891))),
+        ("ollama/any", Call::new(&rich)),
+    ];
+    let mut lines = 0;
+    for (model, call) in calls {
+        let (json, record) = match map.cost(model, call) {
+            Ok(cost) => (serde_json::to_string(&cost).unwrap(), cost.record()),
+            Err(Error::Unpriced(bill)) => (serde_json::to_string(&*bill).unwrap(), bill.record()),
+            Err(error) => panic!("{model}: {error}"),
+        };
+        let read: CostRecord = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
+        assert_eq!(read, record, "{json}");
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::from_value::<CostRecord>(value).unwrap(), record, "{json}");
+        lines += record.lines.len();
+    }
+    assert_eq!(lines, 12);
 }

@@ -89,7 +89,10 @@ fn absent_is_not_zero() {
     let free = snapshot.cost("free", &usage).unwrap();
     assert!(free.total().is_zero());
     let error = snapshot.cost("unpriced", &usage).unwrap_err();
-    assert_eq!(error.to_string(), "the map has no price of unpriced for input, output: register one");
+    assert_eq!(
+        error.to_string(),
+        "no price of unpriced is known for input, output: register one with register_model"
+    );
     assert!(matches!(error, Error::Unpriced(_)));
     assert_eq!(snapshot.total("unpriced", &usage).unwrap_err().to_string(), error.to_string());
     let error = snapshot.cost(Lookup::new("unknown").provider("openai"), &usage).unwrap_err();

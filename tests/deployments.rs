@@ -384,6 +384,10 @@ fn a_deployment_s_prices_are_its_own() {
     let unpriced = map.deployment_cost("6", &Usage::new(1_000, 100)).unwrap_err();
     assert!(matches!(&unpriced, Error::Unpriced(bill) if bill.key() == "gpt-y"), "{unpriced}");
     assert!(matches!(cost(&map, "8").unwrap_err(), Error::UnknownModel(_)));
+    assert_eq!(map.deployment_total("3", &Usage::new(1_000, 100)).unwrap().to_string(), "0.006");
+    let plain = Usage::new(1_000, 100);
+    let error = map.deployment_total("3", Call::new(&plain).service_tier("warp")).unwrap_err();
+    assert!(matches!(error, Error::UnknownServiceTier { .. }), "{error}");
     // A rate that the deployment does not set is its model's.
     let usage = Usage::new(1_000, 0).cached_tokens(1_000);
     assert_eq!(map.deployment_cost("b", &usage).unwrap().total().to_string(), "0.0005");

@@ -29,11 +29,25 @@ fn a_used_quantity_without_a_price_is_an_error() {
     let map = map(r#"{"m": {"input_cost_per_token": 1}}"#);
     let usage = Usage::new(2, 3);
     let Err(Error::Unpriced(bill)) = map.cost("m", &usage) else { panic!("a bill without a price") };
-    assert_eq!(bill.to_string(), "the map has no price of m for output: register one");
+    assert_eq!(bill.to_string(), "no price of m is known for output: register one with register_model");
     let lines: Vec<String> = bill.lines().map(|line| line.to_string()).collect();
     assert_eq!(lines, ["2 tokens of input x 1 = 2 (input_cost_per_token)", "3 tokens of output: no price"]);
     assert!(bill.lines().any(|line| line.is_unpriced() && line.quantity.as_u64() == Some(3)));
     assert_eq!((bill.known_total().to_string().as_str(), bill.known_output().is_zero()), ("2", true));
+}
+
+/// Searches of a model without a price for them are an error. LiteLLM leaves them out of the tokens'
+/// cost.
+#[test]
+fn searches_without_a_price_are_an_error() {
+    let map = map(r#"{"m": {"input_cost_per_token": 1, "output_cost_per_token": 2}}"#);
+    let mut usage = Usage::new(2, 3);
+    usage.prompt_tokens_details.web_search_requests = 4;
+    let Err(Error::Unpriced(bill)) = map.cost("m", &usage) else { panic!("a bill without a price") };
+    assert_eq!(bill.to_string(), "no price of m is known for search: register one with register_model");
+    assert_eq!(bill.known_total().to_string(), "8");
+    usage.prompt_tokens_details.web_search_requests = 0;
+    assert_eq!(amounts(&map, "m", &usage), pair("2", "6"));
 }
 
 /// A name that is a key is priced by its own entry. LiteLLM fails on `jamba-*` without a provider,
@@ -229,7 +243,7 @@ fn a_cache_read_at_fireworks_is_half_price_unless_the_entry_says() {
         line.as_deref(),
         Some(
             "1 tokens of cache_read x 1.5 = 1.5 (half of off_peak_pricing.input_cost_per_token, \
-             for want of cache_read_input_token_cost)"
+             since there is no cache_read_input_token_cost)"
         )
     );
 }

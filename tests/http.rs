@@ -334,7 +334,7 @@ fn the_environment_names_the_source() {
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &url)]),
         format!("bundled Some({url:?}) false remote Ok({count}) {count}")
     );
-    let none = "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes";
+    let none = "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes";
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &url), ("LITELLM_LOCAL_MODEL_COST_MAP", "True")]),
         format!("bundled None true local Err({none:?}) {count}")

@@ -128,7 +128,7 @@ fn a_map_without_a_source_says_so_and_takes_bytes() {
     let error = map.reload().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this map has no source to reload from: build it with a file, a url or a source, or hand bytes to reload_from_bytes"
+        "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes"
     );
     let report = map.reload_from_bytes(edition(3)).unwrap();
     assert_eq!((report.generation, report.models_count, report.set_aside.len()), (2, 2, 0));

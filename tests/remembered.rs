@@ -147,7 +147,7 @@ fn a_resolved_model_costs_what_its_name_does() {
     let error = described.cost(&usage).unwrap_err().to_string();
     assert_eq!(
         error,
-        "the map has no price of claude-opus-9-9 for input, cache_read, output, reasoning: register one"
+        "no price of claude-opus-9-9 is known for input, cache_read, output, reasoning: register one with register_model"
     );
     assert_eq!(described.total(&usage).map_err(said), Err(error));
 }

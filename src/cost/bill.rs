@@ -157,7 +157,8 @@ impl<'a> Bill<'a> {
         }
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
-            return self.add_duration(call);
+            self.add_duration(call)?;
+            return self.add_searches(call);
         }
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
         let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
@@ -165,7 +166,8 @@ impl<'a> Bill<'a> {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
             let counts = Counts { common, rare: [0; RARE.len()] };
             self.add_tokens(row, position, &counts, call)?;
-            return self.add_router_fee(subject, call);
+            self.add_router_fee(subject, call)?;
+            return self.add_searches(call);
         }
         let selection = Selection {
             tier: if call.batch { Tier::Batches } else { tier },
@@ -183,11 +185,16 @@ impl<'a> Bill<'a> {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
         self.add_router_fee(subject, call)?;
-        let searches = usage.prompt_tokens_details.web_search_requests;
-        if searches > 0 && !rates.search().is_none() {
-            self.push(rates.price(rates.search()), Component::Search, searches, How::Plain)?;
+        self.add_searches(call)
+    }
+
+    /// Adds the searches of the call. Without a price, they make a line without one.
+    fn add_searches(&mut self, call: &Call<'_>) -> Option<()> {
+        let searches = call.usage.prompt_tokens_details.web_search_requests;
+        if searches == 0 {
+            return Some(());
         }
-        Some(())
+        self.push(self.rates.price(self.rates.search()), Component::Search, searches, How::Plain)
     }
 
     /// Adds what a row prices: the common components in one sum if none of their amounts is

@@ -7,8 +7,8 @@ use crate::usage::{ServiceTier, UnknownTier, Usage};
 
 /// A call: its usage, and what else its price depends on.
 ///
-/// Everything but the usage is optional; each method states its default. Where nothing but the
-/// usage matters, a `&Usage` does in place of a call.
+/// Everything but the usage is optional; each method states its default. Methods that take a call
+/// also accept a `&Usage`.
 ///
 /// # Examples
 ///
@@ -24,7 +24,8 @@ use crate::usage::{ServiceTier, UnknownTier, Usage};
 /// assert_eq!(map.cost("m", &usage)?.total().to_string(), "2");
 /// # Ok::<(), llm_costmap::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Call<'a> {
     pub(crate) usage: &'a Usage,
     pub(crate) requested_model: Option<&'a str>,
@@ -115,7 +116,7 @@ impl<'a> Call<'a> {
     }
 
     /// Sets the Vertex AI location that served the call, such as `us-east5` or `global`. Default:
-    /// none, priced as `global`.
+    /// none, priced as `global`. An unknown location is priced without an uplift.
     #[inline]
     #[must_use]
     pub fn vertex_location(mut self, location: &'a str) -> Self {

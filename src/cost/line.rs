@@ -87,7 +87,7 @@ pub(super) fn line_units(
     units(quantity, price.rate(), factors, how == How::Halved)
 }
 
-/// The way in which the amount of a [`Line`] is made.
+/// The basis of the amount of a [`Line`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Basis {
@@ -95,7 +95,7 @@ pub enum Basis {
     Rate,
     /// The provider stated what it charged: the amount is a share of that.
     Stated,
-    /// The map has no rate: the amount is zero, and the bill is not complete.
+    /// No rate is known, or the quantity is not: the amount is zero, and the bill is not complete.
     Unpriced,
 }
 
@@ -112,7 +112,8 @@ impl fmt::Display for Basis {
     }
 }
 
-/// One component of a bill: `amount = quantity x rate x multiplier`, exactly.
+/// One component of a bill: `amount = quantity x rate x multiplier`, rounded once, half to even, if
+/// that needs more than 28 decimals.
 ///
 /// A line serialises as a [`LineRecord`](super::LineRecord), which can be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +130,7 @@ pub struct Line {
     pub multiplier: Number,
     /// The amount, in US dollars; zero if there is no rate.
     pub amount: Usd,
-    /// The way in which the amount is made.
+    /// The basis of the amount.
     pub basis: Basis,
     /// The place in the map that the rate is from. `None` if there is no rate.
     pub source: Option<RateSource>,
@@ -223,7 +224,7 @@ impl RateSource {
         self.from.field().tier.suffix().strip_prefix('_')
     }
 
-    /// Returns the number of prompt tokens above which the rate applies (xAI: from which).
+    /// Returns the threshold, in prompt tokens. The rate applies above it; for xAI, at it as well.
     #[must_use]
     pub fn threshold(&self) -> Option<u64> {
         Some(self.from.field().above).filter(|above| *above > 0).map(u64::from)
@@ -258,7 +259,7 @@ impl fmt::Display for RateSource {
         })?;
         write!(f, "{}", self.from.field())?;
         match self.fallback_for() {
-            Some(own) => write!(f, ", for want of {own}"),
+            Some(own) => write!(f, ", since there is no {own}"),
             None => Ok(()),
         }
     }

@@ -36,8 +36,8 @@ pub use unpriced::Unpriced;
 
 /// The complete bill of a call: its total, and the lines that it is the sum of.
 ///
-/// A cost is a value of its own: it outlives the map that priced it, and a reload does not change
-/// it. Making one allocates nothing.
+/// A cost borrows nothing: it outlives the map that priced it, and a reload does not change it.
+/// Making one allocates nothing.
 ///
 /// # Examples
 ///
@@ -79,14 +79,16 @@ impl Cost {
         self.key.as_str()
     }
 
-    /// Returns the sum of the input lines, in US dollars: the prompt, cache reads and cache writes.
+    /// Returns the sum of the input lines, in US dollars: the prompt, cache reads and cache writes,
+    /// citations, a router's fee, and the duration. See [`Component::is_input`].
     #[inline]
     #[must_use]
     pub fn input(&self) -> Usd {
         self.input
     }
 
-    /// Returns the sum of the output lines, in US dollars: the completion and its reasoning.
+    /// Returns the sum of the other lines, in US dollars: the completion, its reasoning, and
+    /// searches.
     #[inline]
     #[must_use]
     pub fn output(&self) -> Usd {
@@ -100,7 +102,7 @@ impl Cost {
         self.total
     }
 
-    /// Returns the lines, input first. Components that were not used have none.
+    /// Returns the lines, in the order of [`Component`]. A component that was not used has no line.
     #[inline]
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {

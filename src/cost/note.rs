@@ -10,12 +10,12 @@ use crate::words::words;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Note {
-    /// The service tier that was asked for is no known word: the call is priced as standard.
+    /// The requested service tier is unknown: the call is priced as standard.
     UnknownServiceTier,
-    /// The data residency is no known region: the call is priced without an uplift.
+    /// The data residency is unknown: the call is priced without an uplift.
     UnknownDataResidency,
-    /// Above a threshold, the entry has a standard rate only, which takes the place of the tier's
-    /// own rate, as in LiteLLM.
+    /// A standard rate above a threshold replaced the rate of the service tier, since the entry has
+    /// none of the tier above the threshold. LiteLLM does the same.
     StandardRateAboveThreshold,
     /// The total is the amount that the provider states.
     StatedByProvider,
@@ -39,7 +39,7 @@ impl fmt::Display for Note {
             Self::UnknownServiceTier => "the service tier is unknown; priced as standard",
             Self::UnknownDataResidency => "the data residency is unknown; priced without an uplift",
             Self::StandardRateAboveThreshold => {
-                "above the threshold, only a standard rate is known; it replaces the tier's"
+                "the entry has no rate of the tier above the threshold; the standard one is billed"
             }
             Self::StatedByProvider => "the total is the amount that the provider states",
             Self::SelfHosted => "the map has no entry; the model is self-hosted, so the call is free",

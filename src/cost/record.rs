@@ -43,7 +43,7 @@ pub struct CostRecord {
     pub complete: bool,
     /// The generation of the map that priced the call.
     pub generation: u64,
-    /// The lines, input first.
+    /// The lines, in the order of [`Component`].
     pub lines: Vec<LineRecord>,
     /// Remarks on how the bill was made.
     pub notes: Vec<Note>,
@@ -66,7 +66,7 @@ pub struct LineRecord {
     pub multiplier: Number,
     /// The amount, in US dollars.
     pub amount: Usd,
-    /// The way in which the amount is made.
+    /// The basis of the amount.
     pub basis: Basis,
     /// The place in the map that the rate is from.
     pub source: Option<SourceRecord>,

@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::{Cost, Line, Note};
 use crate::num::Usd;
+use crate::rates::Component;
 
-/// A bill that is not complete: the call used something that the map has no price for.
+/// A bill that is not complete: the call used something that has no known price.
 ///
 /// The sums leave out what has no price, so the call costs more than they say.
 ///
@@ -16,7 +17,7 @@ use crate::num::Usd;
 ///
 /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
 /// let Err(Error::Unpriced(bill)) = map.cost("m", &Usage::new(1_000, 500)) else { panic!() };
-/// assert_eq!(bill.to_string(), "the map has no price of m for output: register one");
+/// assert_eq!(bill.to_string(), "no price of m is known for output: register one with register_model");
 /// assert_eq!(bill.known_total().to_string(), "0.001");
 /// assert_eq!(bill.lines().filter(|line| line.is_unpriced()).count(), 1);
 /// # Ok::<(), llm_costmap::Error>(())
@@ -33,7 +34,7 @@ impl Unpriced {
         self.partial.key()
     }
 
-    /// Returns all lines, input first, those without a price included.
+    /// Returns all lines, in the order of [`Component`], those without a price included.
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
         self.partial.lines()
@@ -71,14 +72,23 @@ impl Unpriced {
 
 impl fmt::Display for Unpriced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the map has no price of {} for ", self.key())?;
+        let key = self.key();
+        if self.lines().any(|line| line.component == Component::Duration && line.is_unpriced()) {
+            return write!(
+                f,
+                "{key} is billed by the second, and the call has no duration: set Call::duration"
+            );
+        }
+        write!(f, "no price of {key} is known for ")?;
         for (position, line) in self.lines().filter(Line::is_unpriced).enumerate() {
             let separator = if position == 0 { "" } else { ", " };
             write!(f, "{separator}{}", line.component)?;
         }
-        f.write_str(": register one")
+        f.write_str(": register one with register_model")
     }
 }
+
+impl std::error::Error for Unpriced {}
 
 impl fmt::Debug for Unpriced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

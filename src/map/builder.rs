@@ -171,8 +171,9 @@ impl CostMapBuilder {
 
     /// Refuses a map in which one of these models is missing or has no price.
     ///
-    /// The names are resolved as by [`Snapshot::resolve`](crate::Snapshot::resolve). By default, no
-    /// model is required.
+    /// The names are looked up in the fetched map alone, without the operator's models. A model
+    /// that has no entry of its own counts as missing, even if
+    /// [`Snapshot::resolve`](crate::Snapshot::resolve) finds it. By default, no model is required.
     pub fn required_models<M: Into<String>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
         self.guards.required = models.into_iter().map(Into::into).collect();
         self

@@ -8,6 +8,7 @@ use super::CostMap;
 use crate::cost::{Call, Cost};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
+use crate::num::Usd;
 use crate::overlay::Registration;
 
 /// Models and deployments of the operator. They survive every reload.
@@ -205,6 +206,16 @@ impl CostMap {
     #[inline]
     pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
         self.deployment_cost_of(name, &call.into())
+    }
+
+    /// Returns the total of a call that a deployment served, by the live snapshot: see
+    /// [`Snapshot::deployment_total`](crate::Snapshot::deployment_total).
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::deployment_total`](crate::Snapshot::deployment_total).
+    pub fn deployment_total<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        self.live.load().deployment_total_of(name, &call.into())
     }
 
     fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {

@@ -70,6 +70,7 @@ pub enum Outcome {
     /// No entry has this name.
     NoEntry,
     /// An entry has this name, but its provider does not fit the lookup.
+    #[non_exhaustive]
     OtherProvider {
         /// The key of the entry.
         key: String,
@@ -77,6 +78,7 @@ pub enum Outcome {
         provider: String,
     },
     /// An entry has this name, and is the answer.
+    #[non_exhaustive]
     Found {
         /// The key of the entry.
         key: String,
@@ -84,6 +86,7 @@ pub enum Outcome {
         matched: Match,
     },
     /// No candidate leads to an entry. Another entry stands in, and is the answer.
+    #[non_exhaustive]
     StandsIn {
         /// The key of the entry that stands in.
         key: String,
@@ -93,6 +96,7 @@ pub enum Outcome {
     SelfHosted,
     /// No candidate names an entry of any provider. Fallback rules of the map describe this form of
     /// the name, and their description is the answer.
+    #[non_exhaustive]
     Described {
         /// The names of the rules, in the order of the map.
         rules: Vec<String>,

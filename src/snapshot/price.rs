@@ -61,6 +61,22 @@ impl Snapshot {
         self.deployment_cost_of(name, &call.into())
     }
 
+    /// Returns the total of a call that a deployment served: the amount of
+    /// [`deployment_cost`](Self::deployment_cost).
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`deployment_cost`](Self::deployment_cost), and those of words that a total cannot
+    /// note: see [`total`](Self::total).
+    #[inline]
+    pub fn deployment_total<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        self.deployment_total_of(name, &call.into())
+    }
+
+    pub(crate) fn deployment_total_of(&self, name: &str, call: &Call<'_>) -> Result<Usd, Error> {
+        checked_total(self.deployment_cost_of(name, call), call)
+    }
+
     pub(crate) fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
@@ -218,7 +234,7 @@ fn asked(known: Option<RuleProvider>, lookup: Lookup<'_>) -> AskedProvider<'_> {
 /// Returns the total of a cost, unless a note that the total would lose says that a word is
 /// unknown.
 #[inline(never)]
-pub(super) fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Error> {
+fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Error> {
     let cost = cost?;
     if !call.accepts_unknown {
         for note in cost.notes() {

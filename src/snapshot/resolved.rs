@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Snapshot;
-use super::price::checked_total;
 use crate::catalog::{Catalog, EntryRef, Target};
 use crate::cost::{Call, Cost};
 use crate::error::Error;
@@ -95,9 +94,18 @@ struct Terms {
 }
 
 impl Terms {
-    /// Returns the lookup that finds a router's fee.
-    fn lookup(self, name: &str) -> Lookup<'_> {
-        Lookup { name, provider: self.router, strict: false }
+    /// Returns a lookup that finds a router's fee.
+    fn lookup<'n>(&self) -> Lookup<'n> {
+        Lookup { name: "", provider: self.router, strict: false }
+    }
+
+    fn cost(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        snapshot.price(entry, Some(self.provider), self.lookup(), call)
+    }
+
+    #[inline]
+    fn total(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Usd, Error> {
+        snapshot.total_by(entry, Some(self.provider), self.lookup(), call)
     }
 }
 
@@ -159,7 +167,10 @@ impl<'a> Resolved<'a> {
     /// [`Error::Unpriced`] and [`Error::Overflow`], as [`Snapshot::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        self.cost_of(&call.into())
+        match self.entry() {
+            Some(entry) => self.terms.cost(self.snapshot, entry, &call.into()),
+            None => Ok(self.snapshot.free(self.key())),
+        }
     }
 
     /// Returns the total of a call to the model: the amount of [`cost`](Self::cost), in less time.
@@ -170,27 +181,9 @@ impl<'a> Resolved<'a> {
     /// [`Error::UnknownDataResidency`], as [`Snapshot::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        self.total_of(&call.into())
-    }
-
-    fn cost_of(&self, call: &Call<'_>) -> Result<Cost, Error> {
         match self.entry() {
-            Some(entry) => {
-                let lookup = self.terms.lookup(entry.key());
-                self.snapshot.price(entry, Some(self.terms.provider), lookup, call)
-            }
-            None => Ok(self.snapshot.free(self.key())),
-        }
-    }
-
-    #[inline]
-    fn total_of(&self, call: &Call<'_>) -> Result<Usd, Error> {
-        match self.entry() {
-            Some(entry) => {
-                let lookup = self.terms.lookup("");
-                self.snapshot.total_by(entry, Some(self.terms.provider), lookup, call)
-            }
-            None => checked_total(self.cost_of(call), call),
+            Some(entry) => self.terms.total(self.snapshot, entry, &call.into()),
+            None => Ok(Usd::ZERO),
         }
     }
 
@@ -206,6 +199,16 @@ impl<'a> Resolved<'a> {
 }
 
 impl ResolvedModel {
+    /// Returns the entry that prices the model; `None` if it is self-hosted.
+    #[inline]
+    fn entry(&self) -> Option<EntryRef<'_>> {
+        match &self.priced_by {
+            PricedBy::Entry(OwnedEntry { catalog, target }) => Some(catalog.at(*target)),
+            PricedBy::SelfHosted { .. } => None,
+            PricedBy::Described(catalog) => catalog.entry(0),
+        }
+    }
+
     pub(super) fn new(snapshot: &Arc<Snapshot>, model: Resolved<'_>) -> Option<Self> {
         let priced_by = match model.priced_by {
             PricedBy::Entry(entry) => {
@@ -265,7 +268,10 @@ impl ResolvedModel {
     /// The errors of [`Resolved::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        self.as_resolved().cost(call)
+        match self.entry() {
+            Some(entry) => self.terms.cost(&self.snapshot, entry, &call.into()),
+            None => Ok(self.snapshot.free(self.key())),
+        }
     }
 
     /// Returns the total of a call to the model: see [`Resolved::total`].
@@ -275,7 +281,10 @@ impl ResolvedModel {
     /// The errors of [`Resolved::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        self.as_resolved().total(call)
+        match self.entry() {
+            Some(entry) => self.terms.total(&self.snapshot, entry, &call.into()),
+            None => Ok(Usd::ZERO),
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Usage {
     pub prompt_tokens_details: PromptTokensDetails,
     /// The composition of the completion's tokens.
     pub completion_tokens_details: CompletionTokensDetails,
-    /// Citation tokens (Perplexity).
+    /// Citation tokens (Perplexity). Billed only if the map has a rate for them.
     pub citation_tokens: u64,
     /// The service tier that the provider says it served.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,8 @@ pub struct Usage {
     /// The geo that the provider reports to have served from: `us`, `global`, … (Anthropic).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference_geo: Option<String>,
-    /// The charge that the provider reports, in US dollars. If present, it is the cost of the call.
+    /// The charge that the provider reports, in US dollars. It replaces the calculated cost, unless
+    /// the operator set prices of the model or of the deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
 }
@@ -89,7 +90,8 @@ pub struct PromptTokensDetails {
     pub image_tokens: u64,
     /// Video tokens.
     pub video_tokens: u64,
-    /// Searches that the model made, as a number of queries.
+    /// The number of web searches that the model made. Only Perplexity's have a price so far; a
+    /// call to another model that made searches is an [`Error::Unpriced`](crate::Error::Unpriced).
     pub web_search_requests: u64,
 }
 
@@ -120,7 +122,7 @@ pub struct CacheCreationTokenDetails {
 }
 
 /// The composition of a completion's tokens.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct CompletionTokensDetails {
     /// Tokens spent on reasoning.

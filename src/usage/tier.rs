@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A service tier, as a request asks for it or a response says that it was served.
 ///
-/// Every word can be read, in any case: a word that is no known tier becomes
-/// [`Unknown`](Self::Unknown) and keeps its text. The words are those of OpenAI, Anthropic, Gemini
-/// and Bedrock as LiteLLM reads them.
+/// Every word can be read, in any case: an unknown word becomes [`Unknown`](Self::Unknown) and
+/// keeps its text. The words are those of OpenAI, Anthropic, Gemini and Bedrock as LiteLLM reads
+/// them.
 ///
 /// # Examples
 ///
@@ -43,11 +43,11 @@ pub enum ServiceTier {
     Priority,
     /// `ultrafast`.
     Ultrafast,
-    /// A word that is no known tier.
+    /// An unknown word.
     Unknown(UnknownTier),
 }
 
-/// A word that is no known service tier.
+/// An unknown word for a service tier.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnknownTier(ArrayString<LONGEST>);
 
@@ -72,6 +72,12 @@ impl UnknownTier {
     }
 }
 
+impl fmt::Display for UnknownTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl fmt::Debug for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -93,7 +99,7 @@ impl ServiceTier {
         }
     }
 
-    /// Returns whether the word is no known tier.
+    /// Returns whether the tier is unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
@@ -120,6 +126,12 @@ impl From<&str> for ServiceTier {
             Self::known(&lower)
         });
         known.unwrap_or_else(|| Self::Unknown(UnknownTier::new(word)))
+    }
+}
+
+impl From<&String> for ServiceTier {
+    fn from(word: &String) -> Self {
+        Self::from(&**word)
     }
 }
 
