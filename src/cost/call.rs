@@ -46,7 +46,6 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// Returns a call that used `usage`.
     #[inline]
-    #[must_use]
     pub fn new(usage: &'a Usage) -> Self {
         Self {
             usage,
@@ -67,7 +66,6 @@ impl<'a> Call<'a> {
     /// Sets the name that the client asked for, if the call is priced by the name in the response:
     /// Azure's model router adds its fee to the model that it chose. Default: the priced model.
     #[inline]
-    #[must_use]
     pub fn requested_model(mut self, name: &'a str) -> Self {
         (self.requested_model, self.is_special) = (Some(name), true);
         self
@@ -79,7 +77,6 @@ impl<'a> Call<'a> {
     /// [note](super::Note::UnknownServiceTier), and is an error in [`total`](crate::CostMap::total)
     /// unless the call [accepts it](Self::accept_unknown).
     #[inline]
-    #[must_use]
     pub fn service_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
         (self.asked, self.unknown_tier) = match tier.into() {
             ServiceTier::Unknown(word) => (Tier::Standard, Some(word)),
@@ -93,7 +90,6 @@ impl<'a> Call<'a> {
     /// A known tier that was served takes the place of the one that was asked for; `auto` and
     /// unknown words do not.
     #[inline]
-    #[must_use]
     pub fn served_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
         self.served = rate_tier(&tier.into());
         self
@@ -101,7 +97,6 @@ impl<'a> Call<'a> {
 
     /// Prices the call as part of a batch. Default: no batch.
     #[inline]
-    #[must_use]
     pub fn batch(mut self) -> Self {
         (self.batch, self.is_special) = (true, true);
         self
@@ -109,7 +104,6 @@ impl<'a> Call<'a> {
 
     /// Sets the region that data had to stay in: `eu` or `us`, in any case. Default: none.
     #[inline]
-    #[must_use]
     pub fn data_residency(mut self, region: &'a str) -> Self {
         (self.data_residency, self.is_special) = (Some(region), true);
         self
@@ -118,7 +112,6 @@ impl<'a> Call<'a> {
     /// Sets the Vertex AI location that served the call, such as `us-east5` or `global`. Default:
     /// none, priced as `global`. An unknown location is priced without an uplift.
     #[inline]
-    #[must_use]
     pub fn vertex_location(mut self, location: &'a str) -> Self {
         (self.vertex_location, self.is_special) = (Some(location), true);
         self
@@ -127,7 +120,6 @@ impl<'a> Call<'a> {
     /// Sets the time at which the call is billed, which decides whether off-peak rates apply.
     /// Default: now, read from the clock only if the model has off-peak rates.
     #[inline]
-    #[must_use]
     pub fn at(mut self, time: SystemTime) -> Self {
         self.at = Some(time);
         self
@@ -136,7 +128,6 @@ impl<'a> Call<'a> {
     /// Sets how long the call took, for models that are billed by the second. Default: unknown,
     /// which makes the cost of such a model an [`Error::Unpriced`](crate::Error::Unpriced).
     #[inline]
-    #[must_use]
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
@@ -146,7 +137,6 @@ impl<'a> Call<'a> {
     /// unknown data residency without an uplift, as [`cost`](crate::CostMap::cost) does with a
     /// note. Default: both are errors in `total`.
     #[inline]
-    #[must_use]
     pub fn accept_unknown(mut self) -> Self {
         self.accepts_unknown = true;
         self
