@@ -285,7 +285,7 @@ fn a_documented_config_is_read() {
     assert_eq!(Deployment::list_from_yaml(yaml).unwrap()[0].id(), Deployment::from_json(json).unwrap().id());
     let error = |yaml: &str| Deployment::list_from_yaml(yaml).unwrap_err().to_string();
     let bad = error("model_list:\n  - model_name: m\n  litellm_params: {");
-    assert!(bad.starts_with("cannot use config.yaml: no YAML: ") && bad.contains("line "), "{bad}");
+    assert!(bad.starts_with("cannot use config.yaml: not valid YAML: ") && bad.contains("line "), "{bad}");
     assert_eq!(
         error("model_list:\n  - model_name: m\n    litellm_params:\n      api_key: x\n"),
         "cannot use deployment 1 (m): litellm_params.model: missing: it says which model to call"
@@ -313,7 +313,7 @@ fn a_documented_config_is_read() {
         ),
         ("a: {sk-1234567890abcdef: 1]", "line 1, column 4: a bracket that closes nothing"),
     ] {
-        assert_eq!(error(yaml), format!("cannot use config.yaml: no YAML: {said}"), "{yaml:?}");
+        assert_eq!(error(yaml), format!("cannot use config.yaml: not valid YAML: {said}"), "{yaml:?}");
     }
     assert_eq!(error("sk-1234567890abcdef"), "cannot use model_list: not JSON: line 1, column 21");
 }

@@ -106,11 +106,11 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
             kept("cannot fetch {url}: the connection failed: Peer disconnected (tried 2 times)"),
         ),
         (
-            "headers beyond all measure",
+            "the response headers are too large",
             Box::new(|_, connection| {
                 answer(connection, "200 OK", &[("x", &"y".repeat(100_000))], b"{}");
             }),
-            kept("cannot fetch {url}: headers beyond all measure"),
+            kept("cannot fetch {url}: the response headers are too large"),
         ),
         (
             "silence",
@@ -207,7 +207,7 @@ fn http_faults() -> Vec<(&'static str, Handler, After)> {
         (
             "an empty body",
             ok(""),
-            kept("{url} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)"),
+            kept("{url} is not a model map: empty: EOF while parsing a value (line 1, column 0)"),
         ),
         (
             "truncated JSON",
@@ -641,7 +641,7 @@ fn whatever_becomes_of_a_file_the_map_answers_as_before() {
         (
             "emptied",
             write(""),
-            "{path} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)",
+            "{path} is not a model map: empty: EOF while parsing a value (line 1, column 0)",
         ),
         (
             "overwritten by nonsense",

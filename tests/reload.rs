@@ -99,12 +99,7 @@ fn whatever_is_wrong_with_a_reload_the_map_stays_as_it_was() {
             "<html>",
             format!("{shown} is not a model map: a page, not JSON: expected value (line 1, column 1)"),
         ),
-        (
-            "",
-            format!(
-                "{shown} is not a model map: nothing at all: EOF while parsing a value (line 1, column 0)"
-            ),
-        ),
+        ("", format!("{shown} is not a model map: empty: EOF while parsing a value (line 1, column 0)")),
     ] {
         fs::write(&path, text).unwrap();
         assert_eq!(map.reload().map(|r| r.generation).map_err(|e| e.to_string()), Err(message), "{text}");

@@ -510,12 +510,12 @@ fn what_is_no_rule_is_set_aside_and_said() {
         [
             rule("mixed: litellm_provider beside other fields: neither a route nor a description"),
             rule("old: rules that extend others are of an older format"),
-            rule("patternless: it has no pattern, which is a text"),
+            rule("patternless: pattern: missing, or not a string"),
             rule("infoless: it has no model_info, which is an object"),
             rule("routeless: litellm_provider: not a string"),
             rule("fills: fill_missing_for_providers: not a list of providers"),
             rule("negative: input_cost_per_token: -1 is negative"),
-            rule("rule 11: it has no pattern, which is a text"),
+            rule("rule 11: pattern: missing, or not a string"),
             rule(
                 "open: its pattern does not compile: Parsing error at position 1: Opening parenthesis without closing \
                  parenthesis"

@@ -39,7 +39,7 @@ pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
 /// Returns a description of bytes that are not JSON at all.
 fn kind_of(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [] => Some("nothing at all"),
+        [] => Some("empty"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
             Some("UTF-16 text, save it as UTF-8")
         }

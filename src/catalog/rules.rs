@@ -243,7 +243,7 @@ fn read_rule(json: &str, number: usize) -> Result<Rule, SetAside> {
     let name = text("name").or_else(|| text("pattern")).unwrap_or_else(|| format!("rule {number}"));
     let bad = |reason: &str| bad_rule(&name, reason.to_owned());
 
-    let pattern = text("pattern").ok_or_else(|| bad("it has no pattern, which is a text"))?;
+    let pattern = text("pattern").ok_or_else(|| bad("pattern: missing, or not a string"))?;
     let info_json = get("model_info").unwrap_or_default();
     let info = fields(info_json).map_err(|_| bad("it has no model_info, which is an object"))?;
     if info.len() > MAX_FIELDS {

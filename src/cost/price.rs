@@ -23,7 +23,7 @@ struct Plain<'a> {
 impl<'a> Plain<'a> {
     /// Returns `None` if the price depends on anything else.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a call that is returned through memory delays the sum")]
+    #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
     fn of(rates: &'a RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Self> {
         if !(rates.is_simple() && call.is_plain() && tokens::is_plain(call.usage)) {
             return None;
@@ -56,7 +56,7 @@ impl<'a> Plain<'a> {
 /// Returns the total of a call that is billed for common components alone. Returns `None` if the
 /// call is billed for others, its service tier is unknown, or the sum is beyond the range of money.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "an amount that is returned through memory delays its reader")]
+#[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
 pub(crate) fn plain_total(rates: &RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Usd> {
     let plain = Plain::of(rates, provider, call).filter(|plain| plain.knows_tier)?;
     Usd::from_unsigned(plain.row.total(plain.counts)?)

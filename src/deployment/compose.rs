@@ -81,8 +81,8 @@ impl Deployments {
                     vacant.insert(Group { first: position, alike: true });
                 }
                 Entry::Occupied(mut known) => {
-                    let way = at(known.get().first).map(|known| known.part(Part::Way));
-                    known.get_mut().alike &= way == Some(deployment.part(Part::Way));
+                    let pricing_key = at(known.get().first).map(|known| known.part(Part::PricingKey));
+                    known.get_mut().alike &= pricing_key == Some(deployment.part(Part::PricingKey));
                 }
             }
         }
@@ -179,7 +179,7 @@ pub(super) fn checked_prices<'a>(
 
 /// Returns everything that decides what a deployment costs, as JSON: its models and its prices,
 /// independent of their order and notation. Deployments whose results are equal are priced alike.
-pub(super) fn way_of_pricing(models: &[&str], prices: &[JsonField<'_>]) -> String {
+pub(super) fn pricing_key(models: &[&str], prices: &[JsonField<'_>]) -> String {
     let plain = |json: &str| {
         let amount: Option<Usd> = serde_json::from_str(json).ok();
         amount.map_or_else(|| json.to_owned(), |amount| amount.to_string())
@@ -292,13 +292,13 @@ impl Deployments {
                 all.push(deployment, known.clone());
                 continue;
             }
-            let way = deployment.part(Part::Way);
-            if let Some(alike) = composed.get(way) {
+            let pricing_key = deployment.part(Part::PricingKey);
+            if let Some(alike) = composed.get(pricing_key) {
                 all.push(deployment, alike.clone());
                 continue;
             }
             // If the order differs, the entry of any deployment that is priced alike serves.
-            let alike = || before.list.iter().position(|known| known.part(Part::Way) == way);
+            let alike = || before.list.iter().position(|known| known.part(Part::PricingKey) == pricing_key);
             let priced = match priced(deployment, entry, layers) {
                 Ok(row) => PricedEntry { row: Arc::new(row), over: Over::of(layers, entry) },
                 Err(bad) => match known.or_else(|| entry_before(alike()?)) {
@@ -307,7 +307,7 @@ impl Deployments {
                 },
             };
             let priced = Arc::new(priced);
-            composed.insert(way, priced.clone());
+            composed.insert(pricing_key, priced.clone());
             all.push(deployment, priced);
         }
         Ok(all)

@@ -48,7 +48,7 @@ pub struct Deployment {
     text: Arc<str>,
     /// The start of this deployment's part of the text, and the end of each [`Part`] in it.
     start: usize,
-    ends: [usize; Part::Way as usize + 1],
+    ends: [usize; Part::PricingKey as usize + 1],
     /// The hashes of the id and the name, so that a list is indexed without reading the texts.
     hashes: [u64; 2],
     has_prices: bool,
@@ -68,7 +68,7 @@ enum Part {
     ModelInfo,
     /// Everything that decides what the deployment costs. Deployments with equal parts cost the
     /// same.
-    Way,
+    PricingKey,
 }
 
 /// The JSON of an object, with its fields in order.
@@ -153,8 +153,9 @@ impl Deployment {
             None => id::id_of(model_name, litellm_params),
         };
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
-        let way = compose::way_of_pricing(&[&model, &base_model, &provider], &prices);
-        let parts = [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &way];
+        let pricing_key = compose::pricing_key(&[&model, &base_model, &provider], &prices);
+        let parts =
+            [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &pricing_key];
         let mut end = 0;
         let ends = parts.map(|part| {
             end += part.len();

@@ -13,7 +13,7 @@ use crate::json::{MAX_DEPTH, quoted};
 /// nothing of the text, which may contain secrets.
 pub(super) fn to_json(yaml: &str) -> Result<String, String> {
     let read = serde_saphyr::from_str_with_options(yaml, options(yaml.len()));
-    read.map(|Json(json)| json).map_err(|error| format!("no YAML: {}", said(&error)))
+    read.map(|Json(json)| json).map_err(|error| format!("not valid YAML: {}", said(&error)))
 }
 
 /// Limits the expanded size of a text, in proportion to its length. Many deployments may share an
@@ -207,7 +207,7 @@ fn what(error: &Error) -> &'static str {
             BudgetBreach::Documents { .. } => "more than one document",
             _ => "too much, or aliases that unfold to too much",
         },
-        _ => "not to be read",
+        _ => "cannot be read",
     }
 }
 

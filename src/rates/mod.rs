@@ -340,7 +340,7 @@ impl RateSet {
     /// Returns the row of a call to an entry that [is simple](Self::is_simple). Calls `asked` only
     /// if the provider makes a difference.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "handed back through memory, a row is waited for")]
+    #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
     pub(crate) fn pick_simply(
         &self,
         tier: Tier,

@@ -465,7 +465,7 @@ impl Reloader {
     fn live(&self) -> Result<Arc<Live>, Error> {
         self.live.upgrade().ok_or_else(|| Error::Fetch {
             origin: self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default(),
-            reason: "the map is gone".to_owned(),
+            reason: "the last handle on the map was dropped".to_owned(),
         })
     }
 

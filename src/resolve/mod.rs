@@ -43,7 +43,7 @@ impl<'a> Layers<'a> {
 
     /// Does the same as [`exact`](Self::exact), with a hash that the caller has already computed.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "handed back through memory, an entry is waited for")]
+    #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
     pub(crate) fn exact_hashed(self, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
         match self.own {
             None => self.base.find_hashed(name, hash),

@@ -146,7 +146,7 @@ impl Snapshot {
     }
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "an amount that is returned through memory delays its reader")]
+    #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
     pub(super) fn total_by(
         &self,
         entry: EntryRef<'_>,

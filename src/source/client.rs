@@ -79,7 +79,7 @@ impl Client {
         let bad_url = |reason: &str| invalid("url", format!("{name}: {reason}"));
         match parsed.scheme().as_str().to_ascii_lowercase().as_str() {
             "http" | "https" => {}
-            "file" => return Err(bad_url("no address of a server; hand it to the builder as it is")),
+            "file" => return Err(bad_url("not the address of a server: use CostMapBuilder::file or url")),
             other => return Err(bad_url(&format!("cannot fetch over {other}; implement Source for it"))),
         }
         if parsed.authority().is_none_or(|authority| authority.host().is_empty()) {
@@ -100,7 +100,7 @@ impl Client {
             headers.insert(AUTHORIZATION, value);
         }
         let url = without_user(parsed).filter(|url| url.as_str().parse::<ureq::http::Uri>().is_ok());
-        let url = url.ok_or_else(|| bad_url("not a URL that can be asked for"))?;
+        let url = url.ok_or_else(|| bad_url("not a URL that can be requested"))?;
         for (place, (name, value)) in (1..).zip(&source.headers) {
             let header = HeaderName::try_from(name)
                 .map_err(|_| invalid("header", format!("the name of header {place} is invalid")))?;
@@ -108,7 +108,7 @@ impl Client {
                 return Err(invalid("header", format!("{header} is not for callers to set")));
             }
             let mut value = HeaderValue::try_from(value).map_err(|_| {
-                invalid("header", format!("the value of {header} has letters that cannot be sent"))
+                invalid("header", format!("the value of {header} has characters that a header must not have"))
             })?;
             value.set_sensitive(true);
             headers.insert(header, value);
@@ -119,11 +119,11 @@ impl Client {
             ("overall_timeout", source.overall_timeout),
         ] {
             if time.is_zero() {
-                return Err(invalid(setting, "no time at all".to_owned()));
+                return Err(invalid(setting, "must be longer than zero".to_owned()));
             }
         }
         if source.attempts == 0 {
-            return Err(invalid("attempts", "none at all".to_owned()));
+            return Err(invalid("attempts", "must be at least 1".to_owned()));
         }
         let proxies = Proxies::from_env()?;
         let tls = TlsConfig::builder().root_certs(roots(source.roots.as_deref())?).build();
@@ -273,7 +273,7 @@ impl Client {
             E::ConnectProxyFailed(reason) => Failure::passing(format!("the proxy failed: {reason}")),
             E::Protocol(error) => Failure::passing(format!("the server does not speak HTTP: {error}")),
             E::Decompress(_, error) => Failure::passing(format!("invalid gzip data: {error}")),
-            E::LargeResponseHeader(..) => Failure::last("headers beyond all measure"),
+            E::LargeResponseHeader(..) => Failure::last("the response headers are too large"),
             E::Rustls(error) => Failure::last(format!("TLS failed: {error}")),
             other => Failure::last(other.to_string()),
         }
@@ -312,7 +312,10 @@ impl Origin for Client {
             }
             log::debug!("{origin}: {reason}; trying again in {wait:?}");
             if !stop.sleep(wait) {
-                return Err(Error::Fetch { origin, reason: "the map is gone".to_owned() });
+                return Err(Error::Fetch {
+                    origin,
+                    reason: "the last handle on the map was dropped".to_owned(),
+                });
             }
             attempt += 1;
         }
@@ -364,7 +367,7 @@ fn roots(pem: Option<&[u8]>) -> Result<RootCerts, Error> {
         }
     }
     if found.is_empty() {
-        return Err(invalid("no certificate in it".to_owned()));
+        return Err(invalid("contains no certificate".to_owned()));
     }
     Ok(RootCerts::from(found))
 }
@@ -392,7 +395,7 @@ mod tests {
             ("user:secret@host/x", "user:…: cannot fetch over user; implement Source for it"),
             ("https:///a", "https:///a: it names no host"),
             ("s3://bucket/key", "s3://bucket/key: cannot fetch over s3; implement Source for it"),
-            ("file:///a", "file:///a: no address of a server; hand it to the builder as it is"),
+            ("file:///a", "file:///a: not the address of a server: use CostMapBuilder::file or url"),
             ("https://u:secret@h:port/", "it is not one; write https://host/path"),
         ] {
             assert_eq!(client(url), Err(format!("invalid url: {message}")), "{url}");
@@ -411,13 +414,16 @@ mod tests {
         );
         assert_eq!(
             error(source().header("token", "se\ncret")),
-            "invalid header: the value of token has letters that cannot be sent"
+            "invalid header: the value of token has characters that a header must not have"
         );
-        assert_eq!(error(source().read_timeout(Duration::ZERO)), "invalid read_timeout: no time at all");
-        assert_eq!(error(source().attempts(0)), "invalid attempts: none at all");
+        assert_eq!(
+            error(source().read_timeout(Duration::ZERO)),
+            "invalid read_timeout: must be longer than zero"
+        );
+        assert_eq!(error(source().attempts(0)), "invalid attempts: must be at least 1");
         assert_eq!(
             error(source().root_certificates("nonsense")),
-            "invalid root_certificates: no certificate in it"
+            "invalid root_certificates: contains no certificate"
         );
         let none = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
         let said = error(source().root_certificates(none));
