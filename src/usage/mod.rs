@@ -11,7 +11,8 @@ pub use tier::{ServiceTier, UnknownTier};
 /// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes
 /// tokens read from and written to a cache, and `completion_tokens` includes reasoning.
 ///
-/// Counts are tokens unless documented otherwise. Zero means that none were reported.
+/// Counts are tokens unless documented otherwise. Zero means that none were reported. Counts that have
+/// no setter are set by assigning the public fields.
 ///
 /// # Examples
 ///
