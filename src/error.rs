@@ -365,14 +365,19 @@ impl Error {
     }
 }
 
-/// Suggests names that are spelled almost like an unknown one.
+/// Says more about an unknown name.
 pub(crate) trait Suggest: Send + Sync {
+    /// Returns names that are spelled almost like it.
     fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String>;
+
+    /// Returns why the row that the name leads to was set aside, if it was.
+    fn set_aside(&self, name: &str, provider: Option<&str>) -> Option<String>;
 }
 
 /// The error of a name that no entry of the map answers to.
 ///
-/// Its `Display` suggests keys that are spelled almost like the name. They are searched for when
+/// Its `Display` says why the map's row of the name was set aside, if it was, and else suggests keys
+/// that are spelled almost like the name. Both are looked up when
 /// the error is displayed, in the generation of the map that was asked, if that is still in use:
 /// making the error costs little, and it keeps no generation alive.
 #[derive(Clone)]
@@ -412,6 +417,10 @@ impl fmt::Display for UnknownModel {
         write!(f, "unknown model {:?}", self.model)?;
         if let Some(provider) = &self.provider {
             write!(f, " of provider {provider:?}")?;
+        }
+        let asked = self.asked.upgrade();
+        if let Some(reason) = asked.and_then(|asked| asked.set_aside(&self.model, self.provider())) {
+            return write!(f, ": the map has a row for it that was set aside ({reason}): register it");
         }
         match &*self.near_names() {
             [] => f.write_str(": register it, or check the name"),

@@ -298,14 +298,36 @@ pub(crate) fn is_number(json: &str) -> bool {
     json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
-/// Returns whether every reader can read the JSON. Numbers beyond the range of a float, such as
+/// Returns whether every reader can read the JSON, all values of repeated fields included. Numbers beyond the range of a float, such as
 /// `1e999`, and halves of surrogate pairs are not readable. The JSON must not be [deep](is_deep).
 pub(crate) fn is_readable(json: &str) -> bool {
     match json.as_bytes().first() {
-        Some(b'{') => fields(json).is_ok_and(|fields| fields.iter().all(|(_, json)| is_readable(json))),
+        Some(b'{') => {
+            let mut deserializer = serde_json::Deserializer::from_str(json);
+            deserializer.deserialize_map(AllReadable).unwrap_or(false)
+        }
         Some(b'[') => list(json).is_ok_and(|list| list.into_iter().all(is_readable)),
         Some(b'"') => text(json).is_some(),
         _ => !is_number(json) || json.parse().is_ok_and(f64::is_finite),
+    }
+}
+
+/// Returns whether every value of an object is [readable](is_readable).
+struct AllReadable;
+
+impl<'de> Visitor<'de> for AllReadable {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let mut is_each = true;
+        while map.next_key_seed(Name)?.is_some() {
+            is_each &= is_readable(map.next_value::<&RawValue>()?.get());
+        }
+        Ok(is_each)
     }
 }
 

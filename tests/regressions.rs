@@ -973,3 +973,112 @@ fn an_alias_of_the_operators_displaces_no_key_in_any_case() {
         assert_eq!(total_of(&over, "B-LATEST", &usage), "2");
     }
 }
+
+/// A row that was set aside is unknown: neither its provider's rule, nor a shorter name, nor an
+/// alias, nor another spelling gives it a price.
+#[test]
+fn nothing_stands_in_for_a_row_that_was_set_aside() {
+    let map = map(
+        r#"{"ollama/m": {"litellm_provider": "ollama", "input_cost_per_token": 1.2345678901234567891e-6},
+            "gpt-z-2024-08-06": {"litellm_provider": "openai", "input_cost_per_token": -1},
+            "gpt-z": {"litellm_provider": "openai", "input_cost_per_token": 1e-6},
+            "GPT-Y": {"input_cost_per_token": "x"},
+            "gpt-y": {"input_cost_per_token": 2e-6},
+            "other": {"input_cost_per_token": 3e-6, "aliases": ["gpt-z-2024-08-06", "another"]}}"#,
+    );
+    let usage = Usage::new(1_000_000, 0);
+    let reasons = [
+        (
+            "ollama/m",
+            "input_cost_per_token: 1.2345678901234567891e-6 is of more than 19 significant digits, which cannot be kept exactly",
+        ),
+        ("gpt-z-2024-08-06", "input_cost_per_token: -1 is negative"),
+        ("openai/gpt-z-2024-08-06", "input_cost_per_token: -1 is negative"),
+        ("GPT-Z-2024-08-06", "input_cost_per_token: -1 is negative"),
+        ("GPT-Y", "input_cost_per_token: \"x\" is not a number"),
+        ("Gpt-y", "input_cost_per_token: \"x\" is not a number"),
+    ];
+    for (name, reason) in reasons {
+        let said = format!(
+            "unknown model {name:?}: the map has a row for it that was set aside ({reason}): register it"
+        );
+        let snapshot = map.snapshot();
+        assert_eq!(map.cost(name, &usage).unwrap_err().to_string(), said);
+        assert_eq!(map.total(name, &usage).unwrap_err().to_string(), said);
+        assert_eq!(map.resolve(name).unwrap_err().to_string(), said);
+        let explanation = snapshot.explain(name);
+        assert_eq!(explanation.found, None);
+        assert!(
+            explanation.to_string().ends_with(&format!("was set aside: {reason}\nunknown")),
+            "{explanation}"
+        );
+    }
+    for (name, total) in
+        [("gpt-z", "1"), ("gpt-z-2024-08-07", "1"), ("gpt-y", "2"), ("another", "3"), ("ollama/n", "0")]
+    {
+        assert_eq!(total_of(&map, name, &usage), total, "{name}");
+    }
+    map.register_model("ollama/m", json!({"input_cost_per_token": 4e-6})).unwrap();
+    assert_eq!(total_of(&map, "ollama/m", &usage), "4");
+}
+
+/// Of a repeated field the last value counts: a null takes back a multiplier, and a good value
+/// takes back a bad one.
+#[test]
+fn the_last_value_of_a_repeated_field_counts() {
+    let map = map(r#"{"a": {"input_cost_per_token": 1e-6, "regional_processing_uplift_multiplier_eu": 2,
+                  "regional_processing_uplift_multiplier_eu": null},
+            "b": {"input_cost_per_token": 1e-6, "regional_endpoint_uplift_multiplier": 2,
+                  "regional_endpoint_uplift_multiplier": null},
+            "c": {"input_cost_per_token": -1, "input_cost_per_token": 1e-6},
+            "d": {"input_cost_per_token": 1e-6, "input_cost_per_token": -1},
+            "e": {"input_cost_per_token": 1e-6, "regional_processing_uplift_multiplier_eu": null,
+                  "regional_processing_uplift_multiplier_eu": 2}}"#);
+    let usage = Usage::new(1_000_000, 0);
+    let call = || Call::new(&usage).data_residency("eu").vertex_location("europe-west1");
+    for (name, is) in [("a", "1"), ("b", "1"), ("c", "1"), ("e", "2")] {
+        assert_eq!(total(&map, name, call()), is, "{name}");
+    }
+    let set_aside: Vec<String> = map.snapshot().set_aside().map(ToString::to_string).collect();
+    assert_eq!(set_aside, ["d: input_cost_per_token: -1 is negative"]);
+}
+
+/// A value that not every reader can read is shown as text, even where a later value hides it.
+#[test]
+fn a_hidden_number_beyond_floats_does_not_break_the_model_info() {
+    let map = map(r#"{"m": {"input_cost_per_token": 1e-6, "metadata": {"a": 1e400, "a": 1}}}"#);
+    let snapshot = map.snapshot();
+    let info = serde_json::to_value(snapshot.get("m").unwrap()).unwrap();
+    assert_eq!(info["metadata"], json!(r#"{"a": 1e400, "a": 1}"#), "{info}");
+}
+
+/// The product of multipliers is shown exactly, also if it is beyond 19 digits or the range of an
+/// amount.
+#[test]
+fn a_large_product_of_multipliers_is_shown_as_it_is() {
+    let map = map(
+        r#"{"m": {"input_cost_per_token": 1e-20, "regional_processing_uplift_multiplier_eu": 10000000000,
+                  "provider_specific_entry": {"fast": 10000000000.5}}}"#,
+    );
+    let mut usage = Usage::new(1, 0);
+    usage.speed = Some("fast".into());
+    let cost = map.cost("m", Call::new(&usage).data_residency("eu")).unwrap();
+    let line = cost.lines().next().unwrap();
+    assert_eq!(line.multiplier.to_string(), "100000000005000000000");
+    assert_eq!(cost.total().to_string(), "1.00000000005");
+}
+
+/// An amount that the provider states does not depend on words or counts that a price would.
+#[test]
+fn a_stated_amount_survives_unknown_words_and_an_overflow() {
+    let map = map(r#"{"m": {"input_cost_per_token": 1000000, "output_cost_per_token": 1000000}}"#);
+    let mut usage = Usage::new(10, 10);
+    usage.cost = Some("0.5".parse().unwrap());
+    let call = || Call::new(&usage).data_residency("mars").service_tier("unheard-of");
+    assert_eq!(map.total("m", call()).unwrap().to_string(), "0.5");
+    assert_eq!(total(&map, "m", call()), "0.5");
+    let mut usage = Usage::new(u64::MAX, u64::MAX);
+    usage.cost = Some("0.5".parse().unwrap());
+    let cost = map.cost("m", &usage).unwrap();
+    assert_eq!((cost.input().to_string(), cost.output().to_string()), ("0".to_owned(), "0.5".to_owned()));
+}

@@ -273,15 +273,15 @@ fn a_source_that_was_never_fetched_is_nothing_to_start_with() {
         }
         fn fetch(
             &self,
-            _: &llm_costmap::Validators,
-        ) -> Result<llm_costmap::Fetched, Box<dyn std::error::Error + Send + Sync>> {
-            Ok(llm_costmap::Fetched::new(edition(2)))
+            _: &llm_costmap::source::Validators,
+        ) -> Result<llm_costmap::source::Fetched, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(llm_costmap::source::Fetched::new(edition(2)))
         }
     }
     let error = CostMap::builder().source(Never).build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "store://prices was never fetched, and there is no other map to start with: use the feature bundled, give a json or a cache_dir that has one, or build_and_fetch"
+        "store://prices was never fetched, and there is no other map to start with: enable the feature bundled, set json or a cache_dir that has a map, or use build_and_fetch"
     );
     // A fetch during the build gives the map to start with, and so does an explicit empty map.
     let map = CostMap::builder().source(Never).build_and_fetch(std::time::Duration::from_secs(60)).unwrap();

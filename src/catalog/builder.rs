@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
-use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning};
+use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning, is_model};
 use crate::json::{self, JsonField};
 use crate::rates::{BadField, Inputs, RateSet, compile, field};
 
@@ -39,13 +39,14 @@ pub(super) struct CatalogParts {
     pub(super) provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
+    keys_set_aside: HashSet<String>,
 }
 
 impl CatalogParts {
     /// Returns the catalogue of `text`, which must be the text that was read.
     pub(super) fn into_catalog(self, text: Text) -> Catalog {
-        let Self { entries, index, rate_sets, providers, provider_ids, rules, notes } = self;
-        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes }
+        let Self { entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside } = self;
+        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside }
     }
 }
 
@@ -119,6 +120,7 @@ impl<'a> Builder<'a> {
     /// Returns an error if the whole map must be refused: it is too large, or its rules are too
     /// slow.
     pub(super) fn add_row(&mut self, name: &str, json: &'a str, row: &mut Row<'a>) -> Result<(), NotAMap> {
+        row.settle_repeated(json);
         let added = match row.check() {
             Ok(()) => self.try_add(name, json, row)?,
             Err(bad) => Err(bad),
@@ -219,8 +221,8 @@ impl<'a> Builder<'a> {
         Ok(id)
     }
 
-    /// Returns the finished parts. Aliases are added last: no alias displaces a key, and the first
-    /// row to claim an alias gets it.
+    /// Returns the finished parts. Aliases are added last: no alias displaces a key, not even that
+    /// of a row that was set aside, and the first row to claim an alias gets it.
     pub(super) fn finish(self) -> CatalogParts {
         let Self {
             mut entries,
@@ -234,8 +236,12 @@ impl<'a> Builder<'a> {
             mut notes,
             ..
         } = self;
+        let rows_set_aside = notes.set_aside.iter().filter(|row| is_model(&row.model));
+        let keys_set_aside: HashSet<String> = rows_set_aside.map(|row| row.model.to_lowercase()).collect();
         for (alias, target) in aliases {
-            index.add_alias(&alias, target);
+            if keys_set_aside.is_empty() || !keys_set_aside.contains(&alias.to_lowercase()) {
+                index.add_alias(&alias, target);
+            }
         }
         let mut rate_sets = rate_sets.sets;
         entries.shrink_to_fit();
@@ -244,7 +250,7 @@ impl<'a> Builder<'a> {
         notes.unpriced_fields =
             unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
-        CatalogParts { entries, index, rate_sets, providers, provider_ids, rules, notes }
+        CatalogParts { entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside }
     }
 }
 

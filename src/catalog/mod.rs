@@ -13,7 +13,7 @@ mod rules;
 
 use std::ops::Deref;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use builder::Builder;
@@ -40,6 +40,8 @@ pub(crate) struct Catalog {
     provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
+    /// The keys of the rows that were set aside, in lower case.
+    keys_set_aside: HashSet<String>,
 }
 
 /// The key of a map's fallback rules, which is not a model.
@@ -163,6 +165,7 @@ impl Catalog {
             provider_ids: HashMap::new(),
             rules: Rules::default(),
             notes: Notes::default(),
+            keys_set_aside: HashSet::new(),
         }
     }
 
@@ -211,6 +214,20 @@ impl Catalog {
     /// compile.
     pub(crate) fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
         self.notes.set_aside.iter().chain(self.rules.set_aside())
+    }
+
+    /// Returns whether any row was set aside.
+    pub(crate) fn has_rows_set_aside(&self) -> bool {
+        !self.keys_set_aside.is_empty()
+    }
+
+    /// Returns the row that was set aside and has this key, ignoring case.
+    pub(crate) fn row_set_aside(&self, key: &str) -> Option<&SetAside> {
+        if self.keys_set_aside.is_empty() || !self.keys_set_aside.contains(&key.to_lowercase()) {
+            return None;
+        }
+        let is_row = |row: &&SetAside| row.model.to_lowercase() == key.to_lowercase();
+        self.notes.set_aside.iter().find(is_row)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {

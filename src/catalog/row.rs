@@ -44,6 +44,8 @@ pub(super) struct Row<'a> {
     pub(super) mode: Option<Cow<'a, str>>,
     search_context: Option<&'a str>,
     bad: Option<BadField>,
+    /// Set if a multiplier is null, which takes back an earlier value of the same field.
+    has_null_factor: bool,
 }
 
 impl<'a> Row<'a> {
@@ -69,6 +71,19 @@ impl<'a> Row<'a> {
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.clear();
         *self = Self { inputs, ..Self::default() };
+    }
+
+    /// Reads the row again from its JSON if a repeated field could make a difference: fields are added
+    /// as they come, and of a repeated one the last value counts.
+    pub(super) fn settle_repeated(&mut self, json: &'a str) {
+        if self.bad.is_none() && !self.has_null_factor {
+            return;
+        }
+        let Ok(fields) = json::fields(json) else { return };
+        self.clear();
+        for (name, value) in fields {
+            self.add(name, value);
+        }
     }
 
     /// Sets the rules of the row's provider, or returns the reason why the row cannot be trusted.
@@ -112,7 +127,7 @@ impl<'a> Row<'a> {
             "provider_specific_entry" => self.inputs.tables_mut().provider_specific_entry = table(value),
             SEARCH_CONTEXT => self.search_context = table(value),
             "regional_endpoint_uplift_multiplier" => {
-                if let Some(factor) = self.rate(&name, value) {
+                if let Some(factor) = self.factor(&name, value) {
                     self.inputs.tables_mut().vertex = Some(factor);
                 }
             }
@@ -122,7 +137,7 @@ impl<'a> Row<'a> {
 
     fn price(&mut self, name: Cow<'a, str>, value: &'a str) {
         if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
-            if let Some(factor) = self.rate(&name, value) {
+            if let Some(factor) = self.factor(&name, value) {
                 self.inputs.tables_mut().residency.push((region.into(), factor));
             }
             return;
@@ -149,6 +164,13 @@ impl<'a> Row<'a> {
             Kind::Unknown => self.unknown.push(name),
             Kind::Other => {}
         }
+    }
+
+    /// Reads the multiplier of a field, as [`rate`](Self::rate) does.
+    fn factor(&mut self, name: &str, value: &str) -> Option<Fixed> {
+        let factor = self.rate(name, value);
+        self.has_null_factor |= factor.is_none();
+        factor
     }
 
     /// Reads the rate of a field. A value that is not a rate makes the row a bad one.

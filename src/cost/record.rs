@@ -90,8 +90,13 @@ pub struct SourceRecord {
     pub halved: bool,
 }
 
-/// Writes a number; or a string of digits, if a float would not keep them all.
+/// Writes a number; or a string of digits, if a float would not keep them all or the format is
+/// binary.
 fn serialize_quantity<S: Serializer>(quantity: &Number, serializer: S) -> Result<S::Ok, S::Error> {
+    // Binary formats do not say what comes next, and a `Number` is a string in all of them.
+    if !serializer.is_human_readable() {
+        return quantity.serialize(serializer);
+    }
     if let Some(whole) = quantity.as_u64() {
         return serializer.serialize_u64(whole);
     }

@@ -51,6 +51,16 @@ impl Number {
         Self(Decimal { negative: false, digits: u128::from(digits), exponent: -i32::from(scale) })
     }
 
+    /// Returns the product of two numbers that are not negative, or `None` if it has more digits than
+    /// a number keeps.
+    pub(crate) fn checked_mul(self, other: Self) -> Option<Self> {
+        let (a, b) = (self.normal(), other.normal());
+        let digits = a.digits.checked_mul(b.digits)?;
+        let exponent = a.exponent.checked_add(b.exponent)?;
+        // A number that is written has to be one that can be read.
+        Some(Self::new(Decimal { negative: false, digits, exponent })).filter(|_| digits < 10_u128.pow(38))
+    }
+
     /// Returns the number without zeros at the end of its digits: equal numbers have equal fields.
     fn normal(self) -> Decimal {
         let Decimal { negative, digits, exponent } = self.0;

@@ -94,7 +94,7 @@ impl Factors {
         self.len == 0
     }
 
-    /// Returns the product, or `None` if it has too many digits.
+    /// Returns the product, or `None` if it has more than 19 digits.
     pub(crate) fn whole(&self) -> Option<Fixed> {
         self.iter().try_fold(Fixed::ONE, |product, factor| {
             let digits = product.digits.checked_mul(factor.digits)?;
@@ -102,7 +102,7 @@ impl Factors {
         })
     }
 
-    /// Returns the product as a number, exact unless it has more than 19 digits.
+    /// Returns the product as a number, exact unless it has more than 38 digits.
     #[inline]
     pub(crate) fn number(&self) -> Number {
         if self.is_one() {
@@ -111,9 +111,13 @@ impl Factors {
         self.whole().map_or_else(|| self.rounded(), Fixed::number)
     }
 
-    /// Returns the product, rounded to 28 decimals.
+    /// Returns the product; if it has more than 38 digits, rounded to 28 decimals.
     #[cold]
     fn rounded(&self) -> Number {
+        let exact = self.iter().try_fold(Number::ONE, |product, factor| product.checked_mul(factor.number()));
+        if let Some(exact) = exact {
+            return exact;
+        }
         let rounded = product(self.iter()).and_then(Usd::from_unsigned).unwrap_or(Usd::MAX);
         rounded.to_string().parse().unwrap_or(Number::ONE)
     }

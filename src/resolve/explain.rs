@@ -77,6 +77,15 @@ pub enum Outcome {
         /// The provider of the entry.
         provider: String,
     },
+    /// The map's row of this name was set aside, so that the model is unknown. No later candidate is
+    /// tried.
+    #[non_exhaustive]
+    SetAside {
+        /// The key of the row.
+        key: String,
+        /// The field that is wrong, if it is one, and the reason.
+        reason: String,
+    },
     /// An entry has this name, and is the answer.
     #[non_exhaustive]
     Found {
@@ -125,7 +134,11 @@ impl Explanation {
         };
         let is_found = query.candidates(|candidate, name| {
             let (outcome, found) = tried(layers, &query, name);
+            let is_set_aside = matches!(outcome, Outcome::SetAside { .. });
             explanation.add(candidate, name, outcome);
+            if is_set_aside {
+                return ControlFlow::Break(());
+            }
             if let Some((key, matched)) = found {
                 explanation.found = Some((key, FoundBy { candidate, matched, rewritten: query.rewritten }));
                 return ControlFlow::Break(());
@@ -190,6 +203,9 @@ impl Explanation {
 
 /// Returns the outcome of a candidate, and the key and the match if the candidate is the answer.
 fn tried(layers: Layers<'_>, query: &Query<'_>, name: &str) -> (Outcome, Option<(String, Match)>) {
+    if let Some(row) = layers.row_set_aside(name) {
+        return (Outcome::SetAside { key: clip(&row.model).to_owned(), reason: row.said() }, None);
+    }
     let Some((entry, matched)) = layers.find(name) else { return (Outcome::NoEntry, None) };
     let key = entry.key().to_owned();
     match entry.provider() {
@@ -225,6 +241,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::NoEntry => f.write_str("no entry"),
             Self::OtherProvider { key, provider } => write!(f, "{key} is of {provider}"),
+            Self::SetAside { key, reason } => write!(f, "{key} was set aside: {reason}"),
             Self::Found { matched, .. } => write!(f, "{matched}"),
             Self::StandsIn { key } => write!(f, "{key} stands in"),
             Self::SelfHosted => f.write_str("self-hosted"),

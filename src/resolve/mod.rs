@@ -11,7 +11,7 @@ mod strip;
 
 use std::ops::ControlFlow;
 
-use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules};
+use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules, SetAside};
 use crate::json;
 
 pub use explain::{Explanation, Outcome, Step};
@@ -133,6 +133,13 @@ impl<'a> Layers<'a> {
         own.filter(move |entry| !self.base.has_key(entry.key()))
     }
 
+    /// Returns the row of the map that has this key and was set aside, unless an entry has exactly
+    /// this name.
+    fn row_set_aside(self, name: &str) -> Option<&'a SetAside> {
+        let row = self.base.row_set_aside(name)?;
+        if self.exact(name).is_none() { Some(row) } else { None }
+    }
+
     fn has_provider(self, name: &str) -> bool {
         self.base.has_provider(name) || self.own.is_some_and(|own| own.has_provider(name))
     }
@@ -188,12 +195,14 @@ fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
     let query = Query::new(layers, lookup);
     let (provider, rewritten) = (query.provider, query.rewritten);
     let found = query.candidates(|candidate, name| match layers.find(name) {
+        // No other price may stand in for one that cannot be trusted.
+        _ if layers.row_set_aside(name).is_some() => ControlFlow::Break(None),
         Some((entry, matched)) if fits(entry.provider(), provider) => {
-            ControlFlow::Break((entry, FoundBy { candidate, matched, rewritten }))
+            ControlFlow::Break(Some((entry, FoundBy { candidate, matched, rewritten })))
         }
         _ => ControlFlow::Continue(()),
     });
-    let (entry, found_by) = found.break_value()?;
+    let (entry, found_by) = found.break_value()??;
     Some(ResolvedEntry { entry, provider, found_by })
 }
 
@@ -238,7 +247,7 @@ pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     layers: Layers<'m>,
     lookup: Lookup<'n>,
 ) -> Option<Found<'m, 'n>> {
-    if lookup.strict {
+    if lookup.strict || row_set_aside(layers, lookup).is_some() {
         return None;
     }
     let by = |matched| FoundBy { candidate: Candidate::AsGiven, matched, rewritten: false };
@@ -252,6 +261,21 @@ pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     }
     let (catalog, provider, found_by) = describe(layers, lookup)?;
     Some(Found { answer: Answer::Described(Box::new(catalog)), provider, found_by })
+}
+
+/// Returns the row that a name leads to and that was set aside. Such a name is unknown, rather than
+/// priced by an entry or a rule further on.
+pub(crate) fn row_set_aside<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<&'m SetAside> {
+    if !layers.base.has_rows_set_aside() {
+        return None;
+    }
+    let query = Query::new(layers, lookup);
+    let found = query.candidates(|_, name| match (layers.row_set_aside(name), layers.find(name)) {
+        (Some(row), _) => ControlFlow::Break(Some(row)),
+        (None, Some((entry, _))) if fits(entry.provider(), query.provider) => ControlFlow::Break(None),
+        (None, _) => ControlFlow::Continue(()),
+    });
+    found.break_value()?
 }
 
 /// Returns the model info of a self-hosted model as JSON: the fields that fallback rules describe,

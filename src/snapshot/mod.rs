@@ -14,7 +14,7 @@ use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
 use crate::model_info::ModelInfo;
 use crate::overlay::Overlay;
-use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up};
+use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up, row_set_aside};
 use crate::version::{Generation, Version};
 
 pub use model_info_list::ModelInfoList;
@@ -314,6 +314,10 @@ impl Snapshot {
 impl Suggest for Snapshot {
     fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String> {
         self.near_names(Lookup { name, provider, strict: false }).into_iter().map(str::to_owned).collect()
+    }
+
+    fn set_aside(&self, name: &str, provider: Option<&str>) -> Option<String> {
+        row_set_aside(self.layers(), Lookup { name, provider, strict: false }).map(SetAside::said)
     }
 }
 

@@ -236,7 +236,9 @@ fn asked(known: Option<RuleProvider>, lookup: Lookup<'_>) -> AskedProvider<'_> {
 #[inline(never)]
 fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Error> {
     let cost = cost?;
-    if !call.accepts_unknown {
+    // The words do not matter to an amount that the provider states.
+    let is_stated = || cost.notes().any(|note| note == Note::StatedByProvider);
+    if !call.accepts_unknown && !is_stated() {
         for note in cost.notes() {
             match note {
                 Note::UnknownServiceTier => {
