@@ -172,6 +172,7 @@ mod model_info;
 mod num;
 mod overlay;
 mod panics;
+mod printable;
 mod rates;
 mod redact;
 pub mod reload;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::catalog::{EntryRef, Filled, Rules};
 use crate::json::{self, InOrder, Name, Shown, object};
 use crate::num::{Number, Usd};
+use crate::printable;
 
 /// The fields that `max_tokens` is read from. The first one present counts.
 const MAX_TOKENS: [&str; 3] = ["max_tokens", "max_output_tokens", "max_input_tokens"];
@@ -42,7 +43,8 @@ const ALWAYS_SHOWN: [&str; 13] = [
 ///
 /// Serialises as LiteLLM's model info shows a model: first `key`, limits, prices, provider and
 /// mode, which are always present and null if the map lacks them, then the entry's other fields as
-/// the map has them, except `aliases`.
+/// the map has them, except `aliases`. Secrets among the fields that the operator registered are
+/// masked, here and in the `Debug` output.
 ///
 /// # Examples
 ///
@@ -120,7 +122,8 @@ impl<'a> ModelInfo<'a> {
         &self.key
     }
 
-    /// Returns the entry's JSON object, as it stands in the map.
+    /// Returns the entry's JSON object, as it stands in the map. Secrets that the operator registered
+    /// with a model are not masked.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
@@ -256,9 +259,11 @@ impl<'a> ModelInfo<'a> {
     }
 }
 
+/// Writes what the model info serialises to.
 impl fmt::Debug for ModelInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ModelInfo({}: {})", self.key, self.json)
+        let json = serde_json::to_string(self).unwrap_or_default();
+        write!(f, "ModelInfo({}: {json})", self.key)
     }
 }
 
@@ -304,16 +309,22 @@ impl ModelInfo<'_> {
     pub(crate) fn shown(&self) -> Result<Vec<(Cow<'_, str>, Shown<'_>)>, serde_json::Error> {
         let mut fields = json::fields(&self.json)?;
         fields.extend(self.filled(|_| true));
+        // A field that the operator set may hold a secret.
+        let operator_set: HashSet<&str> = self.operator_set.iter().map(|name| &**name).collect();
+        let shown_field = |name: &str, json| {
+            if operator_set.contains(name) { printable::shown(name, json) } else { Shown::of(json) }
+        };
         let mut shown = vec![(Cow::Borrowed("key"), Shown::Value(Value::from(self.key())))];
         for always in ALWAYS_SHOWN {
             let json = |name: &str| json::get(&fields, name);
             let found =
                 if always == "max_tokens" { MAX_TOKENS.into_iter().find_map(json) } else { json(always) };
-            shown.push((Cow::Borrowed(always), Shown::of(found.unwrap_or("null"))));
+            shown.push((Cow::Borrowed(always), shown_field(always, found.unwrap_or("null"))));
         }
         for (name, json) in fields {
             if !matches!(&*name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&*name) {
-                shown.push((name, Shown::of(json)));
+                let value = shown_field(&name, json);
+                shown.push((name, value));
             }
         }
         Ok(shown)

@@ -78,7 +78,8 @@ fn what_is_shown_is_what_the_reference_shows_but_for_the_stricter_rules() {
     assert_eq!(stray, Vec::<&String>::new());
     let found: BTreeSet<&str> = stricter.keys().flat_map(secrets_of).collect();
     assert_eq!(found, BTreeSet::from(SECRETS));
-    assert_eq!((stricter.len(), stricter.values().sum::<usize>()), (598, 1_144));
+    let counts: Vec<usize> = stricter.into_values().filter(|count| *count > 0).collect();
+    assert_eq!((counts.len(), counts.iter().sum::<usize>()), (407, 700));
 }
 
 /// The names of secrets in the vectors, in full.
@@ -105,7 +106,7 @@ const SECRETS: [&str; 19] = [
 ];
 
 /// Compares a masked value with the reference's and with the original, and counts by path the values
-/// that are masked more strictly.
+/// that are masked more strictly, numbers apart.
 fn compare(
     ours: &Value,
     theirs: &Value,
@@ -135,7 +136,9 @@ fn compare(
         assert_eq!(ours, original);
         return;
     }
-    *stricter.entry(path.to_owned()).or_insert(0) += 1;
+    // How a number is printed, and whether it equals the reference's text, depends on the features of
+    // `serde_json`.
+    *stricter.entry(path.to_owned()).or_insert(0) += usize::from(!original.is_number());
     let original = original.as_str().map_or_else(|| original.to_string(), str::to_owned);
     let letters: Vec<char> = original.chars().collect();
     let masked = if letters.len() < 16 {

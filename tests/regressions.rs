@@ -1082,3 +1082,31 @@ fn a_stated_amount_survives_unknown_words_and_an_overflow() {
     let cost = map.cost("m", &usage).unwrap();
     assert_eq!((cost.input().to_string(), cost.output().to_string()), ("0".to_owned(), "0.5".to_owned()));
 }
+
+/// A secret that was registered with a model is masked wherever the model is shown, and the fields
+/// of the map beside it are not.
+#[test]
+fn a_registered_secret_is_not_shown() {
+    let map = map(r#"{"m": {"input_cost_per_token": 1e-6, "my_token": "of the map"}}"#);
+    let info = json!({"output_cost_per_token": 2e-6, "api_key": "sk-SECRET", "note": {"password": "SECRET"}});
+    map.register_model("m", info).unwrap();
+    let snapshot = map.snapshot();
+    let model = snapshot.get("m").unwrap();
+    let owned = snapshot.get("m").unwrap().into_owned();
+    for model in [&model, &owned] {
+        let shown = serde_json::to_value(model).unwrap();
+        assert_eq!(shown["api_key"], "*********");
+        assert_eq!(shown["note"], json!({"password": "******"}));
+        assert_eq!(
+            (&shown["my_token"], &shown["output_cost_per_token"]),
+            (&json!("of the map"), &json!(2e-6))
+        );
+        assert!(!format!("{model:?}").contains("SECRET"), "{model:?}");
+    }
+    map.add_deployment(
+        Deployment::from_json(r#"{"model_name": "d", "litellm_params": {"model": "m"}}"#).unwrap(),
+    )
+    .unwrap();
+    let shown = serde_json::to_string(&map.snapshot().model_info()).unwrap();
+    assert!(shown.contains("of the map") && !shown.contains("SECRET"), "{shown}");
+}

@@ -2,7 +2,6 @@
 
 mod compose;
 mod id;
-mod redact;
 #[cfg(feature = "yaml")]
 mod yaml;
 
@@ -16,6 +15,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::json::{self, InOrder, JsonField, Shown, Union};
+use crate::printable;
 use crate::rates::field;
 
 pub(crate) use compose::{Deployments, FoundDeployment, PricedDeployments};
@@ -299,9 +299,9 @@ impl Deployment {
     /// Returns the parameters in their printable form, without secrets.
     pub(crate) fn shown_params(&self) -> Vec<(Cow<'_, str>, Shown<'_>)> {
         let mut fields = self.litellm_params().fields();
-        fields.retain(|(name, _)| redact::is_shown(name));
+        fields.retain(|(name, _)| printable::is_shown(name));
         let shown = fields.into_iter().map(|(name, json)| {
-            let value = redact::shown(&name, json);
+            let value = printable::shown(&name, json);
             (name, value)
         });
         shown.collect()
@@ -315,7 +315,7 @@ impl Deployment {
         shown.set("db_model".into(), Shown::Value(Value::Bool(false)));
         for (name, json) in Params(self.part(Part::ModelInfo)).fields() {
             if name != "id" {
-                let value = redact::shown(&name, json);
+                let value = printable::shown(&name, json);
                 shown.set(name, value);
             }
         }

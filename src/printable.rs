@@ -1,4 +1,5 @@
-//! The printable form of a deployment, without its secrets.
+//! The printable form of what the operator sets: deployments and registered models, without their
+//! secrets.
 
 use serde_json::Value;
 
@@ -23,13 +24,13 @@ const SHORT: usize = 16;
 const SHOWN: usize = 4;
 
 /// Returns whether a parameter is shown at all.
-pub(super) fn is_shown(name: &str) -> bool {
+pub(crate) fn is_shown(name: &str) -> bool {
     !DROPPED.contains(&name)
 }
 
 /// Returns the printable form of a parameter, or of a field of the operator's model info. The JSON
 /// must not be [deep](json::is_deep).
-pub(super) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
+pub(crate) fn shown<'a>(name: &str, json: &'a str) -> Shown<'a> {
     if !json::is_readable(json) {
         // Secrets cannot be told apart in unreadable JSON. Only numbers are shown, unless the name
         // is that of a secret.
