@@ -85,22 +85,23 @@ impl<'a> Bill<'a> {
     /// Adds all lines, and returns input, output and total. Returns `None` if an amount or a count
     /// overflows.
     pub(super) fn make(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
-        let calculated = self.calculate(subject, call);
-        match call.usage.cost {
-            Some(stated) if !subject.operator_priced => {
-                let [input, _, total] = calculated.unwrap_or([Usd::ZERO; 3]);
-                self.replace_by_stated(stated, [input, total], call)
-            }
-            _ => calculated,
-        }
-    }
-
-    fn calculate(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
         self.find_factors(call)?;
         self.add_all(subject, call)?;
         let input = Usd::from_unsigned(self.input)?;
         let output = Usd::from_unsigned(self.output)?;
-        Some([input, output, input.checked_add(output)?])
+        let total = input.checked_add(output)?;
+        match call.usage.cost {
+            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, [input, total], call),
+            _ => Some([input, output, total]),
+        }
+    }
+
+    /// Makes the bill of a call whose calculated amounts overflow: the amount that the provider
+    /// states, if it does.
+    #[cold]
+    pub(super) fn make_stated_alone(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
+        let stated = call.usage.cost.filter(|_| !subject.operator_priced)?;
+        self.replace_by_stated(stated, [Usd::ZERO; 2], call)
     }
 
     /// Sets the multipliers of all token costs of the call.

@@ -108,7 +108,8 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
     let Subject { key, generation, .. } = subject;
     let mut bill = Bill::new(subject.rates);
     let Some([input, output, total]) = bill.make(subject, call) else {
-        return Err(NotPriced::Overflow { key: key.to_owned() }.into());
+        return stated_alone(&subject, call)
+            .ok_or_else(|| NotPriced::Overflow { key: key.to_owned() }.into());
     };
     // The cost is written out twice, since moving lines is measurable, and most bills have only
     // those that the row prices.
@@ -137,6 +138,18 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
         lines: Lines { row: *row, from: *from, counts, used, others: bill.others },
     });
     if is_complete { cost } else { cost.and_then(|partial| Err(unpriced(partial).into())) }
+}
+
+/// Returns the cost of a call whose calculated amounts overflow: the amount that the provider
+/// states, if it does.
+#[cold]
+fn stated_alone(subject: &Subject<'_>, call: &Call<'_>) -> Option<Cost> {
+    let mut bill = Bill::new(subject.rates);
+    let [input, output, total] = bill.make_stated_alone(subject, call)?;
+    let mut cost = Cost::free(subject.key, subject.generation);
+    (cost.input, cost.output, cost.total) = (input, output, total);
+    (cost.notes, cost.lines.others) = (bill.notes, bill.others);
+    Some(cost)
 }
 
 #[cold]
