@@ -39,14 +39,14 @@ pub(super) struct CatalogParts {
     pub(super) provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
-    keys_set_aside: HashSet<String>,
+    rows_set_aside: HashMap<String, usize>,
 }
 
 impl CatalogParts {
     /// Returns the catalogue of `text`, which must be the text that was read.
     pub(super) fn into_catalog(self, text: Text) -> Catalog {
-        let Self { entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside } = self;
-        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside }
+        let Self { entries, index, rate_sets, providers, provider_ids, rules, notes, rows_set_aside } = self;
+        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes, rows_set_aside }
     }
 }
 
@@ -236,10 +236,13 @@ impl<'a> Builder<'a> {
             mut notes,
             ..
         } = self;
-        let rows_set_aside = notes.set_aside.iter().filter(|row| is_model(&row.model));
-        let keys_set_aside: HashSet<String> = rows_set_aside.map(|row| row.model.to_lowercase()).collect();
+        // Of rows whose keys differ in case only, the first gives the reason.
+        let mut rows_set_aside = HashMap::new();
+        for (position, row) in notes.set_aside.iter().enumerate().filter(|(_, row)| is_model(&row.model)) {
+            rows_set_aside.entry(row.model.to_lowercase()).or_insert(position);
+        }
         for (alias, target) in aliases {
-            if keys_set_aside.is_empty() || !keys_set_aside.contains(&alias.to_lowercase()) {
+            if rows_set_aside.is_empty() || !rows_set_aside.contains_key(&alias.to_lowercase()) {
                 index.add_alias(&alias, target);
             }
         }
@@ -250,7 +253,7 @@ impl<'a> Builder<'a> {
         notes.unpriced_fields =
             unpriced.into_iter().map(|(name, models)| UnpricedField { name, models }).collect();
         notes.unpriced_fields.sort_by(|a, b| a.name.cmp(&b.name));
-        CatalogParts { entries, index, rate_sets, providers, provider_ids, rules, notes, keys_set_aside }
+        CatalogParts { entries, index, rate_sets, providers, provider_ids, rules, notes, rows_set_aside }
     }
 }
 

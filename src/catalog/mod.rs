@@ -13,7 +13,7 @@ mod rules;
 
 use std::ops::Deref;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use builder::Builder;
@@ -40,8 +40,9 @@ pub(crate) struct Catalog {
     provider_ids: HashMap<Box<str>, u32>,
     rules: Rules,
     notes: Notes,
-    /// The keys of the rows that were set aside, in lower case.
-    keys_set_aside: HashSet<String>,
+    /// The rows that were set aside: from their keys, in lower case, to positions in
+    /// [`Notes::set_aside`].
+    rows_set_aside: HashMap<String, usize>,
 }
 
 /// The key of a map's fallback rules, which is not a model.
@@ -165,7 +166,7 @@ impl Catalog {
             provider_ids: HashMap::new(),
             rules: Rules::default(),
             notes: Notes::default(),
-            keys_set_aside: HashSet::new(),
+            rows_set_aside: HashMap::new(),
         }
     }
 
@@ -216,18 +217,12 @@ impl Catalog {
         self.notes.set_aside.iter().chain(self.rules.set_aside())
     }
 
-    /// Returns whether any row was set aside.
-    pub(crate) fn has_rows_set_aside(&self) -> bool {
-        !self.keys_set_aside.is_empty()
-    }
-
     /// Returns the row that was set aside and has this key, ignoring case.
     pub(crate) fn row_set_aside(&self, key: &str) -> Option<&SetAside> {
-        if self.keys_set_aside.is_empty() || !self.keys_set_aside.contains(&key.to_lowercase()) {
+        if self.rows_set_aside.is_empty() {
             return None;
         }
-        let is_row = |row: &&SetAside| row.model.to_lowercase() == key.to_lowercase();
-        self.notes.set_aside.iter().find(is_row)
+        self.notes.set_aside.get(*self.rows_set_aside.get(&key.to_lowercase())?)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {

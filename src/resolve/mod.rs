@@ -162,6 +162,30 @@ pub(crate) struct ResolvedEntry<'m, 'n> {
 /// fits.
 #[inline]
 pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
+    match reach(layers, lookup)? {
+        Reached::Entry(found) => Some(found),
+        Reached::SetAside(_) => None,
+    }
+}
+
+/// Returns the row that a name leads to and that was set aside.
+pub(crate) fn row_set_aside<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<&'m SetAside> {
+    match reach(layers, lookup)? {
+        Reached::Entry(_) => None,
+        Reached::SetAside(row) => Some(row),
+    }
+}
+
+/// What a name leads to first.
+enum Reached<'m, 'n> {
+    Entry(ResolvedEntry<'m, 'n>),
+    /// A row that was set aside. The name is unknown, rather than priced by an entry or a rule
+    /// further on: no other price may stand in for one that cannot be trusted.
+    SetAside(&'m SetAside),
+}
+
+#[inline]
+fn reach<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Reached<'m, 'n>> {
     if lookup.provider.is_none() {
         // A key or an alias needs no candidates. This is the common case and the fast path.
         if let Some(entry) = layers.exact(lookup.name) {
@@ -169,18 +193,14 @@ pub(crate) fn resolve<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
             if entry.key() != lookup.name {
                 found_by.matched = Match::Alias;
             }
-            return Some(ResolvedEntry { entry, provider: None, found_by });
+            return Some(Reached::Entry(ResolvedEntry { entry, provider: None, found_by }));
         }
     }
-    resolve_name(layers, lookup)
-}
-
-/// Returns the entry of a name that is no key or alias, or that was asked for with a provider.
-pub(crate) fn resolve_name<'m: 'n, 'n>(
-    layers: Layers<'m>,
-    lookup: Lookup<'n>,
-) -> Option<ResolvedEntry<'m, 'n>> {
-    if lookup.strict { resolve_strictly(layers, lookup) } else { resolve_candidates(layers, lookup) }
+    if lookup.strict {
+        resolve_strictly(layers, lookup).map(Reached::Entry)
+    } else {
+        reach_by_candidates(layers, lookup)
+    }
 }
 
 fn resolve_strictly<'m, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
@@ -191,19 +211,22 @@ fn resolve_strictly<'m, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Re
     Some(ResolvedEntry { entry, provider: Some(provider), found_by })
 }
 
-fn resolve_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
+fn reach_by_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Reached<'m, 'n>> {
     let query = Query::new(layers, lookup);
     let (provider, rewritten) = (query.provider, query.rewritten);
-    let found = query.candidates(|candidate, name| match layers.find(name) {
-        // No other price may stand in for one that cannot be trusted.
-        _ if layers.row_set_aside(name).is_some() => ControlFlow::Break(None),
-        Some((entry, matched)) if fits(entry.provider(), provider) => {
-            ControlFlow::Break(Some((entry, FoundBy { candidate, matched, rewritten })))
+    let reached = query.candidates(|candidate, name| {
+        if let Some(row) = layers.row_set_aside(name) {
+            return ControlFlow::Break(Reached::SetAside(row));
         }
-        _ => ControlFlow::Continue(()),
+        match layers.find(name) {
+            Some((entry, matched)) if fits(entry.provider(), provider) => {
+                let found_by = FoundBy { candidate, matched, rewritten };
+                ControlFlow::Break(Reached::Entry(ResolvedEntry { entry, provider, found_by }))
+            }
+            _ => ControlFlow::Continue(()),
+        }
     });
-    let (entry, found_by) = found.break_value()??;
-    Some(ResolvedEntry { entry, provider, found_by })
+    reached.break_value()
 }
 
 /// The source of the price and the description of a model.
@@ -236,18 +259,19 @@ impl<'m, 'n> From<ResolvedEntry<'m, 'n>> for Found<'m, 'n> {
 /// that run on the caller's own machines, and descriptions by fallback rules. Pricing, `resolve`
 /// and `explain` all use this lookup.
 pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
-    match resolve(layers, lookup) {
-        Some(found) => Some(found.into()),
+    match reach(layers, lookup) {
+        Some(Reached::Entry(found)) => Some(found.into()),
+        Some(Reached::SetAside(_)) => None,
         None => look_up_without_entry(layers, lookup),
     }
 }
 
-/// Looks up a name that leads to no entry of its own.
+/// Looks up a name that leads to no entry of its own, nor to a row that was set aside.
 pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     layers: Layers<'m>,
     lookup: Lookup<'n>,
 ) -> Option<Found<'m, 'n>> {
-    if lookup.strict || row_set_aside(layers, lookup).is_some() {
+    if lookup.strict {
         return None;
     }
     let by = |matched| FoundBy { candidate: Candidate::AsGiven, matched, rewritten: false };
@@ -261,21 +285,6 @@ pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     }
     let (catalog, provider, found_by) = describe(layers, lookup)?;
     Some(Found { answer: Answer::Described(Box::new(catalog)), provider, found_by })
-}
-
-/// Returns the row that a name leads to and that was set aside. Such a name is unknown, rather than
-/// priced by an entry or a rule further on.
-pub(crate) fn row_set_aside<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Option<&'m SetAside> {
-    if !layers.base.has_rows_set_aside() {
-        return None;
-    }
-    let query = Query::new(layers, lookup);
-    let found = query.candidates(|_, name| match (layers.row_set_aside(name), layers.find(name)) {
-        (Some(row), _) => ControlFlow::Break(Some(row)),
-        (None, Some((entry, _))) if fits(entry.provider(), query.provider) => ControlFlow::Break(None),
-        (None, _) => ControlFlow::Continue(()),
-    });
-    found.break_value()?
 }
 
 /// Returns the model info of a self-hosted model as JSON: the fields that fallback rules describe,

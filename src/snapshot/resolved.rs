@@ -70,6 +70,25 @@ struct OwnedEntry {
     target: Target,
 }
 
+/// An entry, borrowed or with its catalogue.
+trait AsEntry {
+    fn as_entry(&self) -> EntryRef<'_>;
+}
+
+impl AsEntry for EntryRef<'_> {
+    #[inline]
+    fn as_entry(&self) -> EntryRef<'_> {
+        *self
+    }
+}
+
+impl AsEntry for OwnedEntry {
+    #[inline]
+    fn as_entry(&self) -> EntryRef<'_> {
+        self.catalog.at(self.target)
+    }
+}
+
 /// The part of a snapshot that prices and describes a model.
 #[derive(Clone)]
 enum PricedBy<E> {
@@ -81,6 +100,25 @@ enum PricedBy<E> {
     },
     /// A catalogue of one entry, made of fallback rules.
     Described(Arc<Catalog>),
+}
+
+impl<E: AsEntry> PricedBy<E> {
+    /// Returns the entry that prices the model; `None` if it is self-hosted.
+    #[inline]
+    fn entry(&self) -> Option<EntryRef<'_>> {
+        match self {
+            Self::Entry(entry) => Some(entry.as_entry()),
+            Self::SelfHosted { .. } => None,
+            Self::Described(catalog) => catalog.entry(0),
+        }
+    }
+
+    fn key(&self) -> &str {
+        match self {
+            Self::SelfHosted { name, .. } => name,
+            Self::Entry(_) | Self::Described(_) => self.entry().map_or("", EntryRef::key),
+        }
+    }
 }
 
 /// The lookup, as far as prices depend on it.
@@ -130,11 +168,7 @@ impl<'a> Resolved<'a> {
     /// describe, the name that they matched; for a self-hosted model, its name.
     #[must_use]
     pub fn key(&self) -> &str {
-        match &self.priced_by {
-            PricedBy::Entry(entry) => entry.key(),
-            PricedBy::SelfHosted { name, .. } => name,
-            PricedBy::Described(catalog) => catalog.entry(0).map_or("", EntryRef::key),
-        }
+        self.priced_by.key()
     }
 
     /// Returns the way in which the model was found.
@@ -167,7 +201,7 @@ impl<'a> Resolved<'a> {
     /// [`Error::Unpriced`] and [`Error::Overflow`], as [`Snapshot::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        match self.entry() {
+        match self.priced_by.entry() {
             Some(entry) => self.terms.cost(self.snapshot, entry, &call.into()),
             None => Ok(self.snapshot.free(self.key())),
         }
@@ -181,34 +215,14 @@ impl<'a> Resolved<'a> {
     /// [`Error::UnknownDataResidency`], as [`Snapshot::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        match self.entry() {
+        match self.priced_by.entry() {
             Some(entry) => self.terms.total(self.snapshot, entry, &call.into()),
             None => Ok(Usd::ZERO),
-        }
-    }
-
-    /// Returns the entry that prices the model; `None` if it is self-hosted.
-    #[inline]
-    fn entry(&self) -> Option<EntryRef<'_>> {
-        match &self.priced_by {
-            PricedBy::Entry(entry) => Some(*entry),
-            PricedBy::SelfHosted { .. } => None,
-            PricedBy::Described(catalog) => catalog.entry(0),
         }
     }
 }
 
 impl ResolvedModel {
-    /// Returns the entry that prices the model; `None` if it is self-hosted.
-    #[inline]
-    fn entry(&self) -> Option<EntryRef<'_>> {
-        match &self.priced_by {
-            PricedBy::Entry(OwnedEntry { catalog, target }) => Some(catalog.at(*target)),
-            PricedBy::SelfHosted { .. } => None,
-            PricedBy::Described(catalog) => catalog.entry(0),
-        }
-    }
-
     pub(super) fn new(snapshot: &Arc<Snapshot>, model: Resolved<'_>) -> Option<Self> {
         let priced_by = match model.priced_by {
             PricedBy::Entry(entry) => {
@@ -224,7 +238,7 @@ impl ResolvedModel {
     #[must_use]
     pub fn as_resolved(&self) -> Resolved<'_> {
         let priced_by = match &self.priced_by {
-            PricedBy::Entry(OwnedEntry { catalog, target }) => PricedBy::Entry(catalog.at(*target)),
+            PricedBy::Entry(entry) => PricedBy::Entry(entry.as_entry()),
             PricedBy::SelfHosted { name, provider } => {
                 PricedBy::SelfHosted { name: name.clone(), provider: provider.clone() }
             }
@@ -242,11 +256,7 @@ impl ResolvedModel {
     /// Returns the key of the entry that prices the model: see [`Resolved::key`].
     #[must_use]
     pub fn key(&self) -> &str {
-        match &self.priced_by {
-            PricedBy::Entry(OwnedEntry { catalog, target }) => catalog.at(*target).key(),
-            PricedBy::SelfHosted { name, .. } => name,
-            PricedBy::Described(catalog) => catalog.entry(0).map_or("", EntryRef::key),
-        }
+        self.priced_by.key()
     }
 
     /// Returns the way in which the model was found.
@@ -268,7 +278,7 @@ impl ResolvedModel {
     /// The errors of [`Resolved::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        match self.entry() {
+        match self.priced_by.entry() {
             Some(entry) => self.terms.cost(&self.snapshot, entry, &call.into()),
             None => Ok(self.snapshot.free(self.key())),
         }
@@ -281,7 +291,7 @@ impl ResolvedModel {
     /// The errors of [`Resolved::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        match self.entry() {
+        match self.priced_by.entry() {
             Some(entry) => self.terms.total(&self.snapshot, entry, &call.into()),
             None => Ok(Usd::ZERO),
         }
