@@ -64,6 +64,30 @@ pub enum Error {
         /// The word, or its beginning if it is very long.
         region: String,
     },
+    /// The response has no usage, or no count of a known format in it. It must not be priced at
+    /// zero.
+    #[error("the response has no usage: {reason}")]
+    #[non_exhaustive]
+    MissingUsage {
+        /// The fields that are missing, and those that were found.
+        reason: String,
+    },
+    /// The provider responded with an error instead of a usage.
+    #[error("the provider responded with an error{}: it reports no usage", ErrorName(.kind.as_deref(), .code.as_deref()))]
+    #[non_exhaustive]
+    ErrorResponse {
+        /// The type of the error, in the provider's word.
+        kind: Option<String>,
+        /// The code of the error, in the provider's word.
+        code: Option<String>,
+    },
+    /// The response, or an event of the stream, cannot be read.
+    #[error("cannot read the response: {reason}")]
+    #[non_exhaustive]
+    InvalidResponse {
+        /// The reason, with its line and column if it is in a text.
+        reason: String,
+    },
     /// The text is not JSON, or not an object of models.
     #[error("{origin} is not a model map: {message}{}", TextPosition(*.line, *.column))]
     #[non_exhaustive]
@@ -286,6 +310,19 @@ impl fmt::Display for TextPosition {
     }
 }
 
+/// The type and the code of a provider's error; writes nothing for an error without either.
+struct ErrorName<'a>(Option<&'a str>, Option<&'a str>);
+
+impl fmt::Display for ErrorName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (None, None) => Ok(()),
+            (Some(name), None) | (None, Some(name)) => write!(f, " ({name})"),
+            (Some(kind), Some(code)) => write!(f, " ({kind}, {code})"),
+        }
+    }
+}
+
 struct FieldPrefix<'a>(Option<&'a str>);
 
 impl fmt::Display for FieldPrefix<'_> {
@@ -313,6 +350,9 @@ impl Error {
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
             | Self::UnknownDataResidency { .. }
+            | Self::MissingUsage { .. }
+            | Self::ErrorResponse { .. }
+            | Self::InvalidResponse { .. }
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
             | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
@@ -343,6 +383,9 @@ impl Error {
             Self::Overflow { .. } => "overflow",
             Self::UnknownServiceTier { .. } => "unknown_service_tier",
             Self::UnknownDataResidency { .. } => "unknown_data_residency",
+            Self::MissingUsage { .. } => "missing_usage",
+            Self::ErrorResponse { .. } => "error_response",
+            Self::InvalidResponse { .. } => "invalid_response",
             Self::InvalidMap { .. } => "invalid_map",
             Self::EmptyMap { .. } => "empty_map",
             Self::Io { .. } => "io",

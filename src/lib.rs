@@ -184,6 +184,7 @@ mod text;
 mod time;
 pub mod usage;
 mod version;
+pub mod wire;
 mod words;
 
 /// Results of lookups: the form of a name that matched, and the candidates that did not.
@@ -217,7 +218,7 @@ const _: () = {
     is_shared::<(CostMap, CostMapBuilder, Snapshot, Resolved<'_>, ResolvedModel)>();
     is_shared::<(Lookup<'_>, ModelInfo<'_>, ModelInfoList<'_>, FieldOrigin, Deployment)>();
     is_shared::<(Error, ErrorKind, Usd, ServiceTier, Usage, Call<'_>, Cost)>();
-    is_shared::<(cost::Line, cost::RateSource, cost::Basis, cost::Component, cost::Unit, cost::Note)>();
+    is_shared::<(cost::Line<'_>, cost::RateSource, cost::Basis, cost::Component, cost::Unit, cost::Note)>();
     is_shared::<(cost::CostRecord, cost::LineRecord, cost::SourceRecord, cost::RatePlace)>();
     is_shared::<(cost::Unpriced, cost::Number, cost::ParseNumberError, cost::ParseUsdError)>();
     is_shared::<(cost::ParseWordError, usage::UnknownTier, usage::PromptTokensDetails)>();

@@ -11,7 +11,7 @@ use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::overlay::{Overlay, Overrides};
 use crate::resolve::Layers;
-use crate::snapshot::{Snapshot, SnapshotParts};
+use crate::snapshot::{Snapshot, SnapshotParts, TrustedProviders};
 use crate::sync::lock;
 use crate::version::{Generation, Version};
 
@@ -57,11 +57,12 @@ struct Writer {
 }
 
 impl Live {
-    pub(crate) fn new(base: VersionedCatalog) -> Self {
+    pub(crate) fn new(base: VersionedCatalog, trusted: TrustedProviders) -> Self {
         let generation = 1;
         let parts = SnapshotParts {
             base: base.catalog.clone(),
             version: base.version.clone(),
+            trusted: Arc::new(trusted),
             generation,
             ..SnapshotParts::default()
         };
@@ -183,6 +184,7 @@ impl Live {
             own,
             deployments,
             priced: Arc::new(priced),
+            trusted: before.trusted().clone(),
             generation,
         };
         let next = Snapshot::new(parts, SystemTime::now());

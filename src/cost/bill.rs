@@ -4,7 +4,7 @@ use super::line::{How, Packed, What, line_units};
 use super::lines::Others;
 use super::note::NoteSet;
 use super::tokens::{self, Counts, RARE};
-use super::{Call, Note};
+use super::{Call, Extra, Note};
 use crate::num::decimal::multiply_divide;
 use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
@@ -12,6 +12,7 @@ use crate::rates::{
     COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
     RuleProvider, Selection,
 };
+use crate::usage::Usage;
 
 /// The rates that price a call, and what else of a map decides its price.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) struct Subject<'a> {
     /// True if the operator set prices of the entry, which win over an amount that a provider
     /// states.
     pub(crate) operator_priced: bool,
+    /// True if the provider is trusted with the amount that it states.
+    pub(crate) trusts_stated: bool,
     pub(crate) generation: u64,
 }
 
@@ -63,6 +66,7 @@ pub(super) struct Bill<'a> {
     pub(super) counts: CommonCounts,
     pub(super) used: u8,
     pub(super) others: Others,
+    pub(super) extra: Option<Box<Extra>>,
 }
 
 impl<'a> Bill<'a> {
@@ -79,6 +83,7 @@ impl<'a> Bill<'a> {
             counts: [0; COMMON.len()],
             used: 0,
             others: Others::new(),
+            extra: None,
         }
     }
 
@@ -90,17 +95,30 @@ impl<'a> Bill<'a> {
         let input = Usd::from_unsigned(self.input)?;
         let output = Usd::from_unsigned(self.output)?;
         let total = input.checked_add(output)?;
-        match call.usage.cost {
-            Some(stated) if !subject.operator_priced => self.replace_by_stated(stated, [input, total], call),
-            _ => Some([input, output, total]),
+        let Some(stated) = call.usage.cost else { return Some([input, output, total]) };
+        let computed = Some(total).filter(|_| self.is_complete);
+        if computed.is_some_and(|computed| differ_much(computed, stated)) {
+            self.notes.add(Note::StatedDiffers);
         }
+        self.extra.get_or_insert_default().stated = Some(stated);
+        if subject.operator_priced {
+            return Some([input, output, total]);
+        }
+        if !subject.trusts_stated {
+            self.notes.add(Note::StatedNotTrusted);
+            return Some([input, output, total]);
+        }
+        self.extra.get_or_insert_default().computed = computed;
+        self.replace_by_stated(stated, [input, total], call)
     }
 
     /// Makes the bill of a call whose calculated amounts overflow: the amount that the provider
     /// states, if it does.
     #[cold]
     pub(super) fn make_stated_alone(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
-        let stated = call.usage.cost.filter(|_| !subject.operator_priced)?;
+        let is_used = subject.trusts_stated && !subject.operator_priced;
+        let stated = call.usage.cost.filter(|_| is_used)?;
+        self.extra.get_or_insert_default().stated = Some(stated);
         self.replace_by_stated(stated, [Usd::ZERO; 2], call)
     }
 
@@ -163,10 +181,18 @@ impl<'a> Bill<'a> {
         if !knows_tier {
             self.notes.add(Note::UnknownServiceTier);
         }
+        self.add_remarks(usage);
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
             self.add_duration(call)?;
-            return self.add_searches(call);
+            return self.add_others(call);
+        }
+        if usage.is_unknown() {
+            // Nothing was counted that tokens or seconds have a price for.
+            if call.pages() == 0 && call.search_units() == 0 {
+                self.push(None, Component::Input, 0, How::Plain)?;
+            }
+            return self.add_others(call);
         }
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
         let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
@@ -175,7 +201,7 @@ impl<'a> Bill<'a> {
             let counts = Counts { common, rare: [0; RARE.len()] };
             self.add_tokens(row, position, &counts, call)?;
             self.add_router_fee(subject, call)?;
-            return self.add_searches(call);
+            return self.add_others(call);
         }
         let selection = Selection {
             tier: if call.batch { Tier::Batches } else { tier },
@@ -193,16 +219,38 @@ impl<'a> Bill<'a> {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
         self.add_router_fee(subject, call)?;
-        self.add_searches(call)
+        self.add_others(call)
     }
 
-    /// Adds the searches of the call. Without a price, they make a line without one.
-    fn add_searches(&mut self, call: &Call<'_>) -> Option<()> {
-        let searches = call.usage.prompt_tokens_details.web_search_requests;
-        if searches == 0 {
-            return Some(());
+    /// Notes what the usage itself calls for a remark on.
+    fn add_remarks(&mut self, usage: &Usage) {
+        for (applies, note) in [
+            (usage.has_estimates(), Note::EstimatedCounts),
+            (usage.odd_total().is_some(), Note::TotalDoesNotAddUp),
+            (usage.lacks_prompt() && !usage.is_unknown(), Note::MissingPromptTokens),
+            (tokens::is_inconsistent(usage), Note::InconsistentCounts),
+        ] {
+            if applies {
+                self.notes.add(note);
+            }
         }
-        self.push(self.rates.price(self.rates.search()), Component::Search, searches, How::Plain)
+    }
+
+    /// Adds what was used beside tokens: searches, pages and search units. Without a price, they make
+    /// lines without one.
+    fn add_others(&mut self, call: &Call<'_>) -> Option<()> {
+        let searches = call.usage.prompt_tokens_details.web_search_requests;
+        if searches > 0 {
+            self.push(self.rates.price(self.rates.search()), Component::Search, searches, How::Plain)?;
+        }
+        for (component, count) in
+            [(Component::Page, call.pages()), (Component::SearchUnit, call.search_units())]
+        {
+            if count > 0 {
+                self.push(None, component, count, How::Plain)?;
+            }
+        }
+        Some(())
     }
 
     /// Adds what a row prices: the common components in one sum if none of their amounts is
@@ -315,6 +363,12 @@ impl<'a> Bill<'a> {
         let price = *price.unwrap_or(&Price::NONE);
         self.others.try_push(Packed { price, digits, what }).ok()
     }
+}
+
+/// Returns whether two amounts differ by more than a tenth of the greater one.
+fn differ_much(one: Usd, other: Usd) -> bool {
+    let (one, other) = (one.units(), other.units());
+    one.abs_diff(other) > one.max(other).unsigned_abs() / 10
 }
 
 /// The bit of cache reads among the common components.

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::rates::field::Tier;
-use crate::usage::{ServiceTier, UnknownTier, Usage};
+use crate::usage::{OtherUnits, Part, ServiceTier, UnknownTier, Usage};
 
 /// A call: its usage, and what else its price depends on.
 ///
@@ -41,6 +41,9 @@ pub struct Call<'a> {
     pub(super) vertex_location: Option<&'a str>,
     at: Option<SystemTime>,
     pub(super) duration: Option<Duration>,
+    /// Usage that is not the tokens of the model.
+    other: Option<&'a OtherUnits>,
+    ignores_parts: bool,
 }
 
 impl<'a> Call<'a> {
@@ -60,6 +63,8 @@ impl<'a> Call<'a> {
             vertex_location: None,
             at: None,
             duration: None,
+            other: None,
+            ignores_parts: false,
         }
     }
 
@@ -140,6 +145,48 @@ impl<'a> Call<'a> {
     pub fn accept_unknown(mut self) -> Self {
         self.accepts_unknown = true;
         self
+    }
+
+    /// Sets what was used beside the tokens of the model.
+    pub(crate) fn other_units(mut self, other: &'a OtherUnits) -> Self {
+        if *other != OtherUnits::default() {
+            (self.other, self.is_special) = (Some(other), true);
+        }
+        self
+    }
+
+    /// Returns the usages of other models.
+    #[inline]
+    pub(crate) fn parts(&self) -> &'a [Part] {
+        if self.ignores_parts { &[] } else { self.other.map_or(&[], |other| &other.parts) }
+    }
+
+    /// Returns the call without the usages of other models.
+    pub(crate) fn without_parts(&self) -> Self {
+        Self { ignores_parts: true, ..*self }
+    }
+
+    /// Returns the call with the usage of another model of the same response in the place of its
+    /// own.
+    pub(crate) fn of_part<'p>(&self, usage: &'p Usage) -> Call<'p>
+    where
+        'a: 'p,
+    {
+        Call { usage, other: None, duration: None, requested_model: None, ..*self }
+    }
+
+    /// Returns whether the usage has an amount that the provider states.
+    #[inline]
+    pub(crate) fn states_cost(&self) -> bool {
+        self.usage.cost.is_some()
+    }
+
+    pub(super) fn pages(&self) -> u64 {
+        self.other.map_or(0, |other| other.pages)
+    }
+
+    pub(super) fn search_units(&self) -> u64 {
+        self.other.map_or(0, |other| other.search_units)
     }
 
     /// Returns the seconds from 1970 to the billing time.

@@ -118,7 +118,10 @@ impl fmt::Display for Basis {
 /// A line serialises as a [`LineRecord`](super::LineRecord), which can be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Line {
+pub struct Line<'a> {
+    /// The key of the entry that prices the line: [`Cost::key`](super::Cost::key), or that of
+    /// another model that the same response used.
+    pub key: &'a str,
     /// The component that was used.
     pub component: Component,
     /// The quantity, in [`Component::unit`]s. It is whole unless the unit is seconds.
@@ -136,12 +139,13 @@ pub struct Line {
     pub source: Option<RateSource>,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     #[inline]
-    pub(super) fn new(packed: &Packed, factors: &Factors, amount: Usd) -> Self {
+    pub(super) fn new(key: &'a str, packed: &Packed, factors: &Factors, amount: Usd) -> Self {
         let What { component, how, .. } = packed.what;
         let quantity = packed.quantity();
         Self {
+            key,
             component,
             quantity: quantity.number(),
             rate: packed.rate(),
@@ -177,7 +181,7 @@ impl Line {
 }
 
 /// `1200 tokens of cache_read x 0.0000003 = 0.00036 (cache_read_input_token_cost)`.
-impl fmt::Display for Line {
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} of {}", self.quantity, self.unit(), self.component)?;
         match (self.rate, self.source) {
@@ -233,7 +237,7 @@ impl RateSource {
     /// Returns the component's own field, if the entry lacks it and another field's rate stands in.
     #[must_use]
     pub fn fallback_for(&self) -> Option<&'static str> {
-        let own = self.component.own_base();
+        let own = self.component.own_base()?;
         let base = self.from.field().base;
         (base != own && self.component != Component::Duration).then(|| own.name())
     }

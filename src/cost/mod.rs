@@ -25,6 +25,7 @@ pub use crate::words::ParseWordError;
 pub(crate) use bill::{AskedProvider, Subject};
 pub use call::Call;
 use key::Key;
+use line::Packed;
 pub use line::{Basis, Line, RateSource};
 use lines::Lines;
 pub use note::Note;
@@ -37,7 +38,8 @@ pub use unpriced::Unpriced;
 /// The complete bill of a call: its total, and the lines that it is the sum of.
 ///
 /// A cost borrows nothing: it outlives the map that priced it, and a reload does not change it.
-/// Making one allocates nothing.
+/// Making one allocates nothing, unless the provider states an amount or the response used several
+/// models.
 ///
 /// # Examples
 ///
@@ -69,6 +71,19 @@ pub struct Cost {
     notes: NoteSet,
     key: Key,
     lines: Lines,
+    /// What few bills have.
+    extra: Option<Box<Extra>>,
+}
+
+/// The parts of a bill that few bills have.
+#[derive(Debug, Clone, Default)]
+struct Extra {
+    /// The bills of other models that the same response used.
+    parts: Vec<Cost>,
+    /// The amount that the provider states.
+    stated: Option<Usd>,
+    /// The amount by the rates of the map, if the provider's stands in its place and all was priced.
+    computed: Option<Usd>,
 }
 
 impl Cost {
@@ -102,19 +117,53 @@ impl Cost {
         self.total
     }
 
-    /// Returns the lines, in the order of [`Component`]. A component that was not used has no line.
+    /// Returns the lines, in the order of [`Component`], and then those of each other model that the
+    /// same response used. A component that was not used has no line.
     #[inline]
     #[must_use]
-    pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
-        self.lines.iter().map(|packed| {
-            let amount = if packed.is_stated() {
-                if packed.what.component.is_input() { self.input } else { self.output }
-            } else {
-                // The amount was within the range when the total was made of it.
-                packed.amount(&self.factors).unwrap_or(Usd::ZERO)
-            };
-            Line::new(&packed, &self.factors, amount)
-        })
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
+        AllLines { cost: self, own: self.lines.iter(), parts: self.parts().iter() }
+    }
+
+    fn parts(&self) -> &[Cost] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.parts)
+    }
+
+    fn line(&self, packed: &Packed) -> Line<'_> {
+        let amount = if packed.is_stated() {
+            if packed.what.component.is_input() { self.input } else { self.output }
+        } else {
+            // The amount was within the range when the total was made of it.
+            packed.amount(&self.factors).unwrap_or(Usd::ZERO)
+        };
+        Line::new(self.key(), packed, &self.factors, amount)
+    }
+
+    /// Returns the amount that the provider states, in US dollars, whether or not it is
+    /// [trusted](crate::CostMapBuilder::trust_stated_costs).
+    #[must_use]
+    pub fn stated(&self) -> Option<Usd> {
+        self.extra.as_ref()?.stated
+    }
+
+    /// Returns the amount by the rates of the map, in US dollars: the total, unless that is the
+    /// amount that the provider states. Returns `None` if the latter stands in for a price that is
+    /// not known.
+    #[must_use]
+    pub fn computed(&self) -> Option<Usd> {
+        let is_stated = self.notes.has(Note::StatedByProvider);
+        if is_stated { self.extra.as_ref()?.computed } else { Some(self.total) }
+    }
+
+    /// Adds the bill of another model that the same response used. Returns `None` if a sum is beyond
+    /// the range of [`Usd`].
+    pub(crate) fn add_part(&mut self, part: Self) -> Option<()> {
+        let sums = [(self.input, part.input), (self.output, part.output), (self.total, part.total)];
+        let [input, output, total] = sums.map(|(sum, more)| sum.checked_add(more));
+        (self.input, self.output, self.total) = (input?, output?, total?);
+        self.notes.add_all(part.notes);
+        self.extra.get_or_insert_default().parts.push(part);
+        Some(())
     }
 
     /// Returns the generation of the map that priced the call: see
@@ -136,11 +185,43 @@ impl PartialEq for Cost {
         self.key() == other.key()
             && (self.input, self.output, self.total) == (other.input, other.output, other.total)
             && (self.generation, self.notes) == (other.generation, other.notes)
+            && (self.stated(), self.computed()) == (other.stated(), other.computed())
             && self.lines().eq(other.lines())
     }
 }
 
 impl Eq for Cost {}
+
+/// The lines of a bill, and of the other models in it.
+struct AllLines<'a> {
+    cost: &'a Cost,
+    own: lines::Iter<'a>,
+    parts: std::slice::Iter<'a, Cost>,
+}
+
+impl<'a> Iterator for AllLines<'a> {
+    type Item = Line<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Line<'a>> {
+        loop {
+            if let Some(packed) = self.own.next() {
+                return Some(self.cost.line(&packed));
+            }
+            // The bill of another model has no further ones in it.
+            self.cost = self.parts.next()?;
+            self.own = self.cost.lines.iter();
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.own.len() + self.parts.clone().map(|part| part.lines.iter().len()).sum::<usize>();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for AllLines<'_> {}
 
 /// Writes a receipt that can be checked by hand.
 impl fmt::Display for Cost {
@@ -148,6 +229,9 @@ impl fmt::Display for Cost {
         write!(f, "{}: {} USD", self.key(), self.total)?;
         for line in self.lines() {
             write!(f, "\n  {line}")?;
+            if line.key != self.key() {
+                write!(f, " of {}", line.key)?;
+            }
         }
         for note in self.notes() {
             write!(f, "\n  note: {note}")?;

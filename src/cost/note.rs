@@ -22,6 +22,21 @@ pub enum Note {
     /// The map has no entry for the model, which runs on the caller's own machines: the call is
     /// free.
     SelfHosted,
+    /// A count of the usage is the program's estimate: see
+    /// [`Usage::set_estimate`](crate::Usage::set_estimate).
+    EstimatedCounts,
+    /// The usage has no number of prompt tokens, which are priced as none.
+    MissingPromptTokens,
+    /// The counts contradict each other, such as 5,000 cached tokens of a prompt of 100.
+    InconsistentCounts,
+    /// The counts do not add up to the total that the provider reports.
+    TotalDoesNotAddUp,
+    /// The provider states an amount, and is not [trusted](crate::CostMapBuilder::trust_stated_costs)
+    /// with it: the call is priced by the map.
+    StatedNotTrusted,
+    /// The amount that the provider states and the amount by the map's rates differ by more than a
+    /// tenth.
+    StatedDiffers,
 }
 
 words! {
@@ -31,6 +46,12 @@ words! {
     StandardRateAboveThreshold = "standard_rate_above_threshold",
     StatedByProvider = "stated_by_provider",
     SelfHosted = "self_hosted",
+    EstimatedCounts = "estimated_counts",
+    MissingPromptTokens = "missing_prompt_tokens",
+    InconsistentCounts = "inconsistent_counts",
+    TotalDoesNotAddUp = "total_does_not_add_up",
+    StatedNotTrusted = "stated_not_trusted",
+    StatedDiffers = "stated_differs",
 }
 
 impl fmt::Display for Note {
@@ -43,19 +64,33 @@ impl fmt::Display for Note {
             }
             Self::StatedByProvider => "the total is the amount that the provider states",
             Self::SelfHosted => "the map has no entry; the model is self-hosted, so the call is free",
+            Self::EstimatedCounts => "counts of the usage are estimates",
+            Self::MissingPromptTokens => "the usage has no number of prompt tokens",
+            Self::InconsistentCounts => "the counts of the usage contradict each other",
+            Self::TotalDoesNotAddUp => "the counts do not add up to the total that the provider reports",
+            Self::StatedNotTrusted => {
+                "the provider states an amount, and is not trusted with it; priced by the map"
+            }
+            Self::StatedDiffers => {
+                "the amount that the provider states differs by more than a tenth from the map's rates"
+            }
         })
     }
 }
 
 /// A set of notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoteSet(u8);
+pub(super) struct NoteSet(u16);
 
 impl NoteSet {
     pub(super) const NONE: Self = Self(0);
 
     pub(super) fn add(&mut self, note: Note) {
         self.0 |= 1 << note as u8;
+    }
+
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.0 |= other.0;
     }
 
     pub(super) fn has(self, note: Note) -> bool {

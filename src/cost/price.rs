@@ -3,12 +3,14 @@
 
 use super::bill::{AskedProvider, Bill, NO_ORIGINS, Subject, used};
 use super::key::Key;
+use super::line::{How, Packed, What};
 use super::lines::{Lines, Others};
 use super::note::NoteSet;
 use super::tokens;
 use super::{Call, Cost, NotPriced, Note, Unpriced};
 use crate::num::Usd;
-use crate::rates::{COMMON, CommonCounts, Factors, RateRow, RateSet, RowPosition};
+use crate::rates::{COMMON, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition};
+use crate::usage::Usage;
 
 /// A call that is billed for common components alone, by a row that its service tier and the length
 /// of its prompt select.
@@ -30,7 +32,7 @@ impl<'a> Plain<'a> {
         }
         let (tier, knows_tier) = call.billed_tier();
         let (row, position) = rates.pick_simply(tier, call.usage.prompt_tokens, || provider.get())?;
-        let counts = tokens::common(call.usage);
+        let counts = tokens::common(call.usage)?;
         (row.is_whole() || row.apart(used(counts)) == 0).then_some(Self {
             rates,
             row,
@@ -97,6 +99,7 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
                     used: used(plain.counts),
                     others: Others::new(),
                 },
+                extra: None,
             });
         }
     }
@@ -114,6 +117,7 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
     // The cost is written out twice, since moving lines is measurable, and most bills have only
     // those that the row prices.
     let Bill { factors, notes, row, from, counts, used, .. } = bill;
+    let extra = bill.extra.take();
     if bill.others.is_empty() {
         return Ok(Cost {
             input,
@@ -124,6 +128,7 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
             notes,
             key: Key::new(key),
             lines: Lines { row: *row, from: *from, counts, used, others: Others::new() },
+            extra,
         });
     }
     let is_complete = bill.is_complete;
@@ -136,6 +141,7 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
         notes,
         key: Key::new(key),
         lines: Lines { row: *row, from: *from, counts, used, others: bill.others },
+        extra,
     });
     if is_complete { cost } else { cost.and_then(|partial| Err(unpriced(partial).into())) }
 }
@@ -148,7 +154,7 @@ fn stated_alone(subject: &Subject<'_>, call: &Call<'_>) -> Option<Cost> {
     let [input, output, total] = bill.make_stated_alone(subject, call)?;
     let mut cost = Cost::free(subject.key, subject.generation);
     (cost.input, cost.output, cost.total) = (input, output, total);
-    (cost.notes, cost.lines.others) = (bill.notes, bill.others);
+    (cost.notes, cost.lines.others, cost.extra) = (bill.notes, bill.others, bill.extra);
     Some(cost)
 }
 
@@ -177,7 +183,46 @@ impl Cost {
                 used: 0,
                 others: Others::new(),
             },
+            extra: None,
         }
+    }
+
+    /// Returns the bill of a call to a model that is not known, if its provider states the charge.
+    pub(crate) fn stated_alone(name: &str, generation: u64, call: &Call<'_>) -> Option<Self> {
+        let usage = call.usage;
+        let stated = usage.cost?;
+        let mut cost = Self::free(name, generation);
+        cost.notes = NoteSet::NONE;
+        cost.notes.add(Note::StatedByProvider);
+        (cost.output, cost.total) = (stated, stated);
+        cost.extra.get_or_insert_default().stated = Some(stated);
+        let counts = [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)];
+        for (component, digits) in counts {
+            if digits > 0 || component == Component::Output {
+                let what = What { component, how: How::Stated, is_priced: false };
+                cost.lines.others.try_push(Packed { price: Price::NONE, digits, what }).ok()?;
+            }
+        }
+        Some(cost)
+    }
+
+    /// Returns the bill of a usage whose model is not known: lines without a price.
+    pub(crate) fn unknown(name: &str, usage: &Usage, generation: u64) -> Self {
+        let mut cost = Self::free(name, generation);
+        cost.notes = NoteSet::NONE;
+        let counts = [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)];
+        for (component, digits) in counts {
+            let what = What { component, how: How::Plain, is_priced: false };
+            // There is room for a line of each component.
+            let _ = cost.lines.others.try_push(Packed { price: Price::NONE, digits, what });
+        }
+        cost
+    }
+}
+
+impl From<Cost> for Unpriced {
+    fn from(partial: Cost) -> Self {
+        Self { partial }
     }
 }
 
@@ -185,7 +230,7 @@ impl Cost {
 mod tests {
     use super::*;
     use crate::catalog::{Catalog, Text};
-    use crate::usage::{ServiceTier, Usage};
+    use crate::usage::ServiceTier;
 
     /// Entries that calls are priced by in one step: tiers, thresholds, and rules of providers.
     const SHAPES: &str = r#"{
@@ -225,6 +270,7 @@ mod tests {
                             provider: AskedProvider::InName(entry.key()),
                             router: None,
                             operator_priced: false,
+                            trusts_stated: false,
                             generation: 1,
                         };
                         let plain = Plain::of(rates, subject.provider, &call);

@@ -47,12 +47,23 @@ pub struct CostRecord {
     pub lines: Vec<LineRecord>,
     /// Remarks on how the bill was made.
     pub notes: Vec<Note>,
+    /// The amount that the provider states: see [`Cost::stated`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Usd>,
+    /// The amount by the rates of the map, if the provider's stands in its place: see
+    /// [`Cost::computed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Usd>,
 }
 
 /// A [`Line`] as plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LineRecord {
+    /// The key of the entry that prices the line, if that is another than the bill's: see
+    /// [`Line::key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The component that was used.
     pub component: Component,
     /// The quantity, in units.
@@ -121,9 +132,17 @@ impl From<RateSource> for SourceRecord {
     }
 }
 
-impl From<Line> for LineRecord {
-    fn from(line: Line) -> Self {
+impl LineRecord {
+    /// Returns the record of a line of a bill with the key.
+    fn of(line: Line<'_>, key: &str) -> Self {
+        Self { key: Some(line.key).filter(|own| *own != key).map(str::to_owned), ..Self::from(line) }
+    }
+}
+
+impl From<Line<'_>> for LineRecord {
+    fn from(line: Line<'_>) -> Self {
         Self {
+            key: Some(line.key.to_owned()),
             component: line.component,
             quantity: line.quantity,
             unit: line.unit(),
@@ -151,8 +170,10 @@ impl Cost {
             total: self.total(),
             complete,
             generation: self.generation(),
-            lines: self.lines().map(LineRecord::from).collect(),
+            lines: self.lines().map(|line| LineRecord::of(line, self.key())).collect(),
             notes: self.notes().collect(),
+            stated: self.stated(),
+            computed: self.computed().filter(|computed| *computed != self.total()),
         }
     }
 }
@@ -180,7 +201,7 @@ impl Serialize for Unpriced {
 }
 
 /// Writes a [`LineRecord`].
-impl Serialize for Line {
+impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         LineRecord::from(*self).serialize(serializer)
     }

@@ -102,6 +102,7 @@ fn completion(usage: &Usage) -> [u64; 5] {
 pub(super) fn is_plain(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
     prompt.web_search_requests | usage.citation_tokens == 0
+        && !usage.is_remarkable()
         && !has_rare(usage)
         && prompt.cache_type.is_none()
         && usage.speed.is_none()
@@ -131,19 +132,44 @@ fn has_rare(usage: &Usage) -> bool {
     modalities | lifetimes | completion.text_tokens != 0
 }
 
-/// Returns the counts of the common components, for a usage without rare ones.
+/// Returns the counts of the common components, for a usage without rare ones. Returns `None` if the
+/// counts are not consistent.
 #[inline]
-pub(super) fn common(usage: &Usage) -> CommonCounts {
+pub(super) fn common(usage: &Usage) -> Option<CommonCounts> {
     let prompt = &usage.prompt_tokens_details;
     let (hit, write) = (prompt.cached_tokens, prompt.cache_creation_tokens);
     let reasoning = usage.completion_tokens_details.reasoning_tokens;
-    [
-        usage.prompt_tokens.saturating_sub(hit).saturating_sub(write),
+    Some([
+        usage.prompt_tokens.checked_sub(hit)?.checked_sub(write)?,
         hit,
         write,
-        usage.completion_tokens.saturating_sub(reasoning),
+        usage.completion_tokens.checked_sub(reasoning)?,
         reasoning,
-    ]
+    ])
+}
+
+/// Returns whether parts of the prompt, of the cache writes or of the completion are more than the
+/// whole.
+pub(super) fn is_inconsistent(usage: &Usage) -> bool {
+    let prompt = &usage.prompt_tokens_details;
+    let completion = &usage.completion_tokens_details;
+    let ttl = &prompt.cache_creation_token_details;
+    let sum = |counts: &[u64]| counts.iter().map(|count| u128::from(*count)).sum::<u128>();
+    let cache = sum(&[prompt.cached_tokens, prompt.cache_creation_tokens]);
+    let lifetimes = sum(&[
+        ttl.ephemeral_5m_input_tokens,
+        ttl.ephemeral_30m_input_tokens,
+        ttl.ephemeral_1h_input_tokens,
+        ttl.ephemeral_12h_input_tokens,
+    ]);
+    // Text and modalities may include what was cached, and reported text may include reasoning.
+    let modalities = sum(&[prompt.audio_tokens, prompt.image_tokens, prompt.video_tokens]);
+    let outputs = sum(&[completion.audio_tokens, completion.image_tokens, completion.video_tokens]);
+    let (all, completion_tokens) = (u128::from(usage.prompt_tokens), u128::from(usage.completion_tokens));
+    cache > all
+        || modalities > all
+        || lifetimes > u128::from(prompt.cache_creation_tokens)
+        || u128::from(completion.reasoning_tokens) + outputs > completion_tokens
 }
 
 /// The components that few calls are billed for, in the order of [`Component`].
@@ -171,7 +197,9 @@ pub(super) struct Counts {
 /// count overflows.
 pub(super) fn split(usage: &Usage, batch: Option<&Cells>) -> Option<Counts> {
     if batch.is_none() && !has_rare(usage) {
-        return Some(Counts { common: common(usage), rare: [0; RARE.len()] });
+        if let Some(common) = common(usage) {
+            return Some(Counts { common, rare: [0; RARE.len()] });
+        }
     }
     let mut prompt = Prompt::of(usage);
     let [mut write, mut write_1h, mut write_12h] = writes(usage, prompt.write)?;

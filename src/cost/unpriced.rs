@@ -28,6 +28,10 @@ pub struct Unpriced {
 }
 
 impl Unpriced {
+    pub(crate) fn into_partial(self) -> Cost {
+        self.partial
+    }
+
     /// Returns the key of the entry that priced the rest.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -36,7 +40,7 @@ impl Unpriced {
 
     /// Returns all lines, in the order of [`Component`], those without a price included.
     #[must_use]
-    pub fn lines(&self) -> impl ExactSizeIterator<Item = Line> + '_ {
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
         self.partial.lines()
     }
 

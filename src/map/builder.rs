@@ -14,6 +14,7 @@ use crate::reload::cache::Cache;
 use crate::reload::guard::Guards;
 use crate::reload::{Guarded, History, Listener, ReloadReport, Settings};
 #[cfg(feature = "http")]
+use crate::snapshot::TrustedProviders;
 use crate::source::HttpSource;
 use crate::source::{Asked, PUBLIC_MAP, Source};
 
@@ -81,6 +82,7 @@ pub struct CostMapBuilder {
     cache_dir: Option<PathBuf>,
     guards: Guards,
     listeners: Vec<Arc<Listener>>,
+    trusted: TrustedProviders,
 }
 
 impl CostMapBuilder {
@@ -191,6 +193,33 @@ impl CostMapBuilder {
         self
     }
 
+    /// Sets the providers that are trusted with the charges that they state, under LiteLLM's names.
+    ///
+    /// A charge that a trusted provider states in a [usage](crate::Usage::cost) is what the call
+    /// costs. The charges of others are shown by [`Cost::stated`](crate::Cost::stated), and the
+    /// call is priced by the map: some servers state credits, or amounts of their own. The default
+    /// is `openrouter`, `perplexity` and `xai`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Lookup, Usage};
+    ///
+    /// let json = r#"{"m": {"input_cost_per_token": 1e-6}}"#;
+    /// let usage: Usage = serde_json::from_str(r#"{"prompt_tokens": 1000, "cost": 0.25}"#).expect("a usage");
+    /// let lookup = Lookup::new("m").provider("my_proxy");
+    ///
+    /// let map = CostMap::from_json(json)?;
+    /// assert_eq!(map.cost("m", &usage)?.total().to_string(), "0.001");
+    /// let map = CostMap::builder().json(json).trust_stated_costs(["my_proxy"]).build()?;
+    /// assert_eq!(map.cost(lookup, &usage)?.total().to_string(), "0.25");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn trust_stated_costs<P: Into<String>>(mut self, providers: impl IntoIterator<Item = P>) -> Self {
+        self.trusted.set(providers.into_iter().map(Into::into));
+        self
+    }
+
     /// Calls `listener` after each reload that replaced the map, and after each that failed.
     ///
     /// This is the same as [`CostMap::on_reload`], but the listener is in place before the first
@@ -297,7 +326,7 @@ impl CostMapBuilder {
             _ => None,
         };
         let start = start(origin.as_deref(), cache.as_ref(), &self.guards, self.json, self.or_bundled);
-        let settings = Settings { origin, guards: self.guards, cache, is_env_forced };
+        let settings = Settings { origin, guards: self.guards, cache, is_env_forced, trusted: self.trusted };
         Ok(Prepared { start, rest: Rest { settings, listeners: self.listeners } })
     }
 }

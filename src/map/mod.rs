@@ -76,11 +76,11 @@ impl Drop for Handle {
 impl CostMap {
     pub(crate) fn with(
         base: VersionedCatalog,
-        settings: Settings,
+        mut settings: Settings,
         history: History,
         listeners: Vec<Arc<Listener>>,
     ) -> Self {
-        let live = Arc::new(Live::new(base));
+        let live = Arc::new(Live::new(base, std::mem::take(&mut settings.trusted)));
         let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
         Self { live, handle: Arc::new(Handle { reloader }) }
     }

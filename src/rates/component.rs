@@ -50,6 +50,10 @@ pub enum Component {
     Duration,
     /// Searches that the model made (Perplexity).
     Search,
+    /// Pages that were read (OCR).
+    Page,
+    /// Search units of a reranker.
+    SearchUnit,
 }
 
 words! {
@@ -73,6 +77,8 @@ words! {
     RouterFee = "router_fee",
     Duration = "duration",
     Search = "search",
+    Page = "page",
+    SearchUnit = "search_unit",
 }
 
 impl Component {
@@ -101,13 +107,16 @@ impl Component {
         match self {
             Self::Duration => Unit::Seconds,
             Self::Search => Unit::Queries,
+            Self::Page => Unit::Pages,
+            Self::SearchUnit => Unit::SearchUnits,
             _ => Unit::Tokens,
         }
     }
 
-    /// Returns the base of the field that prices the component.
-    pub(crate) fn own_base(self) -> Base {
-        match self {
+    /// Returns the base of the field that prices the component. Returns `None` for components that
+    /// no field is read for yet.
+    pub(crate) fn own_base(self) -> Option<Base> {
+        Some(match self {
             Self::Input | Self::RouterFee => Base::Input,
             Self::CacheRead => Base::CacheRead,
             Self::CacheReadAudio => Base::CacheReadAudio,
@@ -126,7 +135,8 @@ impl Component {
             Self::OutputImage => Base::OutputImage,
             Self::OutputVideo => Base::OutputVideo,
             Self::Search => Base::SearchContext,
-        }
+            Self::Page | Self::SearchUnit => return None,
+        })
     }
 }
 
@@ -146,6 +156,10 @@ pub enum Unit {
     Seconds,
     /// Search queries.
     Queries,
+    /// Pages.
+    Pages,
+    /// Search units.
+    SearchUnits,
 }
 
 words! {
@@ -153,6 +167,8 @@ words! {
     Tokens = "tokens",
     Seconds = "seconds",
     Queries = "queries",
+    Pages = "pages",
+    SearchUnits = "search_units",
 }
 
 impl fmt::Display for Unit {

@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::guard::Guards;
 use super::status::ReloadReport;
 use crate::error::Error;
+use crate::snapshot::TrustedProviders;
 use crate::source::Origin;
 
 /// A callback for each reload that replaced the map, and for each that failed.
@@ -19,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) guards: Guards,
     pub(crate) cache: Option<Cache>,
     pub(crate) is_env_forced: bool,
+    pub(crate) trusted: TrustedProviders,
 }
 
 /// The choice between a reload that guards may refuse, and a forced one.

@@ -28,13 +28,24 @@ pub struct Lookup<'a> {
     pub(crate) name: &'a str,
     pub(crate) provider: Option<&'a str>,
     pub(crate) strict: bool,
+    /// True for a name as a provider's response has it.
+    pub(crate) served: bool,
 }
 
 impl<'a> Lookup<'a> {
     /// Creates a lookup of a model by any name in use for it.
     #[inline]
     pub fn new(name: &'a str) -> Self {
-        Self { name, provider: None, strict: false }
+        Self { name, provider: None, strict: false, served: false }
+    }
+
+    /// Creates a lookup of a model by the name that a response has for it.
+    ///
+    /// A provider may serve a model under a longer name than it is asked for: `models/gemini-2.5-pro`,
+    /// a date or a tag behind the name. If the name leads to no entry, what providers add is removed.
+    #[inline]
+    pub fn served(name: &'a str) -> Self {
+        Self { served: true, ..Self::new(name) }
     }
 
     /// Sets the provider of the model, under LiteLLM's name for it (`openai`, `bedrock`, …). By
@@ -84,6 +95,8 @@ pub enum Candidate {
     RepeatedProvider,
     /// `fireworks_ai/` and the name of the resource.
     FireworksResource,
+    /// A name of a response without what its provider adds to it: see [`Lookup::served`].
+    Served,
 }
 
 impl Candidate {
@@ -99,6 +112,7 @@ impl Candidate {
             Self::Stripped => "stripped",
             Self::RepeatedProvider => "repeated_provider",
             Self::FireworksResource => "fireworks_resource",
+            Self::Served => "served",
         }
     }
 }
@@ -115,6 +129,7 @@ impl fmt::Display for Candidate {
             Self::Stripped => "the stripped name",
             Self::RepeatedProvider => "the name behind its provider once more",
             Self::FireworksResource => "the resource on Fireworks",
+            Self::Served => "the served name without what its provider adds",
         })
     }
 }

@@ -125,13 +125,16 @@ impl<T> Default for Bucket<T> {
 struct SeenName<T> {
     name: Box<str>,
     provider: Option<Box<str>>,
+    served: bool,
     value: T,
 }
 
 impl<T> SeenName<T> {
     #[inline]
     fn is_of(&self, lookup: Lookup<'_>) -> bool {
-        *self.name == *lookup.name && self.provider.as_deref() == lookup.provider
+        *self.name == *lookup.name
+            && self.provider.as_deref() == lookup.provider
+            && self.served == lookup.served
     }
 }
 
@@ -180,7 +183,7 @@ impl<T: Copy> Table<T> {
         let way = empty.unwrap_or_else(taken);
         if let (Some(known), Some(slot)) = (tags.get(way), slots.get(way)) {
             let (name, provider) = (lookup.name.into(), lookup.provider.map(Into::into));
-            slot.store(Some(Arc::new(SeenName { name, provider, value })));
+            slot.store(Some(Arc::new(SeenName { name, provider, served: lookup.served, value })));
             known.store(tag, Ordering::Relaxed);
         }
     }

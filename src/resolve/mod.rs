@@ -262,8 +262,25 @@ pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Opt
     match reach(layers, lookup) {
         Some(Reached::Entry(found)) => Some(found.into()),
         Some(Reached::SetAside(_)) => None,
-        None => look_up_without_entry(layers, lookup),
+        None => look_up_served(layers, lookup).or_else(|| look_up_without_entry(layers, lookup)),
     }
+}
+
+/// Looks up a name of a response without what its provider adds to it.
+fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
+    if !lookup.served || lookup.strict {
+        return None;
+    }
+    let found = strip::served_forms(lookup.name)
+        .map_while(|name| match reach(layers, Lookup { name, ..lookup }) {
+            Some(Reached::Entry(found)) => Some(Some(found)),
+            Some(Reached::SetAside(_)) => None,
+            None => Some(None),
+        })
+        .flatten()
+        .next()?;
+    let found_by = FoundBy { candidate: Candidate::Served, ..found.found_by };
+    Some(ResolvedEntry { found_by, ..found }.into())
 }
 
 /// Looks up a name that leads to no entry of its own, nor to a row that was set aside.

@@ -135,6 +135,33 @@ pub(super) fn fireworks_resource(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("accounts/fireworks/{folder}{name}"))
 }
 
+/// Returns the shorter forms of a name that a response has for its model, the longest first.
+pub(super) fn served_forms(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(without_path(name).or_else(|| without_tag(name)), |name| without_tag(name))
+}
+
+/// Removes the path of a resource: `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro`
+/// become `gemini-2.5-pro`, and of an ARN the last segment is left.
+fn without_path(name: &str) -> Option<&str> {
+    let resource = name.strip_prefix("models/").or_else(|| Some(name.rsplit_once("/models/")?.1));
+    let resource = resource.or_else(|| name.starts_with("arn:").then(|| last_segment(name)));
+    resource.filter(|resource| !resource.is_empty())
+}
+
+/// Removes one tag, date or version of three digits from the end of a name. Other numbers are kept:
+/// they are versions with prices of their own.
+fn without_tag(name: &str) -> Option<&str> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version = |version: &str| matches!(version.len(), 3 | 8) && is_number(version);
+    let is_tag = |tag: &str| tag == "latest" || tag == "default";
+    let dated = Some(without_date(name)).filter(|rest| rest.len() < name.len());
+    let versioned =
+        || Some(name.rsplit_once('-').filter(|(_, tail)| *tail == "latest" || is_version(tail))?.0);
+    let tagged =
+        || Some(name.rsplit_once(['@', ':']).filter(|(_, tail)| is_tag(tail) || is_version(tail))?.0);
+    dated.or_else(versioned).or_else(tagged).filter(|rest| !rest.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,10 @@
 //! [`Snapshot`]: one immutable generation of the map.
 
 mod model_info_list;
+mod parts;
 mod price;
 mod resolved;
+mod trust;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
@@ -19,6 +21,7 @@ use crate::version::{Generation, Version};
 
 pub use model_info_list::ModelInfoList;
 pub use resolved::{Resolved, ResolvedModel};
+pub(crate) use trust::TrustedProviders;
 
 /// One generation of a [`CostMap`](crate::CostMap): a catalogue with the operator's models over it.
 ///
@@ -46,6 +49,8 @@ pub struct Snapshot {
     deployments: Arc<Deployments>,
     priced: Arc<PricedDeployments>,
     version: Arc<Version>,
+    /// The providers that are trusted with the charges that they state.
+    trusted: Arc<TrustedProviders>,
     generation: u64,
     loaded_at: SystemTime,
     /// The names that are no keys and were looked up before.
@@ -64,18 +69,20 @@ pub(crate) struct SnapshotParts {
     pub(crate) own: Option<Arc<Overlay>>,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) priced: Arc<PricedDeployments>,
+    pub(crate) trusted: Arc<TrustedProviders>,
     pub(crate) generation: u64,
 }
 
 impl Snapshot {
     pub(crate) fn new(parts: SnapshotParts, loaded_at: SystemTime) -> Arc<Self> {
-        let SnapshotParts { base, version, own, deployments, priced, generation } = parts;
+        let SnapshotParts { base, version, own, deployments, priced, trusted, generation } = parts;
         Arc::new_cyclic(|this| Self {
             base,
             version,
             own,
             deployments,
             priced,
+            trusted,
             generation,
             loaded_at,
             memo: Memo::default(),
@@ -91,6 +98,10 @@ impl Snapshot {
     /// The operator's models.
     pub(crate) fn overlay(&self) -> Option<&Arc<Overlay>> {
         self.own.as_ref()
+    }
+
+    pub(crate) fn trusted(&self) -> &Arc<TrustedProviders> {
+        &self.trusted
     }
 
     pub(crate) fn deployments_shared(&self) -> &Arc<Deployments> {
@@ -313,11 +324,11 @@ impl Snapshot {
 
 impl Suggest for Snapshot {
     fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String> {
-        self.near_names(Lookup { name, provider, strict: false }).into_iter().map(str::to_owned).collect()
+        self.near_names(Lookup { provider, ..Lookup::new(name) }).into_iter().map(str::to_owned).collect()
     }
 
     fn set_aside(&self, name: &str, provider: Option<&str>) -> Option<String> {
-        row_set_aside(self.layers(), Lookup { name, provider, strict: false }).map(SetAside::said)
+        row_set_aside(self.layers(), Lookup { provider, ..Lookup::new(name) }).map(SetAside::said)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cost::{self, AskedProvider, Call, Cost, Note, Subject};
 use crate::error::Error;
 use crate::num::Usd;
 use crate::rates::RuleProvider;
-use crate::resolve::{Answer, Lookup, Remembered, is_router_entry, look_up, router_fee};
+use crate::resolve::{Answer, Lookup, Remembered, is_router_entry, look_up, router_fee, row_set_aside};
 use crate::text::clip;
 use crate::usage::UnknownTier;
 
@@ -80,7 +80,7 @@ impl Snapshot {
     pub(crate) fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
-            Some(entry) => self.price(entry, None, lookup, call),
+            Some(entry) => self.price(entry, None, lookup, None, call),
             None => self.cost_of_name(lookup, hash, call),
         }
     }
@@ -94,8 +94,8 @@ impl Snapshot {
     #[inline(never)]
     fn cost_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
         match self.remembered(lookup, hash) {
-            Some((entry, provider)) => self.price(entry, Some(provider), lookup, call),
-            None if self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            Some((entry, provider)) => self.price(entry, Some(provider), lookup, None, call),
+            None if self.memo.is_unknown(lookup, hash) => self.cost_of_unknown(lookup, call),
             None => self.cost_of_new_name(lookup, hash, call),
         }
     }
@@ -113,7 +113,7 @@ impl Snapshot {
         let layers = self.layers();
         let Some(found) = look_up(layers, lookup) else {
             self.memo.put_unknown(lookup, hash);
-            return Err(self.unknown(lookup));
+            return self.cost_of_unknown(lookup, call);
         };
         let provider = RuleProvider::of(found.provider, lookup.name);
         match &found.answer {
@@ -121,14 +121,28 @@ impl Snapshot {
                 if let Some(found) = Remembered::new(layers, *entry, provider) {
                     self.memo.put(lookup, hash, found);
                 }
-                self.price(*entry, Some(provider), lookup, call)
+                self.price(*entry, Some(provider), lookup, None, call)
             }
             Answer::SelfHosted => Ok(self.free(lookup.name)),
             Answer::Described(catalog) => {
                 let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
-                self.price(entry, Some(provider), lookup, call)
+                self.price(entry, Some(provider), lookup, None, call)
             }
         }
+    }
+
+    /// Returns the cost of a call to a model that the map does not know: what its provider states, if
+    /// it is trusted with that.
+    #[cold]
+    fn cost_of_unknown(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        let stated = call.states_cost() && self.trusted.trust(lookup, None);
+        let is_set_aside = || row_set_aside(self.layers(), lookup).is_some();
+        let cost = if stated && !lookup.strict && !is_set_aside() {
+            Cost::stated_alone(lookup.name, self.generation, call)
+        } else {
+            None
+        };
+        cost.ok_or_else(|| self.unknown(lookup))
     }
 
     /// Returns the cost of a call to a model that runs on the caller's own machines.
@@ -140,7 +154,7 @@ impl Snapshot {
     pub(crate) fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
-            Some(entry) => self.total_by(entry, None, lookup, call),
+            Some(entry) => self.total_by(entry, None, lookup, None, call),
             None => self.total_of_name(lookup, hash, call),
         }
     }
@@ -152,31 +166,40 @@ impl Snapshot {
         entry: EntryRef<'_>,
         provider: Option<RuleProvider>,
         lookup: Lookup<'_>,
+        trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Usd, Error> {
         let rates = entry.rates();
         match rates.and_then(|rates| cost::plain_total(rates, asked(provider, lookup), call)) {
             Some(total) => Ok(total),
-            None => checked_total(self.price(entry, provider, lookup, call), call),
+            None => checked_total(self.price(entry, provider, lookup, trusts, call), call),
         }
     }
 
     #[inline(never)]
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
-            Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, call),
-            None if self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, None, call),
+            None if self.memo.is_unknown(lookup, hash) => {
+                checked_total(self.cost_of_unknown(lookup, call), call)
+            }
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
     }
 
+    /// Prices a call by an entry. `trusts` says whether the provider is trusted with the amounts
+    /// that it states, if the lookup does not.
     pub(super) fn price(
         &self,
         entry: EntryRef<'_>,
         provider: Option<RuleProvider>,
         lookup: Lookup<'_>,
+        trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
+        if !call.parts().is_empty() {
+            return self.price_with_parts(entry, provider, lookup, trusts, call);
+        }
         let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
         let (key, asked) = (entry.key(), asked(provider, lookup));
         cost::price(rates, key, asked, self.generation, call, || {
@@ -190,6 +213,8 @@ impl Snapshot {
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
+                trusts_stated: call.states_cost()
+                    && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
                 generation: self.generation,
             }
         })
@@ -211,15 +236,18 @@ impl Snapshot {
             });
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
-            cost::price(rates, key, provider, self.generation, call, || Subject {
+            let own = call.without_parts();
+            let cost = cost::price(rates, key, provider, self.generation, &own, || Subject {
                 rates,
                 key,
                 provider,
                 router: None,
                 // Own prices win over an amount that a provider states.
                 operator_priced: true,
+                trusts_stated: false,
                 generation: self.generation,
-            })
+            });
+            if call.parts().is_empty() { cost } else { self.add_parts(cost, lookup, call) }
         })
     }
 }
@@ -249,7 +277,7 @@ fn checked_total(cost: Result<Cost, Error>, call: &Call<'_>) -> Result<Usd, Erro
                     let region = clip(call.data_residency.unwrap_or_default()).to_owned();
                     return Err(Error::UnknownDataResidency { region });
                 }
-                Note::StandardRateAboveThreshold | Note::StatedByProvider | Note::SelfHosted => {}
+                _ => {}
             }
         }
     }

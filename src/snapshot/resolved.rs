@@ -129,27 +129,31 @@ struct Terms {
     /// The provider that was asked for, as far as the fee of Azure AI's router depends on it: none,
     /// Azure AI, or another.
     router: Option<&'static str>,
+    /// True if the provider is trusted with the amounts that it states.
+    trusts: bool,
 }
 
 impl Terms {
     /// Returns a lookup that finds a router's fee.
     fn lookup<'n>(&self) -> Lookup<'n> {
-        Lookup { name: "", provider: self.router, strict: false }
+        Lookup { provider: self.router, ..Lookup::new("") }
     }
 
     fn cost(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Cost, Error> {
-        snapshot.price(entry, Some(self.provider), self.lookup(), call)
+        snapshot.price(entry, Some(self.provider), self.lookup(), Some(self.trusts), call)
     }
 
     #[inline]
     fn total(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Usd, Error> {
-        snapshot.total_by(entry, Some(self.provider), self.lookup(), call)
+        snapshot.total_by(entry, Some(self.provider), self.lookup(), Some(self.trusts), call)
     }
 }
 
 impl<'a> Resolved<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, lookup: Lookup<'_>, found: Found<'a, '_>) -> Self {
+        let entry = if let Answer::Entry(entry) = &found.answer { Some(*entry) } else { None };
         let terms = Terms {
+            trusts: snapshot.trusted.trust(lookup, entry),
             found_by: found.found_by,
             provider: RuleProvider::of(found.provider, lookup.name),
             router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
@@ -184,7 +188,7 @@ impl<'a> Resolved<'a> {
         match &self.priced_by {
             PricedBy::Entry(entry) => self.snapshot.info(*entry),
             PricedBy::SelfHosted { name, provider } => {
-                let lookup = Lookup { name, provider: provider.as_deref(), strict: false };
+                let lookup = Lookup { provider: provider.as_deref(), ..Lookup::new(name) };
                 ModelInfo::of_text(name.to_string(), self_hosted_info(self.snapshot.layers(), lookup))
             }
             PricedBy::Described(catalog) => {

@@ -1,179 +1,23 @@
-//! Deserialisation of a [`Usage`] from the formats of providers and logs.
+//! Deserialisation of a [`Usage`] from a usage object of any format.
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{
-    CacheCreationTokenDetails, CachedTokensDetails, CompletionTokensDetails, PromptTokensDetails,
-    ServiceTier, Usage,
-};
-use crate::json::{self, Raw};
-use crate::num::Usd;
-use crate::num::decimal::Decimal;
-use crate::text::clip;
-
-/// A usage as written. Every field may be absent or null.
-#[derive(Deserialize)]
-struct Written {
-    prompt_tokens: Option<Count>,
-    completion_tokens: Option<Count>,
-    prompt_tokens_details: Option<WrittenPrompt>,
-    completion_tokens_details: Option<WrittenCompletion>,
-    cache_read_input_tokens: Option<Count>,
-    cache_creation_input_tokens: Option<Count>,
-    prompt_cache_hit_tokens: Option<Count>,
-    reasoning_tokens: Option<Count>,
-    citation_tokens: Option<Count>,
-    num_search_queries: Option<Count>,
-    service_tier: Option<ServiceTier>,
-    speed: Option<String>,
-    inference_geo: Option<String>,
-    cost: Option<Stated>,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenPrompt {
-    cached_tokens: Option<Count>,
-    cache_type: Option<String>,
-    cached_tokens_details: Option<WrittenCached>,
-    cache_write_tokens: Option<Count>,
-    cache_creation_tokens: Option<Count>,
-    cache_creation_input_tokens: Option<Count>,
-    cache_creation_token_details: Option<WrittenCreation>,
-    text_tokens: Option<Count>,
-    audio_tokens: Option<Count>,
-    image_tokens: Option<Count>,
-    video_tokens: Option<Count>,
-    web_search_requests: Option<Count>,
-}
-
-#[derive(Deserialize)]
-struct WrittenCached {
-    text_tokens: Option<Count>,
-    audio_tokens: Option<Count>,
-    image_tokens: Option<Count>,
-}
-
-#[derive(Deserialize)]
-struct WrittenCreation {
-    ephemeral_5m_input_tokens: Option<Count>,
-    ephemeral_30m_input_tokens: Option<Count>,
-    ephemeral_1h_input_tokens: Option<Count>,
-    ephemeral_12h_input_tokens: Option<Count>,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenCompletion {
-    reasoning_tokens: Option<Count>,
-    text_tokens: Option<Count>,
-    audio_tokens: Option<Count>,
-    image_tokens: Option<Count>,
-    video_tokens: Option<Count>,
-}
-
-/// A count: a whole number, which may be written as `12.0`.
-#[derive(Clone, Copy)]
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Raw(written) = Raw::deserialize(deserializer)?;
-        let whole = Decimal::parse(&written)
-            .ok()
-            .filter(|decimal| !decimal.negative || decimal.digits == 0)
-            .and_then(|decimal| decimal.scaled(0))
-            .and_then(|whole| u64::try_from(whole).ok());
-        whole.map(Self).ok_or_else(|| {
-            let written = clip(&written);
-            de::Error::custom(format_args!("{written} is not a count: a whole number from 0 to 2^64 - 1"))
-        })
-    }
-}
-
-/// The charge that the provider reports, if it is valid.
-struct Stated(Option<Usd>);
-
-impl<'de> Deserialize<'de> for Stated {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Raw(json) = Raw::deserialize(deserializer)?;
-        Ok(Self(stated_cost(&json)))
-    }
-}
-
-fn count(written: Option<Count>) -> u64 {
-    written.map_or(0, |count| count.0)
-}
+use super::slot::read_object;
+use super::{Context, Shape, Usage, UsageFields};
 
 impl<'de> Deserialize<'de> for Usage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(deserializer)?;
-        let prompt = written.prompt_tokens_details.unwrap_or_default();
-        let completion = written.completion_tokens_details.unwrap_or_default();
-        let hits =
-            written.cache_read_input_tokens.or(written.prompt_cache_hit_tokens).or(prompt.cached_tokens);
-        let writes = written
-            .cache_creation_input_tokens
-            .or(prompt.cache_write_tokens)
-            .or(prompt.cache_creation_tokens)
-            .or(prompt.cache_creation_input_tokens);
-        Ok(Self {
-            prompt_tokens: count(written.prompt_tokens),
-            completion_tokens: count(written.completion_tokens),
-            prompt_tokens_details: PromptTokensDetails {
-                cached_tokens: count(hits),
-                cache_type: prompt.cache_type,
-                cached_tokens_details: prompt.cached_tokens_details.map_or_else(
-                    CachedTokensDetails::default,
-                    |cached| CachedTokensDetails {
-                        text_tokens: count(cached.text_tokens),
-                        audio_tokens: count(cached.audio_tokens),
-                        image_tokens: count(cached.image_tokens),
-                    },
-                ),
-                cache_creation_tokens: count(writes),
-                cache_creation_token_details: prompt.cache_creation_token_details.map_or_else(
-                    CacheCreationTokenDetails::default,
-                    |ttl| CacheCreationTokenDetails {
-                        ephemeral_5m_input_tokens: count(ttl.ephemeral_5m_input_tokens),
-                        ephemeral_30m_input_tokens: count(ttl.ephemeral_30m_input_tokens),
-                        ephemeral_1h_input_tokens: count(ttl.ephemeral_1h_input_tokens),
-                        ephemeral_12h_input_tokens: count(ttl.ephemeral_12h_input_tokens),
-                    },
-                ),
-                text_tokens: count(prompt.text_tokens),
-                audio_tokens: count(prompt.audio_tokens),
-                image_tokens: count(prompt.image_tokens),
-                video_tokens: count(prompt.video_tokens),
-                web_search_requests: count(prompt.web_search_requests.or(written.num_search_queries)),
-            },
-            completion_tokens_details: CompletionTokensDetails {
-                reasoning_tokens: count(completion.reasoning_tokens.or(written.reasoning_tokens)),
-                text_tokens: count(completion.text_tokens),
-                audio_tokens: count(completion.audio_tokens),
-                image_tokens: count(completion.image_tokens),
-                video_tokens: count(completion.video_tokens),
-            },
-            citation_tokens: count(written.citation_tokens),
-            service_tier: written.service_tier,
-            speed: written.speed,
-            inference_geo: written.inference_geo,
-            cost: written.cost.and_then(|Stated(cost)| cost),
-        })
+        let mut fields = UsageFields::default();
+        read_object(&mut fields, deserializer)?;
+        let format = fields.format(Shape::Unknown).ok_or_else(|| de::Error::custom(fields.missing()))?;
+        let normal = fields.normalise(format, Context::default()).map_err(de::Error::custom)?;
+        if normal.other == super::OtherUnits::default() && normal.duration.is_none() {
+            return Ok(normal.usage);
+        }
+        Err(de::Error::custom(
+            "the usage is more than the tokens of one model: read the whole response with wire::Response",
+        ))
     }
-}
-
-/// Reads `0.5` or `{"total_cost": 0.5}`. Returns `None` if the amount is negative or not a valid
-/// [`Usd`].
-fn stated_cost(json: &str) -> Option<Usd> {
-    let parts = json::fields(json);
-    let amount = match &parts {
-        Ok(parts) => json::get(parts, "total_cost")?,
-        Err(_) => json,
-    };
-    let amount: Option<Usd> = match json::text(amount) {
-        Some(text) => text.trim().parse().ok(),
-        None => amount.parse().ok(),
-    };
-    amount.filter(|cost| *cost >= Usd::ZERO)
 }
 
 #[cfg(test)]

@@ -1,0 +1,245 @@
+//! A line of output.
+
+use std::sync::Arc;
+
+use llm_costmap::lookup::{FoundBy, Match};
+use llm_costmap::wire::Format;
+use llm_costmap::{Call, Error, Lookup, ModelInfo, Snapshot, Usage, Usd};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::options::Options;
+use crate::request::{Received, Request};
+
+/// The outcome of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Priced,
+    /// Something that the call used has no price.
+    Incomplete,
+    Described,
+    Unknown,
+    /// The call is not valid, or has no usage.
+    Failed,
+    /// The line is neither a call nor a name.
+    Invalid,
+}
+
+/// An answer, with what totals are made of.
+pub(crate) struct Answer<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) line: Line<'a>,
+    pub(crate) provider: Option<String>,
+    pub(crate) day: Option<String>,
+}
+
+/// The fields of an answer, in their order.
+#[derive(Default, Serialize)]
+pub(crate) struct Line<'a> {
+    /// The number of a line that is not JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
+    #[serde(skip_serializing_if = "is_left_out")]
+    pub(crate) id: Option<Option<&'a RawValue>>,
+    #[serde(flatten)]
+    pub(crate) amounts: Option<Amounts>,
+    #[serde(flatten)]
+    pub(crate) info: Option<Info>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) format: Option<Format>,
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    pub(crate) is_final: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<Usage>,
+}
+
+#[allow(clippy::ref_option, clippy::option_option, reason = "as serde asks; null differs from absent")]
+fn is_left_out(id: &Option<Option<&RawValue>>) -> bool {
+    id.is_none()
+}
+
+#[derive(Serialize)]
+pub(crate) struct Amounts {
+    pub(crate) key: String,
+    pub(crate) input: Usd,
+    pub(crate) output: Usd,
+    pub(crate) tools: Usd,
+    pub(crate) total: Usd,
+    pub(crate) complete: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Info {
+    /// The key of the model's own entry, or the name that fallback rules describe. Null if the model
+    /// has neither.
+    key: Option<String>,
+    /// The key that calls to the model are priced under.
+    priced_by: String,
+    found_by: FoundBy,
+    how: String,
+    model_info: ModelInfo<'static>,
+}
+
+/// Answers lines.
+pub(crate) struct Pricer<'a> {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) options: &'a Options,
+}
+
+impl Pricer<'_> {
+    /// Answers a line. Returns `None` if there is nothing to answer.
+    pub(crate) fn answer<'t>(&self, text: &'t str, number: u64) -> Option<Answer<'t>> {
+        let text = text.strip_prefix("data:").map_or(text, str::trim_start);
+        if text.is_empty() || text == "[DONE]" {
+            return None;
+        }
+        if text.starts_with('{') {
+            return Some(match serde_json::from_str::<Request<'_>>(text) {
+                Ok(request) => self.answer_request(&request),
+                Err(error) if error.is_data() => failed(OnlyId::of(text), "invalid_call", error),
+                Err(error) => invalid(number, "invalid_json", error),
+            });
+        }
+        if text.starts_with('[') {
+            return Some(match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Ok(_) => failed(None, "invalid_call", "a call is an object"),
+                Err(error) => invalid(number, "invalid_json", error),
+            });
+        }
+        // A bare name needs no quotes.
+        let name = match serde_json::from_str::<String>(text) {
+            Ok(name) => name,
+            Err(_) if is_plainly_a_name(text) => text.to_owned(),
+            Err(_) => return Some(invalid(number, "invalid_line", "neither JSON nor the name of a model")),
+        };
+        let request = Request::named(name);
+        Some(self.answer_request(&request))
+    }
+
+    fn answer_request<'t>(&self, request: &Request<'t>) -> Answer<'t> {
+        let received = match request.received() {
+            Ok(received) => received,
+            Err(message) => return failed(request.id, "invalid_call", message),
+        };
+        let Some(received) = received else {
+            let Some(lookup) = self.lookup(request, None) else {
+                return failed(request.id, "invalid_call", "missing field `model`");
+            };
+            return match &request.usage {
+                Some(usage) => self.price(request, lookup, Call::new(usage)),
+                None => self.describe(request, lookup),
+            };
+        };
+        let Received { response, is_final, stream_error } = received;
+        let mut answer = match &response {
+            Err(error) => failed(request.id, error.code(), error),
+            Ok(response) => match self.lookup(request, Some(response)) {
+                Some(lookup) => self.price(request, lookup, response.call()),
+                None => failed(request.id, "unknown_model", "neither the line nor the response names a model"),
+            },
+        };
+        answer.line.format = response.as_ref().ok().map(llm_costmap::wire::Response::format);
+        answer.line.usage = response.ok().map(|response| response.usage().clone());
+        answer.line.is_final = is_final;
+        answer.line.stream_error = stream_error.map(|error| error.to_string());
+        answer
+    }
+
+    fn lookup<'n>(
+        &'n self,
+        request: &'n Request<'_>,
+        response: Option<&'n llm_costmap::wire::Response>,
+    ) -> Option<Lookup<'n>> {
+        request.lookup(response, self.options.provider.as_deref(), self.options.strict)
+    }
+
+    fn price<'t>(&self, request: &Request<'t>, lookup: Lookup<'_>, call: Call<'_>) -> Answer<'t> {
+        let call = request.describe(call);
+        let (outcome, amounts) = match self.snapshot.cost(lookup, call) {
+            Ok(cost) => {
+                let (input, output, total) = (cost.input(), cost.output(), cost.total());
+                let key = cost.key().to_owned();
+                (Outcome::Priced, Amounts { key, input, output, tools: Usd::ZERO, total, complete: true })
+            }
+            Err(Error::Unpriced(bill)) => {
+                let (input, output) = (bill.known_input(), bill.known_output());
+                let (key, total) = (bill.key().to_owned(), bill.known_total());
+                (Outcome::Incomplete, Amounts { key, input, output, tools: Usd::ZERO, total, complete: false })
+            }
+            Err(error) => return self.fail(request, &error),
+        };
+        let entry = || self.snapshot.get(&amounts.key).and_then(|model| model.litellm_provider());
+        let asked = request.provider.as_deref().or(self.options.provider.as_deref());
+        let provider = asked.map(str::to_owned).or_else(|| self.options.by.and_then(|_| entry()));
+        let line = Line { id: Some(request.id), amounts: Some(amounts), ..Line::default() };
+        Answer { outcome, line, provider, day: request.day() }
+    }
+
+    fn describe<'t>(&self, request: &Request<'t>, lookup: Lookup<'_>) -> Answer<'t> {
+        let found = match self.snapshot.resolve(lookup) {
+            Ok(found) => found,
+            Err(error) => return self.fail(request, &error),
+        };
+        let found_by = found.found_by();
+        let has_entry = !matches!(found_by.matched, Match::StandIn | Match::SelfHosted);
+        let info = Info {
+            key: has_entry.then(|| found.key().to_owned()),
+            priced_by: found.key().to_owned(),
+            found_by,
+            how: found_by.to_string(),
+            model_info: found.model_info().into_owned(),
+        };
+        let line = Line { id: Some(request.id), info: Some(info), ..Line::default() };
+        Answer { outcome: Outcome::Described, line, provider: None, day: None }
+    }
+
+    fn fail<'t>(&self, request: &Request<'t>, error: &Error) -> Answer<'t> {
+        match error {
+            // The message of the error searches for similar names.
+            Error::UnknownModel(unknown) if !self.options.suggest => {
+                let message = format!("unknown model {:?}: --suggest shows similar names", unknown.model());
+                Answer { outcome: Outcome::Unknown, ..failed(request.id, error.code(), message) }
+            }
+            Error::UnknownModel(_) => {
+                Answer { outcome: Outcome::Unknown, ..failed(request.id, error.code(), error) }
+            }
+            _ => failed(request.id, error.code(), error),
+        }
+    }
+}
+
+/// Returns whether a text can only be meant as the name of a model.
+fn is_plainly_a_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || "-_./:@#+~[]()".contains(c))
+}
+
+fn failed<'t>(id: Option<&'t RawValue>, code: &'static str, message: impl ToString) -> Answer<'t> {
+    let (error, message) = (Some(code), Some(message.to_string()));
+    let line = Line { id: Some(id), error, message, ..Line::default() };
+    Answer { outcome: Outcome::Failed, line, provider: None, day: None }
+}
+
+fn invalid(number: u64, code: &'static str, message: impl ToString) -> Answer<'static> {
+    let (error, message) = (Some(code), Some(message.to_string()));
+    let line = Line { line: Some(number), error, message, ..Line::default() };
+    Answer { outcome: Outcome::Invalid, line, provider: None, day: None }
+}
+
+/// The id of a line that is not a valid call, for its error.
+#[derive(serde::Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+impl<'a> OnlyId<'a> {
+    fn of(text: &'a str) -> Option<&'a RawValue> {
+        serde_json::from_str::<Self>(text).ok().and_then(|only| only.id)
+    }
+}

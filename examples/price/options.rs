@@ -1,0 +1,87 @@
+//! The options of the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+pub(crate) const HELP: &str = r#"Prices calls to language models: one JSON object per line in, one per line out.
+
+Usage: price [OPTIONS] [FILE]...
+
+Reads the files, or standard input if there are none. A line is one of:
+
+  {"id", "model", "provider"?, "usage": {...}}     a usage, in the names of any provider
+  {"id", "format"?, "model"?, "provider"?,
+   "body": {...}}                                  a provider's response
+  {..., "stream": "text"}                          a provider's stream, as it was received
+  {..., "stream_base64": "..."}                    the same, for binary event streams of AWS
+  {"id", "model", "provider"?}  or  a name         what the map says of a model
+
+Without "model", the model that the response names is priced. A line may also have "service_tier",
+"batch", "data_residency", "vertex_location" and "at" (RFC 3339). The id is echoed. A prefix "data:"
+is removed.
+
+Options:
+  --map FILE          Price by another map than the bundled one
+  --provider NAME     The provider of lines that have none
+  --strict            Accept only keys and aliases of the map as names
+  --suggest           Search for similar names when a model is unknown
+  --by model|provider|day
+                      Write totals instead of lines
+  --csv               Write CSV instead of JSON
+  --help              Show this help
+
+A summary goes to standard error, also on Ctrl-C. The exit status is 0 if every line was priced, 1 if
+anything was unknown, without a price or invalid, and 2 if the program failed.
+"#;
+
+/// The groups of totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Model,
+    Provider,
+    Day,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) map: Option<PathBuf>,
+    pub(crate) provider: Option<String>,
+    pub(crate) strict: bool,
+    pub(crate) suggest: bool,
+    pub(crate) by: Option<By>,
+    pub(crate) csv: bool,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Options {
+    /// Reads the command line. Returns `None` if it asks for help.
+    pub(crate) fn read() -> Result<Option<Self>, lexopt::Error> {
+        let mut options = Self::default();
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("help") | Short('h') => return Ok(None),
+                Long("map") => options.map = Some(arguments.value()?.into()),
+                Long("provider") => options.provider = Some(arguments.value()?.string()?),
+                Long("strict") => options.strict = true,
+                Long("suggest") => options.suggest = true,
+                Long("csv") => options.csv = true,
+                Long("by") => options.by = Some(by(arguments.value()?)?),
+                Value(file) => options.files.push(file.into()),
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+fn by(group: OsString) -> Result<By, lexopt::Error> {
+    Ok(match &*group.string()? {
+        "model" => By::Model,
+        "provider" => By::Provider,
+        "day" => By::Day,
+        other => return Err(format!("--by {other}: write model, provider or day").into()),
+    })
+}

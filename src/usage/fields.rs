@@ -1,0 +1,532 @@
+//! The fields of usage objects, of all formats. Their names do not clash, so that one object has
+//! room for all of them, and the format is told by the fields that were found.
+
+use arrayvec::ArrayString;
+use serde::Deserializer;
+use serde::de::MapAccess;
+
+use super::slot::{List, Object, Seconds, Slot, object, read_list, read_object};
+use super::{Count, Format, ServiceTier, Text};
+use crate::num::Usd;
+
+object! {
+    /// Anthropic's `server_tool_use`, and xAI's `server_side_tool_usage_details`.
+    struct ServerTools {
+        web_searches: Count = "web_search_requests" | "web_search_calls",
+    }
+}
+
+object! {
+    struct CachedFields {
+        text_tokens: Count = "text_tokens",
+        audio_tokens: Count = "audio_tokens",
+        image_tokens: Count = "image_tokens",
+    }
+}
+
+object! {
+    struct LifetimeFields {
+        ephemeral_5m: Count = "ephemeral_5m_input_tokens",
+        ephemeral_30m: Count = "ephemeral_30m_input_tokens" | "ttl_30m_tokens",
+        ephemeral_1h: Count = "ephemeral_1h_input_tokens",
+        ephemeral_12h: Count = "ephemeral_12h_input_tokens" | "ttl_12h_tokens",
+    }
+}
+
+object! {
+    struct InputFields {
+        cached_tokens: Count = "cached_tokens",
+        cache_type: Text = "cache_type",
+        cached_details: CachedFields = "cached_tokens_details",
+        cache_write_tokens: Count = "cache_write_tokens",
+        cache_creation_tokens: Count = "cache_creation_tokens",
+        cache_creation_input_tokens: Count = "cache_creation_input_tokens",
+        lifetimes: LifetimeFields = "cache_creation_token_details" | "cache_write_tokens_details",
+        text_tokens: Count = "text_tokens",
+        audio_tokens: Count = "audio_tokens",
+        image_tokens: Count = "image_tokens",
+        video_tokens: Count = "video_tokens",
+        web_search_requests: Count = "web_search_requests",
+    }
+}
+
+object! {
+    struct OutputFields {
+        reasoning_tokens: Count = "reasoning_tokens",
+        /// Anthropic's reasoning.
+        thinking_tokens: Count = "thinking_tokens",
+        text_tokens: Count = "text_tokens",
+        audio_tokens: Count = "audio_tokens",
+        image_tokens: Count = "image_tokens",
+        video_tokens: Count = "video_tokens",
+    }
+}
+
+object! {
+    /// A turn of a call to Anthropic.
+    struct Iteration {
+        model: Text = "model",
+        input_tokens: Count = "input_tokens",
+        output_tokens: Count = "output_tokens",
+        cache_read_input_tokens: Count = "cache_read_input_tokens",
+        cache_creation_input_tokens: Count = "cache_creation_input_tokens",
+        cache_creation: LifetimeFields = "cache_creation",
+        output: OutputFields = "output_tokens_details",
+    }
+}
+
+/// The turns of a call to Anthropic.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Iterations(pub(crate) Vec<Iteration>);
+
+impl List for Iterations {
+    type Element = Iteration;
+
+    fn begin(&mut self) {
+        self.0.clear();
+    }
+
+    fn add(&mut self, element: Iteration) {
+        self.0.push(element);
+    }
+}
+
+impl Slot for Iterations {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+object! {
+    /// The tokens of a modality in a response of Gemini.
+    struct ModalityCount {
+        modality: Text = "modality",
+        tokens: Count = "tokenCount" | "token_count",
+    }
+}
+
+/// Tokens by modality in a response of Gemini. Documents are text.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Modalities {
+    pub(crate) text: Count,
+    pub(crate) audio: Count,
+    pub(crate) image: Count,
+    pub(crate) video: Count,
+    /// True if a list was found, which may be empty.
+    pub(crate) is_known: bool,
+    /// True if a sum is beyond the range of a count.
+    pub(crate) overflows: bool,
+}
+
+impl List for Modalities {
+    type Element = ModalityCount;
+
+    fn begin(&mut self) {
+        *self = Self { is_known: true, ..Self::default() };
+    }
+
+    fn add(&mut self, element: ModalityCount) {
+        let Some(modality) = element.modality.get() else { return };
+        let sum = match modality {
+            _ if modality.eq_ignore_ascii_case("TEXT") => &mut self.text,
+            _ if modality.eq_ignore_ascii_case("DOCUMENT") => &mut self.text,
+            _ if modality.eq_ignore_ascii_case("AUDIO") => &mut self.audio,
+            _ if modality.eq_ignore_ascii_case("IMAGE") => &mut self.image,
+            _ if modality.eq_ignore_ascii_case("VIDEO") => &mut self.video,
+            _ => return,
+        };
+        let total = sum.unwrap_or(0).checked_add(element.tokens.unwrap_or(0));
+        self.overflows |= total.is_none();
+        *sum = total;
+    }
+}
+
+impl Slot for Modalities {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+object! {
+    /// Tokens that Bedrock wrote to a cache, by lifetime.
+    struct CacheDetail {
+        ttl: Text = "ttl",
+        tokens: Count = "inputTokens",
+    }
+}
+
+/// Tokens that Bedrock wrote to a cache, by lifetime.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct CacheDetails {
+    pub(crate) five_minutes: u64,
+    pub(crate) hour: u64,
+    pub(crate) is_known: bool,
+}
+
+impl List for CacheDetails {
+    type Element = CacheDetail;
+
+    fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, element: CacheDetail) {
+        self.is_known = true;
+        let tokens = element.tokens.unwrap_or(0);
+        // A sum beyond the range is not that of the writes, and then the lifetimes are not used.
+        match element.ttl.get() {
+            Some("5m") => self.five_minutes = self.five_minutes.saturating_add(tokens),
+            Some("1h") => self.hour = self.hour.saturating_add(tokens),
+            _ => {}
+        }
+    }
+}
+
+impl Slot for CacheDetails {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+object! {
+    /// Cohere's `tokens` and `billed_units`.
+    struct CohereUnits {
+        input_tokens: Count = "input_tokens",
+        output_tokens: Count = "output_tokens",
+        search_units: Count = "search_units",
+    }
+}
+
+object! {
+    struct CostDetails {
+        upstream: Option<Usd> = "upstream_inference_cost",
+    }
+}
+
+object! {
+    /// The fields of a usage object in any format.
+    struct KnownFields {
+        // OpenAI's chat completions, and what resembles them.
+        prompt_tokens: Count = "prompt_tokens",
+        completion_tokens: Count = "completion_tokens",
+        total_tokens: Count = "total_tokens",
+        input: InputFields = "prompt_tokens_details" | "input_tokens_details" | "input_token_details",
+        output: OutputFields = "completion_tokens_details" | "output_tokens_details" | "output_token_details",
+        reasoning_tokens: Count = "reasoning_tokens",
+        prompt_cache_hit_tokens: Count = "prompt_cache_hit_tokens",
+        prompt_cache_miss_tokens: Count = "prompt_cache_miss_tokens",
+        /// Moonshot, Mistral and Cohere.
+        cached_tokens: Count = "cached_tokens" | "num_cached_tokens",
+        citation_tokens: Count = "citation_tokens",
+        num_search_queries: Count = "num_search_queries",
+        cost: Option<Usd> = "cost",
+        cost_in_usd_ticks: Count = "cost_in_usd_ticks",
+        is_byok: Option<bool> = "is_byok",
+        cost_details: CostDetails = "cost_details",
+        estimated: Estimated = "estimated",
+        // OpenAI's Responses, and Anthropic.
+        input_tokens: Count = "input_tokens",
+        output_tokens: Count = "output_tokens",
+        cache_read_input_tokens: Count = "cache_read_input_tokens",
+        cache_creation_input_tokens: Count = "cache_creation_input_tokens",
+        cache_creation: LifetimeFields = "cache_creation",
+        server_tools: ServerTools = "server_tool_use",
+        /// xAI.
+        side_tools: ServerTools = "server_side_tool_usage_details",
+        iterations: Iterations = "iterations",
+        service_tier: Option<ServiceTier> = "service_tier",
+        speed: Text = "speed",
+        inference_geo: Text = "inference_geo",
+        /// `tokens` or `duration`, of a transcription.
+        kind: Text = "type",
+        seconds: Seconds = "seconds",
+        // Gemini.
+        prompt_token_count: Count = "promptTokenCount",
+        candidates_token_count: Count = "candidatesTokenCount",
+        response_token_count: Count = "responseTokenCount",
+        thoughts_token_count: Count = "thoughtsTokenCount",
+        tool_use_token_count: Count = "toolUsePromptTokenCount",
+        cached_content_token_count: Count = "cachedContentTokenCount",
+        total_token_count: Count = "totalTokenCount",
+        prompt_modalities: Modalities = "promptTokensDetails",
+        candidates_modalities: Modalities = "candidatesTokensDetails",
+        response_modalities: Modalities = "responseTokensDetails",
+        cache_modalities: Modalities = "cacheTokensDetails",
+        traffic_type: Text = "trafficType",
+        // Bedrock's Converse.
+        bedrock_input: Count = "inputTokens",
+        bedrock_output: Count = "outputTokens",
+        bedrock_total: Count = "totalTokens",
+        bedrock_read: Count = "cacheReadInputTokens" | "cacheReadInputTokenCount",
+        bedrock_write: Count = "cacheWriteInputTokens" | "cacheWriteInputTokenCount",
+        cache_details: CacheDetails = "cacheDetails",
+        // Cohere.
+        cohere_tokens: CohereUnits = "tokens",
+        cohere_billed: CohereUnits = "billed_units",
+        // Ollama.
+        prompt_eval_count: Count = "prompt_eval_count",
+        eval_count: Count = "eval_count",
+        // Bedrock's InvokeModel: metrics and headers, Titan, Llama.
+        metrics_input: Count = "inputTokenCount",
+        metrics_output: Count = "outputTokenCount",
+        titan_input: Count = "inputTextTokenCount",
+        llama_input: Count = "prompt_token_count",
+        llama_output: Count = "generation_token_count",
+        // Mistral's OCR.
+        pages: Count = "pages_processed",
+    }
+}
+
+/// The names of counts that were estimated, as LiteLLM's names of them are written.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Estimated(pub(crate) Vec<super::Counter>);
+
+impl List for Estimated {
+    type Element = Text;
+
+    fn begin(&mut self) {
+        self.0.clear();
+    }
+
+    fn add(&mut self, element: Text) {
+        if let Some(Ok(counter)) = element.get().map(str::parse) {
+            if !self.0.contains(&counter) {
+                self.0.push(counter);
+            }
+        }
+    }
+}
+
+impl Slot for Estimated {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+object! {
+    /// A result of watsonx or of Titan.
+    struct ModelResult {
+        input: Count = "input_token_count",
+        output: Count = "generated_token_count",
+        titan_output: Count = "tokenCount",
+        stop_reason: Text = "stop_reason" | "completionReason",
+    }
+}
+
+/// The results of watsonx or of Titan.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Results {
+    pub(crate) input: Count,
+    pub(crate) output: Count,
+    pub(crate) titan_output: Count,
+    pub(crate) stop_reason: Text,
+    pub(crate) overflows: bool,
+    is_first: bool,
+}
+
+impl List for Results {
+    type Element = ModelResult;
+
+    fn begin(&mut self) {
+        // In a stream, the first event has the input and later ones may leave it out.
+        self.is_first = true;
+    }
+
+    fn add(&mut self, element: ModelResult) {
+        if let Some(reason) = element.stop_reason.get() {
+            self.stop_reason.set(reason);
+        }
+        if std::mem::take(&mut self.is_first) {
+            self.input = element.input.or(self.input);
+            self.output = element.output.or(self.output);
+            self.titan_output = element.titan_output.or(self.titan_output);
+            return;
+        }
+        for (sum, more) in [
+            (&mut self.input, element.input),
+            (&mut self.output, element.output),
+            (&mut self.titan_output, element.titan_output),
+        ] {
+            if let Some(more) = more {
+                *sum = sum.unwrap_or(0).checked_add(more);
+                self.overflows |= sum.is_none();
+            }
+        }
+    }
+}
+
+impl Slot for Results {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+object! {
+    struct Statistics {
+        tokens: Count = "token_count",
+    }
+}
+
+object! {
+    struct Embeddings {
+        statistics: Statistics = "statistics",
+    }
+}
+
+object! {
+    struct Prediction {
+        embeddings: Embeddings = "embeddings",
+    }
+}
+
+/// The tokens of Vertex AI's embeddings.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Predictions {
+    pub(crate) tokens: Count,
+    pub(crate) overflows: bool,
+}
+
+impl List for Predictions {
+    type Element = Prediction;
+
+    fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, element: Prediction) {
+        if let Some(tokens) = element.embeddings.statistics.tokens {
+            self.tokens = self.tokens.unwrap_or(0).checked_add(tokens);
+            self.overflows |= self.tokens.is_none();
+        }
+    }
+}
+
+impl Slot for Predictions {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+/// The fields of a usage object, and the names of those that are not known.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct UsageFields {
+    pub(crate) known: KnownFields,
+    /// Results of watsonx and of Titan, which stand beside the usage.
+    pub(crate) results: Results,
+    /// Predictions of Vertex AI's embeddings, which stand in the place of a usage.
+    pub(crate) predictions: Predictions,
+    /// The first names of unknown fields, for errors.
+    pub(crate) unknown: ArrayString<96>,
+}
+
+impl Object for UsageFields {
+    #[inline]
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        let is_known = self.known.read_field(name, map)?;
+        if !is_known {
+            self.remember(name);
+        }
+        Ok(is_known)
+    }
+}
+
+impl Slot for UsageFields {
+    #[inline]
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_object(self, value)
+    }
+}
+
+/// Shapes of a response that tell formats apart where the usage alone does not.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Nothing beside the usage is known.
+    #[default]
+    Unknown,
+    /// A message of Anthropic's.
+    Message,
+    /// Images of OpenAI's.
+    Images,
+    /// An event of a realtime session.
+    Realtime,
+    /// A transcription.
+    Transcription,
+}
+
+impl UsageFields {
+    #[inline]
+    fn remember(&mut self, name: &str) {
+        if name.len() + 4 <= self.unknown.remaining_capacity() {
+            let separator = if self.unknown.is_empty() { "" } else { ", " };
+            self.unknown.push_str(separator);
+            self.unknown.push_str(name);
+        }
+    }
+
+    /// Returns the format that the counts are in. Returns `None` if there is no count that can be
+    /// priced.
+    pub(crate) fn format(&self, shape: Shape) -> Option<Format> {
+        let known = &self.known;
+        if known.prompt_token_count.or(known.candidates_token_count).or(known.total_token_count).is_some()
+            || known.response_token_count.or(known.thoughts_token_count).is_some()
+        {
+            return Some(Format::Gemini);
+        }
+        if known.bedrock_input.or(known.bedrock_output).is_some() {
+            return Some(Format::BedrockConverse);
+        }
+        if known.prompt_tokens.or(known.completion_tokens).is_some() {
+            return Some(Format::OpenAiChat);
+        }
+        if known.input_tokens.or(known.output_tokens).is_some() {
+            return Some(self.format_of_input_tokens(shape));
+        }
+        if known.seconds.0.is_some() {
+            return Some(Format::OpenAiTranscription);
+        }
+        let Self { known: KnownFields { cohere_tokens: tokens, cohere_billed: billed, .. }, .. } = self;
+        let cohere = [tokens.input_tokens, tokens.output_tokens, billed.input_tokens, billed.output_tokens];
+        if cohere.iter().any(Option::is_some) || billed.search_units.is_some() {
+            return Some(Format::Cohere);
+        }
+        if known.prompt_eval_count.or(known.eval_count).is_some() {
+            return Some(Format::Ollama);
+        }
+        let invoke = [known.metrics_input, known.titan_input, known.llama_input];
+        let output = known.metrics_output.or(known.llama_output);
+        if invoke.iter().any(Option::is_some) || output.is_some() {
+            return Some(Format::BedrockInvoke);
+        }
+        if self.results.input.or(self.results.output).is_some() {
+            return Some(Format::Watsonx);
+        }
+        if self.predictions.tokens.is_some() {
+            return Some(Format::VertexPredictions);
+        }
+        if known.pages.is_some() {
+            return Some(Format::MistralOcr);
+        }
+        known.total_tokens.map(|_| Format::OpenAiChat)
+    }
+
+    fn format_of_input_tokens(&self, shape: Shape) -> Format {
+        let known = &self.known;
+        let cache = &known.cache_creation;
+        let has_cache = known.cache_read_input_tokens.or(known.cache_creation_input_tokens).is_some()
+            || cache.ephemeral_5m.or(cache.ephemeral_1h).is_some();
+        let is_anthropic = has_cache
+            || known.server_tools.web_searches.is_some()
+            || !known.iterations.0.is_empty()
+            || known.inference_geo.get().or(known.speed.get()).is_some()
+            || known.output.thinking_tokens.is_some();
+        match shape {
+            Shape::Message => Format::Anthropic,
+            Shape::Realtime => Format::OpenAiRealtime,
+            Shape::Transcription => Format::OpenAiTranscription,
+            _ if is_anthropic => Format::Anthropic,
+            _ if known.kind.get().is_some() => Format::OpenAiTranscription,
+            Shape::Images => Format::OpenAiImages,
+            Shape::Unknown => Format::OpenAiResponses,
+        }
+    }
+}

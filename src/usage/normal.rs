@@ -1,0 +1,479 @@
+//! Normalisation: from the counts of a format to a [`Usage`].
+
+use std::fmt;
+use std::time::Duration;
+
+use super::fields::{KnownFields, LifetimeFields};
+use super::slot::Count;
+use super::{Counter, Format, ServiceTier, Usage, UsageFields};
+use crate::num::Usd;
+
+/// What a response says beside its usage, as far as the usage depends on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Context<'a> {
+    /// The model that the response names.
+    pub(crate) model: Option<&'a str>,
+    /// True if Gemini searched the web or Maps, whose results are not billed as tokens.
+    pub(crate) is_grounded: bool,
+    /// The number of web searches that the response shows beside its usage.
+    pub(crate) web_searches: Count,
+}
+
+/// A usage of another model than the one that the response names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) model: String,
+    pub(crate) usage: Usage,
+}
+
+/// Usage in other units than tokens, and of other models.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OtherUnits {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) pages: u64,
+    pub(crate) search_units: u64,
+}
+
+/// A usage, and what was used beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Normal {
+    pub(crate) usage: Usage,
+    pub(crate) other: OtherUnits,
+    /// The seconds of audio, if the call is billed by them.
+    pub(crate) duration: Option<Duration>,
+}
+
+/// Why counts are not a usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotRead {
+    /// No count of the format, or of any format, was found.
+    Missing { format: Option<Format>, found: Box<str> },
+    /// A sum of counts is beyond their range.
+    Overflow,
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { format, found } => {
+                match format.map_or(&["prompt_tokens", "input_tokens"][..], |format| format.counts()) {
+                    [] => f.write_str("missing counts")?,
+                    [first, others @ ..] => {
+                        write!(f, "missing field `{first}`")?;
+                        for other in others {
+                            write!(f, " or `{other}`")?;
+                        }
+                    }
+                }
+                match (format, &**found) {
+                    (None, "") => f.write_str(", or a count of any other format: there are no fields")?,
+                    (None, found) => write!(f, ", or a count of any other format: found only {found}")?,
+                    (Some(format), "") => write!(f, " of the format {format}: there are no fields")?,
+                    (Some(format), found) => write!(f, " of the format {format}: found only {found}")?,
+                }
+                Ok(())
+            }
+            Self::Overflow => f.write_str("the sum of the counts is beyond 2^64 - 1"),
+        }
+    }
+}
+
+impl Format {
+    /// Returns the fields that hold the counts of prompt and completion.
+    fn counts(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenAiChat => &["prompt_tokens", "completion_tokens", "total_tokens"],
+            Self::OpenAiResponses | Self::OpenAiImages | Self::OpenAiRealtime | Self::Anthropic => {
+                &["input_tokens", "output_tokens"]
+            }
+            Self::OpenAiTranscription => &["input_tokens", "seconds"],
+            Self::Gemini => &["promptTokenCount", "candidatesTokenCount"],
+            Self::VertexPredictions => &["token_count"],
+            Self::BedrockConverse => &["inputTokens", "outputTokens"],
+            Self::BedrockInvoke => &["inputTokenCount", "inputTextTokenCount", "prompt_token_count"],
+            Self::Cohere => &["tokens", "billed_units"],
+            Self::Ollama => &["prompt_eval_count", "eval_count"],
+            Self::Watsonx => &["input_token_count", "generated_token_count"],
+            Self::MistralOcr => &["pages_processed"],
+        }
+    }
+}
+
+/// A sum of counts, of which those that are absent count as zero. It is absent if all are.
+fn sum<const N: usize>(counts: [Count; N]) -> Result<Count, NotRead> {
+    let mut total = None;
+    for count in counts.into_iter().flatten() {
+        total = Some(total.unwrap_or(0_u64).checked_add(count).ok_or(NotRead::Overflow)?);
+    }
+    Ok(total)
+}
+
+impl Usage {
+    #[inline]
+    fn put(&mut self, counter: Counter, count: Count) {
+        if let Some(count) = count {
+            self.set(counter, count);
+        }
+    }
+
+    fn put_all<const N: usize>(&mut self, counts: [(Counter, Count); N]) {
+        for (counter, count) in counts {
+            self.put(counter, count);
+        }
+    }
+
+    fn put_lifetimes(&mut self, fields: &LifetimeFields) {
+        self.put_all([
+            (Counter::Ephemeral5m, fields.ephemeral_5m),
+            (Counter::Ephemeral30m, fields.ephemeral_30m),
+            (Counter::Ephemeral1h, fields.ephemeral_1h),
+            (Counter::Ephemeral12h, fields.ephemeral_12h),
+        ]);
+    }
+
+    /// Keeps a reported total that is none of the sums that its format may mean by it.
+    fn put_total<const N: usize>(&mut self, total: Count, sums: [Result<Count, NotRead>; N]) {
+        let adds_up = |total| sums.into_iter().any(|sum| sum.ok().flatten().unwrap_or(0) == total);
+        self.odd_total = total.filter(|total| !adds_up(*total));
+    }
+}
+
+impl UsageFields {
+    /// Returns the usage, by the rules of the given format or else of the format that its counts
+    /// are in.
+    pub(crate) fn normalise(&self, format: Format, context: Context<'_>) -> Result<Normal, NotRead> {
+        let known = &self.known;
+        if known.prompt_modalities.overflows
+            || known.candidates_modalities.overflows
+            || known.response_modalities.overflows
+            || known.cache_modalities.overflows
+            || self.results.overflows
+            || self.predictions.overflows
+        {
+            return Err(NotRead::Overflow);
+        }
+        let mut normal = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };
+        let usage = &mut normal.usage;
+        match format {
+            Format::OpenAiChat => chat(known, usage)?,
+            Format::OpenAiResponses
+            | Format::OpenAiImages
+            | Format::OpenAiRealtime
+            | Format::OpenAiTranscription => {
+                responses(known, usage)?;
+                normal.duration = known.seconds.0;
+            }
+            Format::Anthropic => normal.other.parts = anthropic(known, usage, context.model)?,
+            Format::Gemini => gemini(known, usage, context.is_grounded)?,
+            Format::BedrockConverse => bedrock(known, usage)?,
+            Format::BedrockInvoke => {
+                let input = known.metrics_input.or(known.titan_input).or(known.llama_input);
+                let output = known.metrics_output.or(self.results.titan_output).or(known.llama_output);
+                beside(usage, input, output, [known.bedrock_read, known.bedrock_write])?;
+            }
+            Format::Cohere => {
+                let (tokens, billed) = (&known.cohere_tokens, &known.cohere_billed);
+                usage.put(Counter::PromptTokens, tokens.input_tokens.or(billed.input_tokens));
+                usage.put(Counter::CompletionTokens, tokens.output_tokens.or(billed.output_tokens));
+                usage.put(Counter::CachedTokens, known.cached_tokens);
+                normal.other.search_units = billed.search_units.unwrap_or(0);
+            }
+            Format::Ollama => {
+                usage.put(Counter::PromptTokens, known.prompt_eval_count);
+                usage.put(Counter::CompletionTokens, known.eval_count);
+            }
+            Format::Watsonx => {
+                usage.put(Counter::PromptTokens, self.results.input);
+                usage.put(Counter::CompletionTokens, self.results.output);
+            }
+            Format::VertexPredictions => usage.put(Counter::PromptTokens, self.predictions.tokens),
+            Format::MistralOcr => normal.other.pages = known.pages.unwrap_or(0),
+        }
+        if !self.has_counts(format, &normal) {
+            return Err(NotRead::Missing { format: Some(format), found: self.found() });
+        }
+        common(known, &mut normal.usage, context);
+        Ok(normal)
+    }
+
+    /// Returns whether anything was counted.
+    fn has_counts(&self, format: Format, normal: &Normal) -> bool {
+        let has = |counter| normal.usage.get(counter).is_some();
+        match format {
+            Format::MistralOcr => self.known.pages.is_some(),
+            Format::Cohere if self.known.cohere_billed.search_units.is_some() => true,
+            _ if normal.duration.is_some() => true,
+            _ => {
+                has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.other.parts.is_empty()
+            }
+        }
+    }
+
+    /// Returns the error of fields without any count that can be priced.
+    pub(crate) fn missing(&self) -> NotRead {
+        NotRead::Missing { format: None, found: self.found() }
+    }
+
+    /// Returns the names of fields that were found, as far as an error shows them.
+    fn found(&self) -> Box<str> {
+        let mut found = String::new();
+        let known = &self.known;
+        for (name, is_found) in [
+            ("prompt_tokens", known.prompt_tokens.is_some()),
+            ("completion_tokens", known.completion_tokens.is_some()),
+            ("total_tokens", known.total_tokens.is_some()),
+            ("input_tokens", known.input_tokens.is_some()),
+            ("output_tokens", known.output_tokens.is_some()),
+            ("promptTokenCount", known.prompt_token_count.is_some()),
+            ("candidatesTokenCount", known.candidates_token_count.is_some()),
+            ("totalTokenCount", known.total_token_count.is_some()),
+            ("inputTokens", known.bedrock_input.is_some()),
+            ("outputTokens", known.bedrock_output.is_some()),
+            ("prompt_eval_count", known.prompt_eval_count.is_some()),
+            ("eval_count", known.eval_count.is_some()),
+            ("cost", known.cost.is_some()),
+            (&self.unknown, !self.unknown.is_empty()),
+        ] {
+            if is_found {
+                found.push_str(if found.is_empty() { "" } else { ", " });
+                found.push_str(name);
+            }
+        }
+        found.into()
+    }
+}
+
+/// Sets what usages of several formats hold under the same names.
+fn common(known: &KnownFields, usage: &mut Usage, context: Context<'_>) {
+    usage.service_tier = known.service_tier.or_else(|| known.traffic_type.get().map(traffic_tier));
+    usage.speed = known.speed.get().map(str::to_owned);
+    usage.inference_geo = known.inference_geo.get().map(str::to_owned);
+    usage.cost = stated_cost(known);
+    usage.put(Counter::CitationTokens, known.citation_tokens);
+    let searches = known.input.web_search_requests;
+    let searches = searches.or(known.num_search_queries).or(known.server_tools.web_searches);
+    let searches = searches.or(known.side_tools.web_searches).or(context.web_searches);
+    usage.put(Counter::WebSearchRequests, searches);
+    for counter in &known.estimated.0 {
+        if usage.get(*counter).is_some() {
+            usage.estimated.insert(*counter);
+        }
+    }
+}
+
+/// Returns the charge that a provider states. OpenRouter's `cost` includes the upstream's charge,
+/// unless the caller's own key paid for that.
+fn stated_cost(known: &KnownFields) -> Option<Usd> {
+    if let Some(ticks) = known.cost_in_usd_ticks {
+        // 10^10 ticks are a dollar, and 10^18 units are a tick.
+        return Usd::from_unsigned(u128::from(ticks).checked_mul(10_u128.pow(18))?);
+    }
+    let upstream = known.cost_details.upstream.filter(|_| known.is_byok == Some(true));
+    match (known.cost, upstream) {
+        (Some(cost), Some(upstream)) => cost.checked_add(upstream),
+        (cost, upstream) => cost.or(upstream),
+    }
+}
+
+/// Returns the service tier that Gemini's traffic type stands for.
+fn traffic_tier(word: &str) -> ServiceTier {
+    match word {
+        "ON_DEMAND_PRIORITY" => ServiceTier::Priority,
+        "FLEX" | "BATCH" | "ON_DEMAND_FLEX" => ServiceTier::Flex,
+        _ => ServiceTier::Standard,
+    }
+}
+
+/// OpenAI's chat completions: cached tokens and reasoning are parts of prompt and completion.
+fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
+    let (input, output) = (&known.input, &known.output);
+    let (mut prompt, mut completion) = (known.prompt_tokens, known.completion_tokens);
+    if prompt.or(completion).is_none() {
+        // Embeddings and rerankers may report a total alone.
+        prompt = known.total_tokens;
+    }
+    let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
+    let both = sum([prompt, completion])?;
+    // xAI counts reasoning beside the completion, and so does Perplexity.
+    let with_reasoning = sum([both, reasoning]);
+    let is_beside = match (reasoning, known.total_tokens) {
+        (Some(1..), Some(total)) if Some(total) != both && Ok(Some(total)) == with_reasoning => true,
+        (Some(reasoning @ 1..), _) => {
+            known.reasoning_tokens.is_some()
+                && output.reasoning_tokens.is_none()
+                && known.citation_tokens.or(known.num_search_queries).is_some()
+                && completion.is_none_or(|completion| reasoning > completion)
+        }
+        _ => false,
+    };
+    if is_beside {
+        completion = sum([completion, reasoning])?;
+    }
+    let hits = known.cache_read_input_tokens.or(known.prompt_cache_hit_tokens);
+    let hits = hits.or(input.cached_tokens).or(known.cached_tokens);
+    let writes = known.cache_creation_input_tokens.or(input.cache_write_tokens);
+    let writes = writes.or(input.cache_creation_tokens).or(input.cache_creation_input_tokens);
+    usage.put(Counter::PromptTokens, prompt);
+    usage.put(Counter::CompletionTokens, completion);
+    put_details(known, usage, hits, writes);
+    usage.put(Counter::ReasoningTokens, reasoning);
+    usage.put_total(known.total_tokens, [Ok(both), with_reasoning]);
+    Ok(())
+}
+
+/// OpenAI's Responses, images, transcriptions and realtime sessions.
+fn responses(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
+    let input = &known.input;
+    usage.put(Counter::PromptTokens, known.input_tokens);
+    usage.put(Counter::CompletionTokens, known.output_tokens);
+    let writes = input.cache_write_tokens.or(input.cache_creation_tokens);
+    put_details(known, usage, input.cached_tokens, writes);
+    usage.put(Counter::ReasoningTokens, known.output.reasoning_tokens);
+    usage.put_total(known.total_tokens, [Ok(sum([known.input_tokens, known.output_tokens])?)]);
+    Ok(())
+}
+
+/// Sets the composition of prompt and completion, as OpenAI reports it.
+fn put_details(known: &KnownFields, usage: &mut Usage, hits: Count, writes: Count) {
+    let (input, output) = (&known.input, &known.output);
+    usage.put_all([
+        (Counter::CachedTokens, hits),
+        (Counter::CacheCreationTokens, writes),
+        (Counter::PromptText, input.text_tokens),
+        (Counter::PromptAudio, input.audio_tokens),
+        (Counter::PromptImage, input.image_tokens),
+        (Counter::PromptVideo, input.video_tokens),
+        (Counter::CachedText, input.cached_details.text_tokens),
+        (Counter::CachedAudio, input.cached_details.audio_tokens),
+        (Counter::CachedImage, input.cached_details.image_tokens),
+        (Counter::CompletionText, output.text_tokens),
+        (Counter::CompletionAudio, output.audio_tokens),
+        (Counter::CompletionImage, output.image_tokens),
+        (Counter::CompletionVideo, output.video_tokens),
+    ]);
+    usage.put_lifetimes(&input.lifetimes);
+    usage.prompt_tokens_details.cache_type = input.cache_type.get().map(str::to_owned);
+}
+
+/// Formats in which cached and written tokens stand beside the input.
+fn beside(usage: &mut Usage, input: Count, output: Count, [read, write]: [Count; 2]) -> Result<(), NotRead> {
+    usage.put(Counter::PromptTokens, sum([input, read, write])?);
+    usage.put(Counter::CompletionTokens, output);
+    usage.put(Counter::CachedTokens, read);
+    usage.put(Counter::CacheCreationTokens, write);
+    Ok(())
+}
+
+/// Anthropic's messages. The turns of a call replace its totals; those of another model become
+/// parts of their own.
+fn anthropic(known: &KnownFields, usage: &mut Usage, model: Option<&str>) -> Result<Vec<Part>, NotRead> {
+    let reasoning =
+        |thinking: Count, output: Count| thinking.map(|thinking| thinking.min(output.unwrap_or(0)));
+    let turns = &known.iterations.0;
+    if turns.is_empty() {
+        let caches = [known.cache_read_input_tokens, known.cache_creation_input_tokens];
+        beside(usage, known.input_tokens, known.output_tokens, caches)?;
+        usage.put_lifetimes(&known.cache_creation);
+        usage.put(Counter::ReasoningTokens, reasoning(known.output.thinking_tokens, known.output_tokens));
+        return Ok(Vec::new());
+    }
+    let mut parts: Vec<Part> = Vec::new();
+    let (mut all_think, mut thought) = (true, None);
+    let mut has_lifetimes = false;
+    let mut own = Usage::UNKNOWN;
+    for turn in turns {
+        let mut one = Usage::UNKNOWN;
+        let caches = [turn.cache_read_input_tokens, turn.cache_creation_input_tokens];
+        beside(&mut one, turn.input_tokens, turn.output_tokens, caches)?;
+        one.put_lifetimes(&turn.cache_creation);
+        let thinking = turn.output.thinking_tokens;
+        match turn.model.get().filter(|other| Some(*other) != model) {
+            None => {
+                has_lifetimes |=
+                    turn.cache_creation.ephemeral_5m.or(turn.cache_creation.ephemeral_1h).is_some();
+                all_think &= thinking.is_some();
+                thought = sum([thought, thinking])?;
+                own = own.checked_add(&one).ok_or(NotRead::Overflow)?;
+            }
+            Some(other) => {
+                one.put(Counter::ReasoningTokens, reasoning(thinking, turn.output_tokens));
+                match parts.iter_mut().find(|part| part.model == other) {
+                    Some(part) => part.usage = part.usage.checked_add(&one).ok_or(NotRead::Overflow)?,
+                    None => parts.push(Part { model: other.to_owned(), usage: one }),
+                }
+            }
+        }
+    }
+    *usage = own;
+    if !has_lifetimes {
+        usage.put_lifetimes(&known.cache_creation);
+    }
+    let thinking = if all_think { thought } else { known.output.thinking_tokens };
+    usage.put(Counter::ReasoningTokens, reasoning(thinking, usage.get(Counter::CompletionTokens)));
+    Ok(parts)
+}
+
+/// Gemini: thoughts and the results of tools stand beside the counts, unless the total says that
+/// thoughts are part of the candidates.
+fn gemini(known: &KnownFields, usage: &mut Usage, is_grounded: bool) -> Result<(), NotRead> {
+    let (prompt, candidates) = (known.prompt_token_count, known.candidates_token_count);
+    let (thoughts, tool_use) = (known.thoughts_token_count, known.tool_use_token_count);
+    let total = known.total_token_count;
+    let without_thoughts = sum([prompt, candidates, tool_use])?;
+    let is_inclusive = without_thoughts.unwrap_or(0) == total.unwrap_or(0);
+    let billed_tool_use = tool_use.filter(|_| !is_grounded);
+    let response = known.response_token_count.filter(|count| *count > 0).or(candidates);
+    let beside = thoughts.filter(|_| !is_inclusive);
+    let hits = known.cached_content_token_count;
+    usage.put(Counter::PromptTokens, sum([prompt, billed_tool_use])?);
+    usage.put(Counter::CompletionTokens, sum([response, beside])?);
+    usage.put(Counter::CachedTokens, hits);
+
+    let (mut input, cached) = (known.prompt_modalities, known.cache_modalities);
+    if !cached.is_known {
+        input.text = input.text.map(|text| text.saturating_sub(hits.unwrap_or(0)));
+    }
+    input.video = input.video.map(|video| video.saturating_sub(cached.video.unwrap_or(0)));
+    if input.text.is_some() {
+        input.text = sum([input.text, billed_tool_use])?;
+    }
+    let (one, other) = (known.candidates_modalities, known.response_modalities);
+    usage.put_all([
+        (Counter::PromptText, input.text),
+        (Counter::PromptAudio, input.audio),
+        (Counter::PromptImage, input.image),
+        (Counter::PromptVideo, input.video),
+        (Counter::CachedText, cached.text),
+        (Counter::CachedAudio, cached.audio),
+        (Counter::CachedImage, cached.image),
+        (Counter::CompletionText, sum([one.text, other.text])?),
+        (Counter::CompletionAudio, sum([one.audio, other.audio])?),
+        (Counter::CompletionImage, sum([one.image, other.image])?),
+        (Counter::CompletionVideo, sum([one.video, other.video])?),
+        (Counter::ReasoningTokens, thoughts),
+    ]);
+    let live = sum([prompt, known.response_token_count, tool_use, thoughts]);
+    let sums = [Ok(without_thoughts), sum([without_thoughts, thoughts]), live, sum([prompt, response])];
+    usage.put_total(total, sums);
+    Ok(())
+}
+
+/// Bedrock's Converse. Lifetimes of writes are used only if they add up to the writes.
+fn bedrock(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
+    let (input, output) = (known.bedrock_input, known.bedrock_output);
+    let (read, write) = (known.bedrock_read, known.bedrock_write);
+    beside(usage, input, output, [read, write])?;
+    let details = known.cache_details;
+    let accounted = details.five_minutes.checked_add(details.hour);
+    if details.is_known && accounted == Some(write.unwrap_or(0)) {
+        usage.set(Counter::Ephemeral5m, details.five_minutes);
+        usage.set(Counter::Ephemeral1h, details.hour);
+    }
+    usage.put(
+        Counter::ReasoningTokens,
+        known.output.thinking_tokens.map(|thinking| thinking.min(output.unwrap_or(0))),
+    );
+    let sums = [sum([input, output]), sum([input, output, read, write])];
+    usage.put_total(known.bedrock_total, sums);
+    Ok(())
+}

@@ -1,0 +1,460 @@
+//! Places that the fields of providers' objects are read into.
+//!
+//! A place may already hold a value, as in a stream: a field that is present replaces it, and a
+//! field that is absent or null keeps it. Of repeated fields the last one counts.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::ServiceTier;
+use crate::json::{self, Name, Raw};
+use crate::num::Usd;
+use crate::num::decimal::Decimal;
+use crate::text::clip;
+
+/// A place for the value of a field.
+pub(crate) trait Slot {
+    /// Reads a value into the place. `name` is the name of the field, for errors.
+    fn read<'de, D: Deserializer<'de>>(&mut self, name: &'static str, value: D) -> Result<(), D::Error>;
+}
+
+/// Reads a value into a place.
+pub(crate) struct Place<'a, S> {
+    pub(crate) slot: &'a mut S,
+    pub(crate) name: &'static str,
+}
+
+impl<'de, S: Slot> DeserializeSeed<'de> for Place<'_, S> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        self.slot.read(self.name, value)
+    }
+}
+
+/// An object whose fields are places.
+pub(crate) trait Object {
+    /// Reads the value of a field. Returns `false` if the object has no place for the field, whose
+    /// value is then left to be skipped.
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
+}
+
+/// A list that is read element by element.
+pub(crate) trait List {
+    type Element: Slot + Default;
+
+    /// Begins a list, which replaces the previous one.
+    fn begin(&mut self);
+
+    /// Adds an element.
+    fn add(&mut self, element: Self::Element);
+}
+
+/// Defines an object whose fields are places. Several names may lead to one place.
+macro_rules! object {
+    (
+        $(#[$about:meta])*
+        struct $object:ident {
+            $($(#[$doc:meta])* $field:ident: $slot:ty = $($name:literal)|+,)+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Default, Clone)]
+        pub(crate) struct $object {
+            $($(#[$doc])* pub(crate) $field: $slot,)+
+        }
+
+        impl $crate::usage::Object for $object {
+            #[inline]
+            fn read_field<'de, A: serde::de::MapAccess<'de>>(
+                &mut self,
+                name: &str,
+                map: &mut A,
+            ) -> Result<bool, A::Error> {
+                match name {
+                    $($($name)|+ => map.next_value_seed($crate::usage::Place {
+                        slot: &mut self.$field,
+                        name: stringify!($field),
+                    })?,)+
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+        }
+
+        impl $crate::usage::Slot for $object {
+            #[inline]
+            fn read<'de, D: serde::Deserializer<'de>>(
+                &mut self,
+                _: &'static str,
+                value: D,
+            ) -> Result<(), D::Error> {
+                $crate::usage::read_object(self, value)
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// Reads an object into its places. Values of other types are skipped.
+#[inline]
+pub(crate) fn read_object<'de, O: Object, D: Deserializer<'de>>(
+    object: &mut O,
+    value: D,
+) -> Result<(), D::Error> {
+    value.deserialize_any(ObjectVisitor(object))
+}
+
+/// Reads a list. Values of other types are skipped.
+pub(crate) fn read_list<'de, L: List, D: Deserializer<'de>>(list: &mut L, value: D) -> Result<(), D::Error> {
+    value.deserialize_any(ListVisitor(list))
+}
+
+/// Reads an object, or each object of a list, into the same places. Values of other types are
+/// skipped.
+pub(crate) fn read_each<'de, O: Object, D: Deserializer<'de>>(
+    object: &mut O,
+    value: D,
+) -> Result<(), D::Error> {
+    value.deserialize_any(EachVisitor(object))
+}
+
+/// Methods of a visitor that skip values of other types than the one that is expected.
+macro_rules! skips {
+    ($($method:ident($type:ty)),+) => {
+        $(
+            #[inline]
+            fn $method<E>(self, _: $type) -> Result<(), E> {
+                Ok(())
+            }
+        )+
+
+        #[inline]
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+
+        #[inline]
+        fn visit_none<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+    };
+}
+
+fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
+    while list.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+fn skip_object<'de, A: MapAccess<'de>>(mut object: A) -> Result<(), A::Error> {
+    while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+struct ObjectVisitor<'a, O>(&'a mut O);
+
+impl<'de, O: Object> Visitor<'de> for ObjectVisitor<'_, O> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key_seed(Name)? {
+            if !self.0.read_field(&name, &mut map)? {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        skip_list(list)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+
+    skips!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+}
+
+struct EachVisitor<'a, O>(&'a mut O);
+
+impl<'de, O: Object> Visitor<'de> for EachVisitor<'_, O> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list of objects")
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        ObjectVisitor(self.0).visit_map(map)
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(ObjectSeed(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+
+    skips!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+}
+
+struct ObjectSeed<'a, O>(&'a mut O);
+
+impl<'de, O: Object> DeserializeSeed<'de> for ObjectSeed<'_, O> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        read_object(self.0, value)
+    }
+}
+
+struct ListVisitor<'a, L>(&'a mut L);
+
+impl<'de, L: List> Visitor<'de> for ListVisitor<'_, L> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.begin();
+        loop {
+            let mut element = L::Element::default();
+            if list.next_element_seed(Place { slot: &mut element, name: "" })?.is_none() {
+                return Ok(());
+            }
+            self.0.add(element);
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        skip_object(map)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+
+    skips!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+}
+
+/// A place for a count: a whole number, which may be written as `12.0`.
+pub(crate) type Count = Option<u64>;
+
+impl Slot for Count {
+    #[inline]
+    fn read<'de, D: Deserializer<'de>>(&mut self, name: &'static str, value: D) -> Result<(), D::Error> {
+        if let Some(count) = value.deserialize_option(CountVisitor(name))? {
+            *self = Some(count);
+        }
+        Ok(())
+    }
+}
+
+struct CountVisitor(&'static str);
+
+impl CountVisitor {
+    #[cold]
+    fn error<E: de::Error>(&self, found: impl fmt::Display) -> E {
+        let name = self.0;
+        let separator = if name.is_empty() { "" } else { ": " };
+        E::custom(format_args!("{name}{separator}{found} is not a count: a whole number from 0 to 2^64 - 1"))
+    }
+}
+
+impl<'de> Visitor<'de> for CountVisitor {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a count: a whole number from 0 to 2^64 - 1")
+    }
+
+    #[inline]
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Option<u64>, D::Error> {
+        // Numbers of every type are accepted where a float is asked for.
+        value.deserialize_f64(self)
+    }
+
+    #[inline]
+    fn visit_u64<E>(self, count: u64) -> Result<Option<u64>, E> {
+        Ok(Some(count))
+    }
+
+    fn visit_i64<E: de::Error>(self, count: i64) -> Result<Option<u64>, E> {
+        u64::try_from(count).map(Some).map_err(|_| self.error(count))
+    }
+
+    fn visit_f64<E: de::Error>(self, count: f64) -> Result<Option<u64>, E> {
+        /// Floats below this hold every whole number.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if (0.0..EXACT).contains(&count) && count.fract() == 0.0 {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+            return Ok(Some(count as u64));
+        }
+        Err(self.error(count))
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E>(self) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: de::Error>(self, found: bool) -> Result<Option<u64>, E> {
+        Err(self.error(found))
+    }
+
+    fn visit_str<E: de::Error>(self, found: &str) -> Result<Option<u64>, E> {
+        Err(self.error(format_args!("{:?}", clip(found))))
+    }
+}
+
+/// The longest word or name that is kept, in bytes. A longer one is no name of a model.
+const LONGEST_TEXT: usize = 512;
+
+/// A place for a word or a name. Values that are no strings, and very long ones, are skipped.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Text {
+    text: String,
+    is_known: bool,
+}
+
+impl Text {
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.is_known.then_some(&*self.text)
+    }
+
+    /// Returns whether the text is this word.
+    #[inline]
+    pub(crate) fn is(&self, word: &str) -> bool {
+        self.get() == Some(word)
+    }
+
+    /// Forgets the text, and keeps its room.
+    pub(crate) fn clear(&mut self) {
+        self.is_known = false;
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, text: &str) {
+        if text.len() > LONGEST_TEXT {
+            return;
+        }
+        self.text.clear();
+        self.text.push_str(text);
+        self.is_known = true;
+    }
+}
+
+impl Slot for Text {
+    #[inline]
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(TextVisitor(|text: &str| self.set(text)))
+    }
+}
+
+/// Hands a string on. Values of other types are skipped.
+pub(crate) struct TextVisitor<F>(pub(crate) F);
+
+impl<'de, F: FnOnce(&str)> Visitor<'de> for TextVisitor<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    #[inline]
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        (self.0)(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        skip_list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        skip_object(map)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+
+    skips!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
+}
+
+impl Slot for Option<ServiceTier> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(TextVisitor(|word: &str| *self = Some(ServiceTier::from(word))))
+    }
+}
+
+impl Slot for Option<bool> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        *self = json.trim().parse().ok().or(*self);
+        Ok(())
+    }
+}
+
+/// A place for an amount in US dollars: `0.5`, `"0.5"` or `{"total_cost": 0.5}`. An amount that is
+/// negative or not a valid [`Usd`] is skipped.
+impl Slot for Option<Usd> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        *self = amount(&json).or(*self);
+        Ok(())
+    }
+}
+
+fn amount(json: &str) -> Option<Usd> {
+    let parts = json::fields(json);
+    let amount = match &parts {
+        Ok(parts) => json::get(parts, "total_cost")?,
+        Err(_) => json,
+    };
+    let amount: Option<Usd> = match json::text(amount) {
+        Some(text) => text.trim().parse().ok(),
+        None => amount.parse().ok(),
+    };
+    amount.filter(|cost| *cost >= Usd::ZERO)
+}
+
+/// A place for a duration in seconds: a number, or a string of one. Other values are skipped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) Option<Duration>);
+
+impl Slot for Seconds {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        let text = json::text(&json);
+        let seconds = text.as_deref().unwrap_or(&json).trim();
+        // To the nanosecond, exactly; through a float where there are more digits.
+        let exact = Decimal::parse(seconds).ok().filter(|seconds| !seconds.negative);
+        let exact = exact.and_then(|seconds| u64::try_from(seconds.scaled(9)?).ok());
+        let rounded = || Duration::try_from_secs_f64(seconds.parse().ok()?).ok();
+        self.0 = exact.map(Duration::from_nanos).or_else(rounded).or(self.0);
+        Ok(())
+    }
+}

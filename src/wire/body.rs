@@ -1,0 +1,586 @@
+//! [`Body`]: what is read of a response or of the events of a stream, in one pass over the text
+//! that skips all content.
+
+use std::collections::BTreeSet;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, MapAccess};
+
+use crate::usage::{
+    Context, Count, List, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields,
+    object, read_each, read_list, read_object,
+};
+
+/// What is known of a response. Each event of a stream is read into the same body, and replaces what
+/// it repeats.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) fields: UsageFields,
+    pub(super) id: Text,
+    pub(super) model: Text,
+    pub(super) tier: Option<ServiceTier>,
+    /// The reason for which the model stopped, in the provider's word.
+    pub(super) finish: Text,
+    /// The state of the response, in the provider's word.
+    pub(super) status: Text,
+    pub(super) error: Option<ProviderError>,
+    pub(super) tools: ToolCalls,
+    pub(super) grounding: Grounding,
+    pub(super) duration: Seconds,
+    /// The model that transcribes the input of a realtime session.
+    pub(super) transcription_model: Text,
+    /// True if the body has `data`, as images have.
+    has_data: bool,
+    /// The `object` of a body.
+    object: Text,
+    /// The `type` of a body or of an event.
+    pub(super) kind: Text,
+    /// True if the last event of an Ollama or a Cohere stream was read.
+    pub(super) is_done: Option<bool>,
+    /// True if metrics of Bedrock were read, which the last event of a stream has.
+    pub(super) has_metrics: bool,
+    /// What tells formats apart beside the counts.
+    pub(super) shape: Shape,
+    /// True if a usage was read, whether or not it holds a count.
+    pub(super) has_usage: bool,
+}
+
+/// The error that a provider responds with. Its message is not kept, since it may quote the request.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct ProviderError {
+    pub(super) kind: Text,
+    pub(super) code: Text,
+}
+
+/// Calls of tools that a response shows, by kind.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ToolCalls {
+    /// Functions and other tools that the caller runs.
+    pub functions: u64,
+    /// Searches of the web that the provider ran.
+    pub web_searches: u64,
+    /// Searches of files that the provider ran.
+    pub file_searches: u64,
+    /// Runs of the provider's code interpreter.
+    pub code_interpreter: u64,
+    /// Actions on a computer.
+    pub computer_use: u64,
+    /// Requests of Grounding with Google Maps.
+    pub maps_grounding: u64,
+}
+
+impl ToolCalls {
+    /// Counts an item or a content block by its type.
+    fn count(&mut self, kind: &str) {
+        let counter = match kind {
+            "tool_use" | "function_call" | "custom_tool_call" | "mcp_call" => &mut self.functions,
+            "web_search_call" => &mut self.web_searches,
+            "file_search_call" => &mut self.file_searches,
+            "code_interpreter_call" => &mut self.code_interpreter,
+            "computer_call" => &mut self.computer_use,
+            _ => return,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    fn count_function(&mut self) {
+        self.functions = self.functions.saturating_add(1);
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        for (sum, more) in [
+            (&mut self.functions, more.functions),
+            (&mut self.web_searches, more.web_searches),
+            (&mut self.file_searches, more.file_searches),
+            (&mut self.code_interpreter, more.code_interpreter),
+            (&mut self.computer_use, more.computer_use),
+            (&mut self.maps_grounding, more.maps_grounding),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
+/// The queries that Gemini searched for. Each counts once, however often it is repeated.
+#[derive(Debug, Default)]
+pub(super) struct Grounding {
+    web: BTreeSet<String>,
+    maps: BTreeSet<String>,
+    has_maps: bool,
+}
+
+impl Grounding {
+    /// The most queries that are kept. No response has as many.
+    const MOST: usize = 1_000;
+
+    fn add(&mut self, item: GroundingMetadata) {
+        let is_maps = item.chunks.has_maps || item.widget.get().is_some_and(|token| !token.is_empty());
+        let queries = if is_maps && !item.chunks.has_web { &mut self.maps } else { &mut self.web };
+        for query in item.queries.0 {
+            if queries.len() < Self::MOST {
+                queries.insert(query);
+            }
+        }
+        self.has_maps |= is_maps;
+    }
+
+    fn web_searches(&self) -> Count {
+        (!self.web.is_empty()).then_some(self.web.len() as u64)
+    }
+
+    pub(super) fn maps_requests(&self) -> u64 {
+        if self.has_maps { self.maps.len().max(1) as u64 } else { 0 }
+    }
+}
+
+object! {
+    struct GroundingMetadata {
+        queries: Queries = "webSearchQueries",
+        chunks: Chunks = "groundingChunks",
+        widget: Text = "googleMapsWidgetContextToken",
+    }
+}
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Queries(Vec<String>);
+
+impl List for Queries {
+    type Element = Text;
+
+    fn begin(&mut self) {
+        self.0.clear();
+    }
+
+    fn add(&mut self, element: Text) {
+        if let Some(query) = element.get().filter(|query| !query.is_empty()) {
+            if self.0.len() < Grounding::MOST {
+                self.0.push(query.to_owned());
+            }
+        }
+    }
+}
+
+impl Slot for Queries {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_list(self, value)
+    }
+}
+
+/// The kinds of chunks that an answer is grounded in.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Chunks {
+    has_web: bool,
+    has_maps: bool,
+}
+
+impl Object for Chunks {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, _: &mut A) -> Result<bool, A::Error> {
+        self.has_web |= name == "web";
+        self.has_maps |= name == "maps";
+        Ok(false)
+    }
+}
+
+impl Slot for Chunks {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_each(self, value)
+    }
+}
+
+impl Object for ProviderError {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        let slot = match name {
+            "type" | "status" | "__type" => &mut self.kind,
+            "code" => &mut self.code,
+            _ => return Ok(false),
+        };
+        map.next_value_seed(Place { slot, name: "error" })?;
+        Ok(true)
+    }
+}
+
+/// A place for an error. Null is none.
+struct ErrorPlace<'a>(&'a mut Option<ProviderError>);
+
+impl Slot for ErrorPlace<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        if let Some(error) = value.deserialize_option(ErrorVisitor)? {
+            *self.0 = Some(error);
+        }
+        Ok(())
+    }
+}
+
+struct ErrorVisitor;
+
+impl<'de> serde::de::Visitor<'de> for ErrorVisitor {
+    type Value = Option<ProviderError>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an error")
+    }
+
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
+        let mut error = ProviderError::default();
+        read_object(&mut error, value)?;
+        Ok(Some(error))
+    }
+}
+
+/// A part of a response, whose fields belong to the response.
+struct Within<'a> {
+    body: &'a mut Body,
+    part: Part,
+}
+
+/// The parts of a response that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A message, which Anthropic's streams begin with. Its count of output is a placeholder.
+    Message,
+    /// A choice, a delta, or another object that counts and calls of tools may be in.
+    Fragment,
+    /// A block of content, an item of output, or a part of a candidate, which may call a tool.
+    Item,
+    /// A list of calls of functions, or one call.
+    Calls,
+    /// The session of a realtime API, or a part of it.
+    Session,
+    /// The transcription settings of a session.
+    Transcription,
+}
+
+impl Slot for Within<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_each(self, value)
+    }
+}
+
+impl Object for Within<'_> {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match self.part {
+            Part::Message => self.body.read_message_field(name, map),
+            Part::Fragment => self.body.read_fragment_field(name, map),
+            Part::Item => self.body.read_item_field(name, map),
+            Part::Calls => self.body.read_call_field(name, map),
+            Part::Session | Part::Transcription => self.body.read_session_field(self.part, name, map),
+        }
+    }
+}
+
+/// Reads a value into a place.
+fn read<'de, S: Slot, A: MapAccess<'de>>(slot: &mut S, map: &mut A) -> Result<bool, A::Error> {
+    map.next_value_seed(Place { slot, name: "" })?;
+    Ok(true)
+}
+
+/// Hands a word on.
+struct Word<F>(F);
+
+impl<'de, F: FnOnce(&str)> DeserializeSeed<'de> for Word<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(TextVisitor(self.0))
+    }
+}
+
+impl Body {
+    /// Prepares for the next event of a stream.
+    pub(super) fn begin_event(&mut self) {
+        self.kind.clear();
+    }
+
+    /// Notes what a body or an event tells about its format.
+    pub(super) fn note_shape(&mut self) {
+        let kind = self.kind.get().unwrap_or("");
+        let object = self.object.get().unwrap_or("");
+        if object == "realtime.response" || kind.starts_with("conversation.") {
+            self.shape = Shape::Realtime;
+        } else if kind == "message" || kind.starts_with("message_") || kind.starts_with("content_block_") {
+            self.shape = Shape::Message;
+        } else if kind.starts_with("transcript.") || self.duration.0.is_some() {
+            self.shape = Shape::Transcription;
+        } else if kind.starts_with("image_") || (self.has_data && object.is_empty()) {
+            self.shape = Shape::Images;
+        }
+    }
+
+    /// Notes an error that the framing reports.
+    pub(super) fn fail(&mut self, kind: &str) {
+        self.error.get_or_insert_default().kind.set(kind);
+    }
+
+    /// Returns whether a stream ends with the event that was read last.
+    #[inline]
+    pub(super) fn is_last_event(&self) -> bool {
+        let ends = match self.kind.get() {
+            Some(kind) => matches!(
+                kind,
+                "message_stop"
+                    | "message"
+                    | "message-end"
+                    | "stream-end"
+                    | "metadata"
+                    | "response.completed"
+                    | "response.incomplete"
+                    | "response.failed"
+                    | "response.cancelled"
+                    | "transcript.text.done"
+                    | "image_generation.completed"
+                    | "image_edit.completed"
+            ),
+            // A whole body, which is not split into events.
+            None => matches!(
+                self.object.get(),
+                Some("chat.completion" | "chat.completion.done" | "text_completion.done" | "response")
+            ),
+        };
+        let gemini = || self.fields.known.prompt_token_count.is_some() && self.finish.get().is_some();
+        let watsonx = || self.fields.results.stop_reason.get().is_some_and(|reason| reason != "not_finished");
+        ends || self.has_metrics || self.is_done == Some(true) || gemini() || watsonx()
+    }
+
+    /// Forgets the calls of tools, which are counted anew.
+    fn recount(&mut self) {
+        self.tools = ToolCalls::default();
+    }
+
+    /// Returns what a usage depends on beside its counts.
+    pub(super) fn context(&self) -> Context<'_> {
+        let shown = self.tools.web_searches;
+        Context {
+            model: self.model.get(),
+            is_grounded: self.grounding.has_maps || !self.grounding.web.is_empty(),
+            web_searches: self.grounding.web_searches().or((shown > 0).then_some(shown)),
+        }
+    }
+
+    fn within<'de, A: MapAccess<'de>>(&mut self, part: Part, map: &mut A) -> Result<bool, A::Error> {
+        read(&mut Within { body: self, part }, map)
+    }
+
+    fn read_usage<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
+        self.has_usage = true;
+        read(&mut self.fields, map)
+    }
+
+    fn read_message_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        match name {
+            "id" => read(&mut self.id, map),
+            "model" => read(&mut self.model, map),
+            "usage" => {
+                let output = self.fields.known.output_tokens;
+                self.read_usage(map)?;
+                self.fields.known.output_tokens = output;
+                Ok(true)
+            }
+            _ => self.read_fragment_field(name, map),
+        }
+    }
+
+    fn read_fragment_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        match name {
+            "usage" => self.read_usage(map),
+            "finish_reason" | "finishReason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
+            "message" | "delta" => self.within(Part::Fragment, map),
+            "tool_calls" | "function_call" => self.within(Part::Calls, map),
+            "content" | "parts" => self.within(Part::Item, map),
+            "toolUse" => self.count_function(map),
+            "groundingMetadata" => {
+                let mut item = GroundingMetadata::default();
+                read(&mut item, map)?;
+                self.grounding.add(item);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn read_item_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "type" => {
+                map.next_value_seed(Word(|kind: &str| self.tools.count(kind)))?;
+                Ok(true)
+            }
+            // Gemini's and Bedrock's calls. Gemini's content has parts.
+            "functionCall" | "toolUse" => self.count_function(map),
+            "parts" => self.within(Part::Item, map),
+            _ => Ok(false),
+        }
+    }
+
+    fn count_function<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
+        let mut is_null = IsNull(true);
+        read(&mut is_null, map)?;
+        if !is_null.0 {
+            self.tools.count_function();
+        }
+        Ok(true)
+    }
+
+    /// A call begins with the name of its function; further deltas of it have none.
+    fn read_call_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "name" => {
+                map.next_value_seed(Word(|name: &str| {
+                    if !name.is_empty() {
+                        self.tools.count_function();
+                    }
+                }))?;
+                Ok(true)
+            }
+            "function" | "custom" => self.within(Part::Calls, map),
+            _ => Ok(false),
+        }
+    }
+
+    fn read_session_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        part: Part,
+        name: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        match (part, name) {
+            (Part::Transcription, "model") => read(&mut self.transcription_model, map),
+            (_, "model") => read(&mut self.model, map),
+            (_, "input_audio_transcription" | "transcription") => self.within(Part::Transcription, map),
+            (_, "audio" | "input") => self.within(Part::Session, map),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// A body is an object, or a list of the chunks of a stream.
+impl Slot for Body {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_each(self, value)
+    }
+}
+
+impl Object for Body {
+    #[inline]
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "usage" | "usageMetadata" | "usage_info" | "meta" => self.read_usage(map),
+            "model" | "modelVersion" => read(&mut self.model, map),
+            "id" | "responseId" | "generation_id" => read(&mut self.id, map),
+            "service_tier" => read(&mut self.tier, map),
+            "serviceTier" => read(&mut TierObject(&mut self.tier), map),
+            "status" => read(&mut self.status, map),
+            "type" | "event_type" => read(&mut self.kind, map),
+            "object" => read(&mut self.object, map),
+            "error" => read(&mut ErrorPlace(&mut self.error), map),
+            "incomplete_details" => read(&mut IncompleteDetails(&mut self.finish), map),
+            "finish_reason" | "stop_reason" | "stopReason" | "done_reason" => read(&mut self.finish, map),
+            "choices" | "candidates" | "delta" | "x_groq" | "start" => self.within(Part::Fragment, map),
+            "message" => self.within(Part::Message, map),
+            "content" | "content_block" => self.within(Part::Item, map),
+            "item" if self.kind.is("response.output_item.done") => self.within(Part::Item, map),
+            "tool_calls" => self.within(Part::Calls, map),
+            // OpenAI's items are a list, and Bedrock's message is an object.
+            "output" => {
+                self.recount();
+                read(&mut Output(self), map)
+            }
+            // Events of OpenAI's hold a response, and so do Cloud Code's and Cloudflare's.
+            "response" | "result" => read(self, map),
+            "session" => self.within(Part::Session, map),
+            "results" => read(&mut self.fields.results, map),
+            "predictions" => read(&mut self.fields.predictions, map),
+            "amazon-bedrock-invocationMetrics" => {
+                self.has_metrics = true;
+                self.read_usage(map)
+            }
+            "additionalModelResponseFields" => self.within(Part::Fragment, map),
+            "data" => {
+                self.has_data = true;
+                Ok(false)
+            }
+            "duration" => read(&mut self.duration, map),
+            "done" | "is_finished" => read(&mut self.is_done, map),
+            "prompt_eval_count"
+            | "eval_count"
+            | "inputTextTokenCount"
+            | "prompt_token_count"
+            | "generation_token_count" => self.fields.known.read_field(name, map),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// The output of a response: OpenAI's items, or Bedrock's message.
+struct Output<'a>(&'a mut Body);
+
+impl Slot for Output<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_each(self, value)
+    }
+}
+
+impl Object for Output<'_> {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "message" => self.0.within(Part::Fragment, map),
+            _ => self.0.read_item_field(name, map),
+        }
+    }
+}
+
+/// Bedrock's service tier: a word, or an object with it.
+struct TierObject<'a>(&'a mut Option<ServiceTier>);
+
+impl Slot for TierObject<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_object(self, value)
+    }
+}
+
+impl Object for TierObject<'_> {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        if name == "type" { read(self.0, map) } else { Ok(false) }
+    }
+}
+
+/// The reason for which a response of OpenAI's is incomplete.
+struct IncompleteDetails<'a>(&'a mut Text);
+
+impl Slot for IncompleteDetails<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        read_object(self, value)
+    }
+}
+
+impl Object for IncompleteDetails<'_> {
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        if name == "reason" { read(self.0, map) } else { Ok(false) }
+    }
+}
+
+/// Tells null from any other value.
+struct IsNull(bool);
+
+impl Slot for IsNull {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let skipped: Option<serde::de::IgnoredAny> = serde::Deserialize::deserialize(value)?;
+        self.0 = skipped.is_none();
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! JSON values one after another: the elements of an array, or JSON lines.
+
+use memchr::memchr2;
+
+use super::{Event, Receiver, append, cut_off};
+
+/// The state between pushes.
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Json {
+    /// The beginning of an object whose end was not pushed yet.
+    buffer: Vec<u8>,
+    /// The number of objects and lists that are open, within an object of the outermost level.
+    depth: usize,
+    in_text: bool,
+    is_escaped: bool,
+    /// True in an object that is too long, the rest of which is skipped.
+    skips: bool,
+    /// True after something other than an object was reported.
+    reported: bool,
+}
+
+impl Json {
+    pub(super) fn push(&mut self, bytes: &[u8], longest: usize, receiver: &mut impl Receiver) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.depth == 0 {
+                let start = rest.iter().position(|byte| *byte == b'{');
+                let (between, behind) = rest.split_at(start.unwrap_or(rest.len()));
+                self.check_between(between, receiver);
+                rest = behind;
+                if rest.is_empty() {
+                    return;
+                }
+            }
+            let end = self.scan(rest);
+            let (object, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            rest = behind;
+            if !self.skips && (end.is_none() || !self.buffer.is_empty()) {
+                if let Err(error) = append(&mut self.buffer, object, longest) {
+                    (self.skips, self.buffer) = (true, Vec::new());
+                    receiver.error(error);
+                }
+            }
+            if end.is_some() && !std::mem::take(&mut self.skips) {
+                let json = if self.buffer.is_empty() { object } else { &self.buffer };
+                receiver.event(Event::Json { kind: None, json });
+            }
+            if end.is_some() {
+                self.buffer.clear();
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, receiver: &mut impl Receiver) {
+        if self.depth > 0 {
+            *self = Self::default();
+            receiver.error(cut_off());
+        }
+    }
+
+    /// Reports what is neither an object nor between elements, once.
+    fn check_between(&mut self, between: &[u8], receiver: &mut impl Receiver) {
+        let is_separator = |byte: &u8| matches!(byte, b'[' | b']' | b',') || byte.is_ascii_whitespace();
+        if !self.reported && !between.iter().all(is_separator) {
+            self.reported = true;
+            receiver.error(crate::wire::response::invalid("the stream has text between its JSON objects"));
+        }
+    }
+
+    /// Returns the end of the object that bytes begin with, or continue, if it is in them.
+    fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.is_escaped {
+                self.is_escaped = false;
+                at += 1;
+                continue;
+            }
+            if self.in_text {
+                let found = memchr2(b'"', b'\\', rest)?;
+                match rest.get(found) {
+                    Some(b'"') => self.in_text = false,
+                    _ => self.is_escaped = true,
+                }
+                at += found + 1;
+                continue;
+            }
+            let found = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))?;
+            at += found + 1;
+            match rest.get(found) {
+                Some(b'"') => self.in_text = true,
+                Some(b'{' | b'[') => self.depth += 1,
+                _ => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return Some(at);
+                    }
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,18 @@
+//! Providers' responses and streams: from their bytes to a usage that can be priced.
+//!
+//! A [`Response`] is read from the body of a response in any [`Format`], and a [`Stream`] from its
+//! bytes as they arrive. Both tell the usage, the model and the service tier that were served, and
+//! the charge that the provider states.
+//!
+//! Read the provider's own bytes, and not what a gateway has translated for its client: a cache
+//! write of an hour has no field in OpenAI's formats, for example.
+
+mod body;
+mod frames;
+mod response;
+mod stream;
+
+pub use crate::usage::Format;
+pub use body::ToolCalls;
+pub use response::{Response, Status};
+pub use stream::Stream;

@@ -1,0 +1,325 @@
+//! [`Response`]: what a response says of its call.
+
+use super::body::{Body, ToolCalls};
+use crate::cost::Call;
+use crate::error::Error;
+use crate::resolve::Lookup;
+use crate::text::clip;
+use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, Place, ServiceTier, Usage};
+use crate::words::words;
+use serde::de::DeserializeSeed;
+use std::time::Duration;
+
+/// A response of a provider, as far as its price is concerned.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "bundled")] {
+/// use llm_costmap::{CostMap, wire::Response};
+///
+/// let body = br#"{"type": "message", "model": "claude-sonnet-4-5-20250929", "content": [],
+///     "usage": {"input_tokens": 100, "cache_read_input_tokens": 10000, "output_tokens": 50}}"#;
+/// let response = Response::read(body)?;
+/// assert_eq!(response.usage().prompt_tokens, 10_100);
+///
+/// let cost = CostMap::bundled().cost(response.lookup_or("claude-sonnet-4-5"), &response)?;
+/// assert_eq!(cost.total().to_string(), "0.00405");
+/// # }
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    format: Format,
+    id: Option<String>,
+    model: Option<String>,
+    tier: Option<ServiceTier>,
+    status: Option<Status>,
+    finish_reason: Option<String>,
+    tool_calls: ToolCalls,
+    usage: Usage,
+    other: OtherUnits,
+    duration: Option<Duration>,
+}
+
+/// The state in which a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Status {
+    /// The model came to an end, or called a tool.
+    Completed,
+    /// The output was cut at a limit.
+    Incomplete,
+    /// The provider or the model refused or filtered the output.
+    Filtered,
+    /// The response failed. Its usage may be billed nevertheless.
+    Failed,
+    /// The response was cancelled. Its usage may be billed nevertheless.
+    Cancelled,
+}
+
+words! {
+    Status is a "status of a response":
+    Completed = "completed",
+    Incomplete = "incomplete",
+    Filtered = "filtered",
+    Failed = "failed",
+    Cancelled = "cancelled",
+}
+
+impl Status {
+    /// Returns the status that a provider's word stands for.
+    fn of(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "length"
+            | "max_tokens"
+            | "max_output_tokens"
+            | "incomplete"
+            | "model_length"
+            | "pause_turn"
+            | "model_context_window_exceeded"
+            | "error_limit" => Self::Incomplete,
+            "content_filter"
+            | "content_filtered"
+            | "refusal"
+            | "safety"
+            | "recitation"
+            | "blocklist"
+            | "prohibited_content"
+            | "spii"
+            | "image_safety"
+            | "guardrail_intervened" => Self::Filtered,
+            "failed" | "error" | "error_toxic" | "malformed_function_call" => Self::Failed,
+            "cancelled" | "user_cancel" => Self::Cancelled,
+            "in_progress" | "queued" | "not_finished" | "finish_reason_unspecified" => return None,
+            _ => Self::Completed,
+        })
+    }
+}
+
+impl Response {
+    /// Reads a response, and recognises its format.
+    ///
+    /// One pass over the text skips all content. The number of allocations does not depend on the
+    /// length of the text.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::MissingUsage`] if there is no count of a known format.
+    /// - [`Error::ErrorResponse`] if the provider responded with an error instead.
+    /// - [`Error::InvalidResponse`] if the text is not JSON, or a count is not a whole number.
+    pub fn read(body: &[u8]) -> Result<Self, Error> {
+        Self::read_body(None, body)
+    }
+
+    /// Reads a response of a known format.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`read`](Self::read), and [`Error::MissingUsage`] if the counts are in another
+    /// format.
+    pub fn read_as(format: Format, body: &[u8]) -> Result<Self, Error> {
+        Self::read_body(Some(format), body)
+    }
+
+    fn read_body(format: Option<Format>, json: &[u8]) -> Result<Self, Error> {
+        let mut body = Body::default();
+        read_json(&mut body, json)?;
+        Self::of(&body, format)
+    }
+
+    /// Returns what is known of a response, or of a stream up to now.
+    pub(super) fn of(body: &Body, format: Option<Format>) -> Result<Self, Error> {
+        let known = match format {
+            Some(format) => Ok(format),
+            None => body.fields.format(body.shape).ok_or_else(|| body.fields.missing()),
+        };
+        let normal = known.and_then(|format| Ok((format, body.fields.normalise(format, body.context())?)));
+        match normal {
+            Ok((format, normal)) => Ok(Self::with(body, format, normal)),
+            Err(error) => match body.transcribed() {
+                Some(normal) if format.is_none_or(|format| format == Format::OpenAiTranscription) => {
+                    Ok(Self::with(body, Format::OpenAiTranscription, normal))
+                }
+                _ => Err(not_read(body, &error)),
+            },
+        }
+    }
+
+    pub(super) fn with(body: &Body, format: Format, normal: Normal) -> Self {
+        Self::with_tools(body, format, normal, body.tools)
+    }
+
+    pub(super) fn with_tools(body: &Body, format: Format, normal: Normal, tools: ToolCalls) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let mut tool_calls = tools;
+        tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
+        tool_calls.maps_grounding = body.grounding.maps_requests();
+        // The status of a Responses body says more than the reason for which it is incomplete.
+        let status = body.status.get().and_then(Status::of).filter(|status| *status != Status::Completed);
+        let status = body.error.is_some().then_some(Status::Failed).or(status);
+        Self {
+            format,
+            id: owned(body.id.get()),
+            model: owned(body.model.get()),
+            tier: body.tier.or(normal.usage.service_tier),
+            status: status.or_else(|| Status::of(body.finish.get().or(body.status.get())?)),
+            finish_reason: owned(body.finish.get()),
+            tool_calls,
+            usage: normal.usage,
+            other: normal.other,
+            duration: normal.duration,
+        }
+    }
+
+    /// Returns the format of the response.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns the id of the response.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns the model that served the call, under the provider's name for it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Returns a lookup of the model that served the call, or of the given name if the response
+    /// does not say. Set the [provider](Lookup::provider) that was called: it is not in a response.
+    pub fn lookup_or<'a>(&'a self, name: &'a str) -> Lookup<'a> {
+        self.model().map_or(Lookup::new(name), Lookup::served)
+    }
+
+    /// Returns the service tier that was served: that of the response, else that of its usage, else
+    /// what Gemini's traffic type stands for.
+    #[must_use]
+    pub fn service_tier(&self) -> Option<ServiceTier> {
+        self.tier
+    }
+
+    /// Returns the state in which the response ended, if it says.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.status
+    }
+
+    /// Returns the provider's word for the reason for which the model stopped.
+    #[must_use]
+    pub fn finish_reason(&self) -> Option<&str> {
+        self.finish_reason.as_deref()
+    }
+
+    /// Returns the calls of tools that the response shows.
+    #[must_use]
+    pub fn tool_calls(&self) -> ToolCalls {
+        self.tool_calls
+    }
+
+    /// Returns the usage. A charge that the provider states is its [`cost`](Usage::cost).
+    ///
+    /// To price the response, hand it over whole: it may have [`parts`](Self::parts), pages or
+    /// seconds beside its usage.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Returns the usage, to complete it by estimates of what was received.
+    pub fn usage_mut(&mut self) -> &mut Usage {
+        &mut self.usage
+    }
+
+    /// Returns the usages of other models than the one that served the call, each with the name of
+    /// its model: Anthropic's turns of another model, and the transcription of a realtime session.
+    /// They are not part of the [`usage`](Self::usage), and are lines of the same cost.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (&str, &Usage)> {
+        self.other.parts.iter().map(|part| (&*part.model, &part.usage))
+    }
+
+    /// Returns the pages that were read (OCR).
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.other.pages
+    }
+
+    /// Returns the search units that were used (rerank).
+    #[must_use]
+    pub fn search_units(&self) -> u64 {
+        self.other.search_units
+    }
+
+    /// Returns the duration of the audio of a transcription that is billed by it.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.duration
+    }
+
+    /// Returns the call, to be described further before it is priced.
+    pub fn call(&self) -> Call<'_> {
+        let mut call = Call::new(&self.usage).other_units(&self.other);
+        if let Some(tier) = self.tier {
+            call = call.served_tier(tier);
+        }
+        match self.duration {
+            Some(duration) => call.duration(duration),
+            None => call,
+        }
+    }
+}
+
+impl<'a> From<&'a Response> for Call<'a> {
+    fn from(response: &'a Response) -> Self {
+        response.call()
+    }
+}
+
+impl Body {
+    /// Returns the usage of a transcription that reports only how long the audio is.
+    fn transcribed(&self) -> Option<Normal> {
+        let duration = self.duration.0?;
+        Some(Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: Some(duration) })
+    }
+
+    /// Returns the usage so far of the fields in the format of their own.
+    pub(super) fn normal(&self, format: Format) -> Result<Normal, Error> {
+        self.fields.normalise(format, Context::default()).map_err(|error| not_read(self, &error))
+    }
+}
+
+/// Returns the error of a body without a usage.
+fn not_read(body: &Body, error: &NotRead) -> Error {
+    let owned = |text: Option<&str>| text.map(|text| clip(text).to_owned());
+    match (&body.error, error) {
+        (Some(error), NotRead::Missing { .. }) => {
+            Error::ErrorResponse { kind: owned(error.kind.get()), code: owned(error.code.get()) }
+        }
+        (_, NotRead::Missing { format: None, .. }) if !body.has_usage => {
+            let reason = "there is neither a usage object nor another field with counts";
+            Error::MissingUsage { reason: reason.to_owned() }
+        }
+        (_, NotRead::Missing { .. }) => Error::MissingUsage { reason: error.to_string() },
+        (_, NotRead::Overflow) => Error::InvalidResponse { reason: error.to_string() },
+    }
+}
+
+/// Reads a text of JSON into a body.
+pub(super) fn read_json(body: &mut Body, json: &[u8]) -> Result<(), Error> {
+    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+    let text = std::str::from_utf8(json)
+        .map_err(|error| invalid(format_args!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Place { slot: body, name: "" }.deserialize(&mut deserializer).map_err(invalid)?;
+    deserializer.end().map_err(invalid)?;
+    body.note_shape();
+    Ok(())
+}
+
+pub(super) fn invalid(reason: impl std::fmt::Display) -> Error {
+    Error::InvalidResponse { reason: reason.to_string() }
+}
