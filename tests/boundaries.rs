@@ -305,7 +305,8 @@ fn details_that_overlap_are_billed_once() {
 
 #[test]
 fn a_stated_cost_is_the_cost_unless_the_operator_set_prices() {
-    let entry = r#"{"input_cost_per_token": 1, "output_cost_per_token": 3}"#;
+    let entry =
+        r#"{"litellm_provider": "openrouter", "input_cost_per_token": 1, "output_cost_per_token": 3}"#;
     let mut usage = Usage::new(10, 10);
     usage.cost = "0.4".parse().ok();
     let stated = cost(entry, &usage);
@@ -314,10 +315,12 @@ fn a_stated_cost_is_the_cost_unless_the_operator_set_prices() {
         stated.to_string(),
         "m: 0.4 USD\n  10 tokens of input = 0.1 (stated by the provider)\n  \
          10 tokens of output = 0.3 (stated by the provider)\n  \
-         note: the total is the amount that the provider states"
+         note: the total is the amount that the provider states\n  \
+         note: the amount that the provider states differs by more than a tenth from the map's rates"
     );
+    assert_eq!((stated.stated(), stated.computed()), ("0.4".parse().ok(), "40".parse().ok()));
     // The entry has no rates to split the stated cost by, so all of it is output.
-    assert_eq!(amounts(&cost("{}", &usage)), pair("0", "0.4"));
+    assert_eq!(amounts(&cost(r#"{"litellm_provider": "openrouter"}"#, &usage)), pair("0", "0.4"));
 
     let map = CostMap::from_json(format!(r#"{{"m": {entry}}}"#)).unwrap();
     map.register_model("m", serde_json::json!({"max_tokens": 5})).unwrap();
@@ -361,10 +364,9 @@ fn a_bill_that_was_stored_reads_back() {
         "input_cost_per_token_priority": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6,
         "regional_processing_uplift_multiplier_eu": 1.1, "provider_specific_entry": {"us": 1.0000000001},
         "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 5e-6}]}"#;
-    let map = CostMap::from_json(format!(
-        r#"{{"fireworks_ai/m": {entry}, "s": {{"mode": "chat", "input_cost_per_second": 0.01}}}}"#
-    ))
-    .unwrap();
+    let json =
+        format!(r#"{{"fireworks_ai/m": {entry}, "s": {{"mode": "chat", "input_cost_per_second": 0.01}}}}"#);
+    let map = CostMap::builder().json(json).trust_stated_costs(["fireworks_ai"]).build().unwrap();
     let mut rich = Usage::new(300_000, 9).cached_tokens(100_001).reasoning_tokens(4);
     rich.inference_geo = Some("us".to_owned());
     let mut stated = rich.clone();

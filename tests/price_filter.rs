@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -42,9 +42,9 @@ fn a_line_in_is_a_line_out() {
 {"id": "b", "model": "gpt-4o", "provider": "openai", "batch": true, "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}
 {"id": [1], "model": "claude-sonnet-4-5", "usage": {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4}}}
 
-{"id": null, "model": "no-such-model", "usage": {}}
+{"id": null, "model": "no-such-model", "usage": {"prompt_tokens": 0}}
 {"id": 5, "model": "sora-2", "usage": {"prompt_tokens": 1}}
-{"id": 6, "model": "gpt-4o", "at": "yesterday", "usage": {}}
+{"id": 6, "model": "gpt-4o", "at": "yesterday", "usage": {"prompt_tokens": 0}}
 {"id": 8, "model": "gpt-4o", "usage": {"prompt_tokens": -1}}
 "#,
     );
@@ -53,17 +53,17 @@ fn a_line_in_is_a_line_out() {
         r#"{"id":7,"key":"gpt-4o","input":"0.0025","output":"0.005","tools":"0","total":"0.0075","complete":true}
 {"id":"b","key":"gpt-4o","input":"0.00125","output":"0.0025","tools":"0","total":"0.00375","complete":true}
 {"id":[1],"key":"claude-sonnet-4-5","input":"0.0000192","output":"0","tools":"0","total":"0.0000192","complete":true}
-{"id":null,"error":"unknown_model","message":"unknown model \"no-such-model\": register it, or check the name"}
+{"id":null,"error":"unknown_model","message":"unknown model \"no-such-model\": --suggest shows similar names"}
 {"id":5,"key":"sora-2","input":"0","output":"0","tools":"0","total":"0","complete":false}
 {"id":6,"error":"invalid_call","message":"at: \"yesterday\" is not a time in RFC 3339 form"}
-{"id":8,"error":"invalid_call","message":"-1 is not a count: a whole number from 0 to 2^64 - 1 at line 1 column 59"}
+{"id":8,"error":"invalid_call","message":"prompt_tokens: -1 is not a count: a whole number from 0 to 2^64 - 1 at line 1 column 58"}
 "#
     );
     assert_eq!(
         text(&output.stderr),
         "7 lines: 4 priced, 1 unknown, 1 incomplete, 2 failed, 0 invalid; total 0.0112692 USD\n"
     );
-    assert!(output.status.success());
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_line_that_is_not_json_is_said_and_remembered() {
         text(&output.stdout),
         "{\"line\":1,\"error\":\"invalid_json\",\"message\":\"EOF while parsing a value at line 1 column 9\"}\n\
          {\"id\":null,\"error\":\"invalid_call\",\"message\":\"a call is an object\"}\n\
-         {\"id\":3,\"key\":\"gpt-4o\",\"input\":\"0\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0\",\"complete\":true}\n"
+         {\"id\":3,\"error\":\"invalid_call\",\"message\":\"missing field `prompt_tokens` or `input_tokens`, or a count of any other format: there are no fields at line 1 column 41\"}\n"
     );
     assert_eq!(output.status.code(), Some(1));
 }
@@ -111,4 +111,171 @@ fn another_map_may_be_named() {
     let output = run(&["--map", "no/such/file"], b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).starts_with("price: cannot read no/such/file: "));
+}
+
+#[test]
+fn responses_and_streams_are_priced() {
+    let stream = r#"data: {\"model\": \"gpt-4o\", \"choices\": []}\n\ndata: {\"choices\": [], \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 2}}\n\n"#;
+    let lines = [
+        r#"{"id": 1, "body": {"type": "message", "model": "claude-sonnet-4-5-20250929", "usage": {"input_tokens": 100, "cache_read_input_tokens": 10000, "output_tokens": 50}}}"#.to_owned(),
+        r#"{"id": 2, "format": "gemini", "model": "gemini/gemini-2.5-pro", "body": {"usageMetadata": {"promptTokenCount": 1000, "candidatesTokenCount": 10, "totalTokenCount": 1010}}}"#.to_owned(),
+        format!(r#"{{"id": 3, "stream": "{stream}"}}"#),
+        format!(r#"{{"id": 4, "stream": "{stream}data: [DONE]\n\n"}}"#),
+        r#"{"id": 5, "stream_base64": "ZGF0YTogeyJ1c2FnZSI6IHsicHJvbXB0X3Rva2VucyI6IDF9fQoK", "model": "gpt-4o"}"#.to_owned(),
+        r#"{"id": 6, "model": "gpt-4o", "body": {"error": {"type": "rate_limit_error", "code": 429, "message": "slow down"}}}"#.to_owned(),
+        r#"{"id": 7, "model": "gpt-4o", "body": {"choices": []}}"#.to_owned(),
+        r#"{"id": 8, "model": "gpt-4o", "format": "telegram", "body": {}}"#.to_owned(),
+        r#"{"id": 9, "body": {"usage": {"prompt_tokens": 5}}}"#.to_owned(),
+        r#"{"id": 10, "model": "nobody", "body": {"usage": {"prompt_tokens": 5}}}"#.to_owned(),
+    ];
+    let output = run(&[], lines.join("\n").as_bytes());
+    let expected = [
+        r#"{"id":1,"key":"claude-sonnet-4-5-20250929","input":"0.0033","output":"0.00075","tools":"0","total":"0.00405","complete":true,"format":"anthropic","usage":{"prompt_tokens":10100,"completion_tokens":50,"total_tokens":10150,"prompt_tokens_details":{"cached_tokens":10000}}}"#,
+        r#"{"id":2,"key":"gemini/gemini-2.5-pro","input":"0.00125","output":"0.0001","tools":"0","total":"0.00135","complete":true,"format":"gemini","usage":{"prompt_tokens":1000,"completion_tokens":10,"total_tokens":1010}}"#,
+        r#"{"id":3,"key":"gpt-4o","input":"0.0025","output":"0.00002","tools":"0","total":"0.00252","complete":true,"format":"openai_chat","final":false,"usage":{"prompt_tokens":1000,"completion_tokens":2,"total_tokens":1002}}"#,
+        r#"{"id":4,"key":"gpt-4o","input":"0.0025","output":"0.00002","tools":"0","total":"0.00252","complete":true,"format":"openai_chat","final":true,"usage":{"prompt_tokens":1000,"completion_tokens":2,"total_tokens":1002}}"#,
+        r#"{"id":5,"key":"gpt-4o","input":"0.0000025","output":"0","tools":"0","total":"0.0000025","complete":true,"format":"openai_chat","final":false,"usage":{"prompt_tokens":1,"total_tokens":1}}"#,
+        r#"{"id":6,"error":"error_response","message":"the provider responded with an error (rate_limit_error): it reports no usage"}"#,
+        r#"{"id":7,"error":"missing_usage","message":"the response has no usage: there is neither a usage object nor another field with counts"}"#,
+        r#"{"id":8,"error":"invalid_call","message":"format: \"telegram\" is not a wire format"}"#,
+        r#"{"id":9,"error":"unknown_model","message":"neither the line nor the response names a model","format":"openai_chat","usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+        r#"{"id":10,"error":"unknown_model","message":"unknown model \"nobody\": --suggest shows similar names","format":"openai_chat","usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+    ];
+    assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), expected);
+    assert_eq!(
+        text(&output.stderr),
+        "10 lines: 5 priced, 1 unknown, 0 incomplete, 4 failed, 0 invalid; total 0.0104425 USD\n"
+    );
+}
+
+#[test]
+fn prefixes_are_understood_and_other_lines_are_invalid() {
+    let output = run(
+        &[],
+        b"\xEF\xBB\xBFdata: {\"id\": 1, \"model\": \"gpt-4o\", \"usage\": {\"input_tokens\": 2, \"output_tokens\": 0}}\n\
+          \n\
+          data: [DONE]\n\
+          : a comment\n\
+          Dear sir, what does gpt-4o cost?\n",
+    );
+    assert_eq!(
+        text(&output.stdout),
+        "{\"id\":1,\"key\":\"gpt-4o\",\"input\":\"0.000005\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0.000005\",\"complete\":true}\n\
+         {\"line\":4,\"error\":\"invalid_line\",\"message\":\"neither JSON nor the name of a model\"}\n\
+         {\"line\":5,\"error\":\"invalid_line\",\"message\":\"neither JSON nor the name of a model\"}\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+const CALLS: &[u8] = br#"{"id": "a,b", "model": "gpt-4o", "usage": {"prompt_tokens": 1000}, "at": "2026-11-18T23:59:59Z"}
+{"id": 2, "model": "gpt-4o", "provider": "azure", "usage": {"prompt_tokens": 1000}, "at": "2026-11-18T20:00:00-05:00"}
+{"id": 3, "model": "gpt-4o", "usage": {"completion_tokens": 1, "prompt_tokens": 0}, "at": "2026-11-18T00:00:00Z"}
+"#;
+
+#[test]
+fn totals_are_made_by_model_provider_and_day() {
+    for (by, expected) in [
+        (
+            "model",
+            "{\"model\":\"azure/gpt-4o\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n\
+             {\"model\":\"gpt-4o\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n",
+        ),
+        (
+            "provider",
+            "{\"provider\":\"azure\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n\
+             {\"provider\":\"openai\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n",
+        ),
+        (
+            "day",
+            "{\"day\":\"2026-11-18\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n\
+             {\"day\":\"2026-11-19\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n",
+        ),
+    ] {
+        let output = run(&["--by", by], CALLS);
+        assert_eq!(text(&output.stdout), expected, "{by}");
+        assert!(output.status.success());
+    }
+    let output = run(&["--by", "model", "--csv"], CALLS);
+    assert_eq!(
+        text(&output.stdout),
+        "model,calls,incomplete,input,output,total\n\
+         azure/gpt-4o,1,0,0.0025,0,0.0025\n\
+         gpt-4o,2,0,0.0025,0.00001,0.00251\n"
+    );
+}
+
+#[test]
+fn options_are_read() {
+    let output = run(&["--csv"], CALLS);
+    assert_eq!(
+        text(&output.stdout),
+        "id,key,input,output,tools,total,complete,error,message\n\
+         \"a,b\",gpt-4o,0.0025,0,0,0.0025,true,,\n\
+         2,azure/gpt-4o,0.0025,0,0,0.0025,true,,\n\
+         3,gpt-4o,0,0.00001,0,0.00001,true,,\n"
+    );
+    let output = run(&["--help"], b"");
+    assert!(text(&output.stdout).starts_with("Prices calls to language models: one JSON object per line in"));
+    assert!(output.status.success());
+    let line = br#"{"id": 1, "model": "GPT-4o", "usage": {"prompt_tokens": 1}}"#;
+    let output = run(&["--strict", "--suggest"], line);
+    assert_eq!(
+        text(&output.stdout),
+        "{\"id\":1,\"error\":\"unknown_model\",\"message\":\"unknown model \\\"GPT-4o\\\": did you mean gpt-4o, azure/gpt-4o, azure/eu/gpt-4o? If not, register it\"}\n"
+    );
+    let output = run(&["--provider", "azure"], line);
+    assert!(text(&output.stdout).starts_with("{\"id\":1,\"key\":\"azure/gpt-4o\","));
+    for (arguments, said) in [
+        (&["--by", "week"][..], "price: --by week: write model, provider or day\nTry --help.\n"),
+        (&["--nonsense"], "price: invalid option '--nonsense'\nTry --help.\n"),
+        (&["no/such/file"], "price: cannot read no/such/file: No such file or directory (os error 2)\n"),
+    ] {
+        let output = run(arguments, b"");
+        assert_eq!((text(&output.stderr), output.status.code()), (said, Some(2)));
+    }
+}
+
+#[test]
+fn files_are_read_one_after_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = ["a", "b"].map(|name| folder.path().join(name));
+    for path in &paths {
+        std::fs::write(path, CALLS).expect("a file");
+    }
+    let output = run(&[paths[0].to_str().expect("a path"), paths[1].to_str().expect("a path")], b"");
+    assert_eq!(text(&output.stdout).lines().count(), 6);
+    assert_eq!(
+        text(&output.stderr),
+        "6 lines: 6 priced, 0 unknown, 0 incomplete, 0 failed, 0 invalid; total 0.01002 USD\n"
+    );
+}
+
+/// Ctrl-C ends the filter with the answers so far, and with the summary.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_filter_says_what_it_did() {
+    let mut command = Command::new(program());
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("the example is built");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // The answers are more than a pipe and the buffers hold, so that one that can be read shows that
+    // the filter is at work.
+    let lines = CALLS.repeat(400);
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(&lines);
+        stdin
+    });
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut first = [0];
+    stdout.read_exact(&mut first).expect("an answer");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(kill.success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).expect("the answers");
+    let output = child.wait_with_output().expect("an end");
+    drop(writer.join());
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let summary = text(&output.stderr);
+    let lines = rest.lines().count();
+    assert!(summary.starts_with(&format!("{lines} lines: {lines} priced, 0 unknown")), "{summary}");
 }

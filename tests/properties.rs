@@ -71,8 +71,8 @@ fn usage(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Usage> {
 
 /// Asserts that lines add up to the input, the output and the total of their bill, and that an
 /// independent library calculates the same total: the sum of quantity x rate x multiplier.
-fn adds_up(lines: impl Iterator<Item = Line>, sums: [Usd; 3]) -> Result<(), TestCaseError> {
-    let lines: Vec<Line> = lines.collect();
+fn adds_up<'a>(lines: impl Iterator<Item = Line<'a>>, sums: [Usd; 3]) -> Result<(), TestCaseError> {
+    let lines: Vec<Line<'_>> = lines.collect();
     let [input, output, total] = sums;
     let of = |is_input| {
         let side = lines.iter().filter(|line| line.component.is_input() == is_input);

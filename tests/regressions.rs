@@ -178,7 +178,7 @@ fn digits_are_read_from_the_text_wherever_they_stand() {
         ),
         (r#"{"input_cost_per_token": 6.91175564267812e-9}"#, Usage::new(1, 0)),
         (
-            r#"{"input_cost_per_token": 1}"#,
+            r#"{"litellm_provider": "openrouter", "input_cost_per_token": 1}"#,
             serde_json::from_str(r#"{"prompt_tokens": 1, "cost": 6.91175564267812e-9}"#).unwrap(),
         ),
     ] {
@@ -307,7 +307,7 @@ fn under_every_spelling_what_is_priced_is_found_and_the_reverse() {
 #[test]
 fn a_long_call_by_the_second_does_not_overflow() {
     let map = map(r#"{"m": {"mode": "chat", "input_cost_per_second": 0.01}}"#);
-    let usage = Usage::default();
+    let usage = Usage::new(0, 0);
     for (seconds, expected) in
         [(3_600, "36"), (3_403, "34.03"), (3_404, "34.04"), (100 * 365 * 86_400, "31536000")]
     {
@@ -1071,7 +1071,9 @@ fn a_large_product_of_multipliers_is_shown_as_it_is() {
 /// An amount that the provider states does not depend on words or counts that a price would.
 #[test]
 fn a_stated_amount_survives_unknown_words_and_an_overflow() {
-    let map = map(r#"{"m": {"input_cost_per_token": 1000000, "output_cost_per_token": 1000000}}"#);
+    let map = map(
+        r#"{"m": {"litellm_provider": "xai", "input_cost_per_token": 1000000, "output_cost_per_token": 1000000}}"#,
+    );
     let mut usage = Usage::new(10, 10);
     usage.cost = Some("0.5".parse().unwrap());
     let call = || Call::new(&usage).data_residency("mars").service_tier("unheard-of");

@@ -1,5 +1,6 @@
 //! A line of output.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use llm_costmap::lookup::{FoundBy, Match};
@@ -39,8 +40,8 @@ pub(crate) struct Line<'a> {
     /// The number of a line that is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
-    #[serde(skip_serializing_if = "is_left_out")]
-    pub(crate) id: Option<Option<&'a RawValue>>,
+    #[serde(skip_serializing_if = "Id::is_none")]
+    pub(crate) id: Id<'a>,
     #[serde(flatten)]
     pub(crate) amounts: Option<Amounts>,
     #[serde(flatten)]
@@ -59,9 +60,21 @@ pub(crate) struct Line<'a> {
     pub(crate) usage: Option<Usage>,
 }
 
-#[allow(clippy::ref_option, clippy::option_option, reason = "as serde asks; null differs from absent")]
-fn is_left_out(id: &Option<Option<&RawValue>>) -> bool {
-    id.is_none()
+/// The id of a line, which is echoed.
+#[derive(Default, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Id<'a> {
+    /// The line has no room for an id.
+    #[default]
+    None,
+    /// Null if the line could have an id, and has none.
+    Echo(Option<&'a RawValue>),
+}
+
+impl Id<'_> {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
 }
 
 #[derive(Serialize)]
@@ -141,7 +154,9 @@ impl Pricer<'_> {
             Err(error) => failed(request.id, error.code(), error),
             Ok(response) => match self.lookup(request, Some(response)) {
                 Some(lookup) => self.price(request, lookup, response.call()),
-                None => failed(request.id, "unknown_model", "neither the line nor the response names a model"),
+                None => {
+                    failed(request.id, "unknown_model", "neither the line nor the response names a model")
+                }
             },
         };
         answer.line.format = response.as_ref().ok().map(llm_costmap::wire::Response::format);
@@ -160,7 +175,10 @@ impl Pricer<'_> {
     }
 
     fn price<'t>(&self, request: &Request<'t>, lookup: Lookup<'_>, call: Call<'_>) -> Answer<'t> {
-        let call = request.describe(call);
+        let call = match request.describe(call) {
+            Ok(call) => call,
+            Err(message) => return failed(request.id, "invalid_call", message),
+        };
         let (outcome, amounts) = match self.snapshot.cost(lookup, call) {
             Ok(cost) => {
                 let (input, output, total) = (cost.input(), cost.output(), cost.total());
@@ -170,14 +188,17 @@ impl Pricer<'_> {
             Err(Error::Unpriced(bill)) => {
                 let (input, output) = (bill.known_input(), bill.known_output());
                 let (key, total) = (bill.key().to_owned(), bill.known_total());
-                (Outcome::Incomplete, Amounts { key, input, output, tools: Usd::ZERO, total, complete: false })
+                (
+                    Outcome::Incomplete,
+                    Amounts { key, input, output, tools: Usd::ZERO, total, complete: false },
+                )
             }
             Err(error) => return self.fail(request, &error),
         };
         let entry = || self.snapshot.get(&amounts.key).and_then(|model| model.litellm_provider());
         let asked = request.provider.as_deref().or(self.options.provider.as_deref());
         let provider = asked.map(str::to_owned).or_else(|| self.options.by.and_then(|_| entry()));
-        let line = Line { id: Some(request.id), amounts: Some(amounts), ..Line::default() };
+        let line = Line { id: Id::Echo(request.id), amounts: Some(amounts), ..Line::default() };
         Answer { outcome, line, provider, day: request.day() }
     }
 
@@ -195,7 +216,7 @@ impl Pricer<'_> {
             how: found_by.to_string(),
             model_info: found.model_info().into_owned(),
         };
-        let line = Line { id: Some(request.id), info: Some(info), ..Line::default() };
+        let line = Line { id: Id::Echo(request.id), info: Some(info), ..Line::default() };
         Answer { outcome: Outcome::Described, line, provider: None, day: None }
     }
 
@@ -219,14 +240,14 @@ fn is_plainly_a_name(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || "-_./:@#+~[]()".contains(c))
 }
 
-fn failed<'t>(id: Option<&'t RawValue>, code: &'static str, message: impl ToString) -> Answer<'t> {
-    let (error, message) = (Some(code), Some(message.to_string()));
-    let line = Line { id: Some(id), error, message, ..Line::default() };
+fn failed<'t>(id: Option<&'t RawValue>, code: &'static str, message: impl Display) -> Answer<'t> {
+    let (error, message) = (Some(code), Some(format!("{message}")));
+    let line = Line { id: Id::Echo(id), error, message, ..Line::default() };
     Answer { outcome: Outcome::Failed, line, provider: None, day: None }
 }
 
-fn invalid(number: u64, code: &'static str, message: impl ToString) -> Answer<'static> {
-    let (error, message) = (Some(code), Some(message.to_string()));
+fn invalid(number: u64, code: &'static str, message: impl Display) -> Answer<'static> {
+    let (error, message) = (Some(code), Some(format!("{message}")));
     let line = Line { line: Some(number), error, message, ..Line::default() };
     Answer { outcome: Outcome::Invalid, line, provider: None, day: None }
 }

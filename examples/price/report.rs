@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 use llm_costmap::Usd;
 use serde::Serialize;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Id, Outcome};
 use crate::options::By;
 
 /// Writes answers or totals, and counts.
@@ -140,7 +140,11 @@ impl Report {
 
     fn write_csv(&mut self, answer: &Answer<'_>) -> io::Result<()> {
         let line = &answer.line;
-        let id = line.id.flatten().map(|id| serde_json::from_str(id.get()).unwrap_or_else(|_| id.to_string()));
+        let id = match line.id {
+            Id::Echo(id) => id,
+            Id::None => None,
+        };
+        let id = id.map(|id| serde_json::from_str(id.get()).unwrap_or_else(|_| id.to_string()));
         let amounts = line.amounts.as_ref();
         let amount = |of: fn(&crate::answer::Amounts) -> Usd| {
             amounts.map(|amounts| of(amounts).to_string()).unwrap_or_default()
@@ -176,7 +180,7 @@ impl Report {
     fn write_totals(&mut self) -> io::Result<()> {
         let Some(by) = self.by else { return Ok(()) };
         for (name, Group { calls, incomplete, sums }) in &self.groups {
-            let [input, output, total] = [0, 1, 2].map(|of: usize| sums[of].amount);
+            let [input, output, total] = sums.each_ref().map(|sum| sum.amount);
             if self.csv {
                 writeln!(self.output, "{},{calls},{incomplete},{input},{output},{total}", quoted(name))?;
                 continue;

@@ -8,8 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use llm_costmap::wire::{Format, Response, Stream};
 use llm_costmap::{Call, Error, Lookup, Usage};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 #[derive(Default, Deserialize)]
@@ -31,14 +30,7 @@ pub(crate) struct Request<'a> {
     batch: Option<bool>,
     data_residency: Option<String>,
     vertex_location: Option<String>,
-    #[serde(default, deserialize_with = "time")]
-    at: Option<Timestamp>,
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let Some(text) = Option::<Cow<'_, str>>::deserialize(deserializer)? else { return Ok(None) };
-    let time = text.parse();
-    time.map(Some).map_err(|_| D::Error::custom(format_args!("at: {text:?} is not a time in RFC 3339 form")))
+    at: Option<String>,
 }
 
 /// What a line holds of a provider's.
@@ -99,7 +91,7 @@ impl Request<'_> {
     }
 
     /// Adds what the line says of a call.
-    pub(crate) fn describe<'c>(&'c self, mut call: Call<'c>) -> Call<'c> {
+    pub(crate) fn describe<'c>(&'c self, mut call: Call<'c>) -> Result<Call<'c>, String> {
         if self.batch.unwrap_or(false) {
             call = call.batch();
         }
@@ -112,14 +104,19 @@ impl Request<'_> {
         if let Some(location) = &self.vertex_location {
             call = call.vertex_location(location);
         }
-        if let Some(at) = self.at {
+        if let Some(at) = self.time()? {
             call = call.at(SystemTime::from(at));
         }
-        call
+        Ok(call)
+    }
+
+    fn time(&self) -> Result<Option<Timestamp>, String> {
+        let Some(at) = &self.at else { return Ok(None) };
+        at.parse().map(Some).map_err(|_| format!("at: {at:?} is not a time in RFC 3339 form"))
     }
 
     /// Returns the day of the call, in UTC.
     pub(crate) fn day(&self) -> Option<String> {
-        self.at.map(|at| at.strftime("%Y-%m-%d").to_string())
+        self.time().ok().flatten().map(|at| at.strftime("%Y-%m-%d").to_string())
     }
 }

@@ -43,7 +43,8 @@ pub struct Call<'a> {
     pub(super) duration: Option<Duration>,
     /// Usage that is not the tokens of the model.
     other: Option<&'a OtherUnits>,
-    ignores_parts: bool,
+    /// The usages of other models.
+    parts: &'a [Part],
 }
 
 impl<'a> Call<'a> {
@@ -64,7 +65,7 @@ impl<'a> Call<'a> {
             at: None,
             duration: None,
             other: None,
-            ignores_parts: false,
+            parts: &[],
         }
     }
 
@@ -150,7 +151,7 @@ impl<'a> Call<'a> {
     /// Sets what was used beside the tokens of the model.
     pub(crate) fn other_units(mut self, other: &'a OtherUnits) -> Self {
         if *other != OtherUnits::default() {
-            (self.other, self.is_special) = (Some(other), true);
+            (self.other, self.parts, self.is_special) = (Some(other), &other.parts, true);
         }
         self
     }
@@ -158,12 +159,12 @@ impl<'a> Call<'a> {
     /// Returns the usages of other models.
     #[inline]
     pub(crate) fn parts(&self) -> &'a [Part] {
-        if self.ignores_parts { &[] } else { self.other.map_or(&[], |other| &other.parts) }
+        self.parts
     }
 
     /// Returns the call without the usages of other models.
     pub(crate) fn without_parts(&self) -> Self {
-        Self { ignores_parts: true, ..*self }
+        Self { parts: &[], ..*self }
     }
 
     /// Returns the call with the usage of another model of the same response in the place of its
@@ -172,7 +173,7 @@ impl<'a> Call<'a> {
     where
         'a: 'p,
     {
-        Call { usage, other: None, duration: None, requested_model: None, ..*self }
+        Call { usage, other: None, parts: &[], duration: None, requested_model: None, ..*self }
     }
 
     /// Returns whether the usage has an amount that the provider states.

@@ -295,6 +295,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!((compared, in_one_step, unpriced), (1_120, 815, 160));
+        assert_eq!((compared, in_one_step, unpriced), (1_120, 615, 160));
     }
 }

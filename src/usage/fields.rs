@@ -328,7 +328,7 @@ impl List for Results {
     type Element = ModelResult;
 
     fn begin(&mut self) {
-        // In a stream, the first event has the input and later ones may leave it out.
+        // In a stream, the first event has the input, and later ones say 0 or leave it out.
         self.is_first = true;
     }
 
@@ -337,7 +337,8 @@ impl List for Results {
             self.stop_reason.set(reason);
         }
         if std::mem::take(&mut self.is_first) {
-            self.input = element.input.or(self.input);
+            let is_news = |input: &u64| *input > 0 || self.input.is_none();
+            self.input = element.input.filter(is_news).or(self.input);
             self.output = element.output.or(self.output);
             self.titan_output = element.titan_output.or(self.titan_output);
             return;

@@ -283,7 +283,8 @@ impl<'de> Visitor<'de> for CountVisitor {
     type Value = Option<u64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a count: a whole number from 0 to 2^64 - 1")
+        let subject = if self.0.is_empty() { "" } else { " to be " };
+        write!(f, "{}{subject}a count: a whole number from 0 to 2^64 - 1", self.0)
     }
 
     #[inline]

@@ -490,7 +490,9 @@ impl Object for Body {
             "error" => read(&mut ErrorPlace(&mut self.error), map),
             "incomplete_details" => read(&mut IncompleteDetails(&mut self.finish), map),
             "finish_reason" | "stop_reason" | "stopReason" | "done_reason" => read(&mut self.finish, map),
-            "choices" | "candidates" | "delta" | "x_groq" | "start" => self.within(Part::Fragment, map),
+            "choices" | "candidates" | "delta" | "x_groq" | "start" | "additionalModelResponseFields" => {
+                self.within(Part::Fragment, map)
+            }
             "message" => self.within(Part::Message, map),
             "content" | "content_block" => self.within(Part::Item, map),
             "item" if self.kind.is("response.output_item.done") => self.within(Part::Item, map),
@@ -509,7 +511,6 @@ impl Object for Body {
                 self.has_metrics = true;
                 self.read_usage(map)
             }
-            "additionalModelResponseFields" => self.within(Part::Fragment, map),
             "data" => {
                 self.has_data = true;
                 Ok(false)

@@ -155,6 +155,7 @@ impl Response {
         let mut tool_calls = tools;
         tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
         tool_calls.maps_grounding = body.grounding.maps_requests();
+        let finish = body.finish.get().or(body.fields.results.stop_reason.get());
         // The status of a Responses body says more than the reason for which it is incomplete.
         let status = body.status.get().and_then(Status::of).filter(|status| *status != Status::Completed);
         let status = body.error.is_some().then_some(Status::Failed).or(status);
@@ -163,8 +164,8 @@ impl Response {
             id: owned(body.id.get()),
             model: owned(body.model.get()),
             tier: body.tier.or(normal.usage.service_tier),
-            status: status.or_else(|| Status::of(body.finish.get().or(body.status.get())?)),
-            finish_reason: owned(body.finish.get()),
+            status: status.or_else(|| Status::of(finish.or(body.status.get())?)),
+            finish_reason: owned(finish),
             tool_calls,
             usage: normal.usage,
             other: normal.other,
@@ -238,6 +239,7 @@ impl Response {
     /// Returns the usages of other models than the one that served the call, each with the name of
     /// its model: Anthropic's turns of another model, and the transcription of a realtime session.
     /// They are not part of the [`usage`](Self::usage), and are lines of the same cost.
+    #[must_use]
     pub fn parts(&self) -> impl ExactSizeIterator<Item = (&str, &Usage)> {
         self.other.parts.iter().map(|part| (&*part.model, &part.usage))
     }

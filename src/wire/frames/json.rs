@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::{Event, Receiver, append, cut_off};
+use super::{Event, Receiver, append, cut_off, too_long};
 
 /// The state between pushes.
 #[derive(Debug, Default)]
@@ -11,12 +11,21 @@ pub(in crate::wire) struct Json {
     buffer: Vec<u8>,
     /// The number of objects and lists that are open, within an object of the outermost level.
     depth: usize,
-    in_text: bool,
-    is_escaped: bool,
+    place: Place,
     /// True in an object that is too long, the rest of which is skipped.
     skips: bool,
     /// True after something other than an object was reported.
     reported: bool,
+}
+
+/// The place that a scan is at.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Outside,
+    Text,
+    /// Behind a backslash in a text.
+    Escape,
 }
 
 impl Json {
@@ -35,10 +44,11 @@ impl Json {
             let end = self.scan(rest);
             let (object, behind) = rest.split_at(end.unwrap_or(rest.len()));
             rest = behind;
-            if !self.skips && (end.is_none() || !self.buffer.is_empty()) {
-                if let Err(error) = append(&mut self.buffer, object, longest) {
+            if !self.skips {
+                let is_whole = end.is_some() && self.buffer.is_empty() && object.len() <= longest;
+                if !is_whole && append(&mut self.buffer, object, longest).is_err() {
                     (self.skips, self.buffer) = (true, Vec::new());
-                    receiver.error(error);
+                    receiver.error(too_long(longest));
                 }
             }
             if end.is_some() && !std::mem::take(&mut self.skips) {
@@ -71,26 +81,20 @@ impl Json {
     fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if self.is_escaped {
-                self.is_escaped = false;
-                at += 1;
-                continue;
-            }
-            if self.in_text {
-                let found = memchr2(b'"', b'\\', rest)?;
-                match rest.get(found) {
-                    Some(b'"') => self.in_text = false,
-                    _ => self.is_escaped = true,
+            let found = match self.place {
+                Place::Escape => 0,
+                Place::Text => memchr2(b'"', b'\\', rest)?,
+                Place::Outside => {
+                    rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))?
                 }
-                at += found + 1;
-                continue;
-            }
-            let found = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))?;
+            };
             at += found + 1;
-            match rest.get(found) {
-                Some(b'"') => self.in_text = true,
-                Some(b'{' | b'[') => self.depth += 1,
-                _ => {
+            match (self.place, rest.get(found)) {
+                (Place::Text, Some(b'"')) => self.place = Place::Outside,
+                (Place::Text, _) => self.place = Place::Escape,
+                (Place::Escape, _) | (Place::Outside, Some(b'"')) => self.place = Place::Text,
+                (Place::Outside, Some(b'{' | b'[')) => self.depth += 1,
+                (Place::Outside, _) => {
                     self.depth -= 1;
                     if self.depth == 0 {
                         return Some(at);

@@ -3,7 +3,10 @@
 
 use memchr::memchr2;
 
-use super::{Event, Receiver, append};
+use super::{Event, Receiver, append, too_long};
+
+/// The bytes of a line before its data.
+const PREFIX: usize = b"data: ".len();
 
 /// The state between pushes.
 #[derive(Debug, Default)]
@@ -15,10 +18,18 @@ pub(in crate::wire) struct Sse {
     has_data: bool,
     /// True behind a CR, which an LF may follow.
     after_cr: bool,
-    /// True in a line that is too long, the rest of which is skipped.
-    skips_line: bool,
-    /// True in an event that is too long, the rest of which is skipped.
-    skips_event: bool,
+    skips: Skips,
+}
+
+/// What is skipped, since it is too long.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Skips {
+    #[default]
+    Nothing,
+    /// The rest of an event.
+    Event,
+    /// The rest of a line, and then that of its event.
+    Line,
 }
 
 impl Sse {
@@ -40,11 +51,13 @@ impl Sse {
             };
             self.after_cr = behind.first() == Some(&b'\r');
             rest = behind.get(1..).unwrap_or_default();
-            if self.line.is_empty() && !self.skips_line {
+            if self.line.is_empty() && self.skips != Skips::Line {
                 self.read_line(line, &mut borrowed, longest, receiver);
             } else {
                 self.keep_line(line, longest, receiver);
-                if !std::mem::take(&mut self.skips_line) {
+                if self.skips == Skips::Line {
+                    self.skips = Skips::Event;
+                } else {
                     let mut line = std::mem::take(&mut self.line);
                     self.keep_data(&mut borrowed, longest, receiver);
                     let mut own = None;
@@ -73,21 +86,25 @@ impl Sse {
     ) {
         if line.is_empty() {
             self.end_event(borrowed, receiver);
+        } else if line.len() > longest.saturating_add(PREFIX) {
+            self.skip_event(longest, receiver);
         } else if let Some(data) = line.strip_prefix(b"data:") {
             let data = data.strip_prefix(b" ").unwrap_or(data);
-            if borrowed.is_none() && !self.has_data {
+            if borrowed.is_none() && !self.has_data && data.len() <= longest {
                 *borrowed = Some(data);
                 return;
             }
             self.keep_data(borrowed, longest, receiver);
-            self.keep(b"\n", longest, receiver);
+            if self.has_data {
+                self.keep(b"\n", longest, receiver);
+            }
             self.keep(data, longest, receiver);
         }
     }
 
     #[inline]
     fn end_event(&mut self, borrowed: &mut Option<&[u8]>, receiver: &mut impl Receiver) {
-        let skips = std::mem::take(&mut self.skips_event);
+        let skips = std::mem::take(&mut self.skips) != Skips::Nothing;
         let data = if std::mem::take(&mut self.has_data) { Some(&*self.data) } else { borrowed.take() };
         match data.filter(|_| !skips).map(<[u8]>::trim_ascii) {
             None | Some(b"") => {}
@@ -106,22 +123,25 @@ impl Sse {
 
     fn keep(&mut self, data: &[u8], longest: usize, receiver: &mut impl Receiver) {
         self.has_data = true;
-        if self.skips_event {
-            return;
-        }
-        if let Err(error) = append(&mut self.data, data, longest) {
-            (self.skips_event, self.data) = (true, Vec::new());
-            receiver.error(error);
+        if self.skips == Skips::Nothing && append(&mut self.data, data, longest).is_err() {
+            self.skip_event(longest, receiver);
         }
     }
 
-    fn keep_line(&mut self, bytes: &[u8], longest: usize, receiver: &mut impl Receiver) {
-        if self.skips_line {
-            return;
+    /// Skips the rest of an event that is too long.
+    #[cold]
+    fn skip_event(&mut self, longest: usize, receiver: &mut impl Receiver) {
+        if std::mem::replace(&mut self.skips, Skips::Event) == Skips::Nothing {
+            receiver.error(too_long(longest));
         }
-        if let Err(error) = append(&mut self.line, bytes, longest) {
-            (self.skips_line, self.skips_event, self.line) = (true, true, Vec::new());
-            receiver.error(error);
+        self.data = Vec::new();
+    }
+
+    fn keep_line(&mut self, bytes: &[u8], longest: usize, receiver: &mut impl Receiver) {
+        let most = longest.saturating_add(PREFIX);
+        if self.skips != Skips::Line && append(&mut self.line, bytes, most).is_err() {
+            self.skip_event(longest, receiver);
+            (self.skips, self.line) = (Skips::Line, Vec::new());
         }
     }
 }
