@@ -385,11 +385,8 @@ fn anthropic_turns_of_several_models() {
     let response = read(Format::Anthropic, &body.replace("opus", "unheard-of"));
     let Err(Error::Unpriced(bill)) = map().cost("sonnet", &response) else { panic!() };
     assert_eq!(bill.known_total().to_string(), "0.001515");
-    let unpriced: Vec<_> = bill
-        .lines()
-        .filter(Line::is_unpriced)
-        .map(|line| (line.key.to_owned(), line.component))
-        .collect();
+    let unpriced: Vec<_> =
+        bill.lines().filter(Line::is_unpriced).map(|line| (line.key.to_owned(), line.component)).collect();
     let unheard = |component| ("unheard-of".to_owned(), component);
     assert_eq!(unpriced, [unheard(Component::Input), unheard(Component::Output)]);
 }

@@ -16,6 +16,7 @@ mod tokens;
 mod unpriced;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::num::Usd;
 pub use crate::num::{Number, ParseNumberError, ParseUsdError};
@@ -78,12 +79,22 @@ pub struct Cost {
 /// The parts of a bill that few bills have.
 #[derive(Debug, Clone, Default)]
 struct Extra {
-    /// The bills of other models that the same response used.
-    parts: Vec<Cost>,
+    /// The lines of other models that the same response used. (Without the `Arc`, a cost is dropped
+    /// out of line and therefore moved to be unwrapped, which is measurable.)
+    parts: Arc<Vec<Part>>,
     /// The amount that the provider states.
     stated: Option<Usd>,
     /// The amount by the rates of the map, if the provider's stands in its place and all was priced.
     computed: Option<Usd>,
+}
+
+/// The lines of another model. It has no [`Extra`] of its own: a type that holds itself is measurably
+/// slower to drop.
+#[derive(Debug, Clone)]
+struct Part {
+    factors: Factors,
+    key: Key,
+    lines: Lines,
 }
 
 impl Cost {
@@ -122,21 +133,17 @@ impl Cost {
     #[inline]
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
-        AllLines { cost: self, own: self.lines.iter(), parts: self.parts().iter() }
+        AllLines {
+            key: &self.key,
+            factors: &self.factors,
+            lines: self.lines.iter(),
+            stated: [self.input, self.output],
+            parts: self.parts().iter(),
+        }
     }
 
-    fn parts(&self) -> &[Cost] {
+    fn parts(&self) -> &[Part] {
         self.extra.as_ref().map_or(&[], |extra| &extra.parts)
-    }
-
-    fn line(&self, packed: &Packed) -> Line<'_> {
-        let amount = if packed.is_stated() {
-            if packed.what.component.is_input() { self.input } else { self.output }
-        } else {
-            // The amount was within the range when the total was made of it.
-            packed.amount(&self.factors).unwrap_or(Usd::ZERO)
-        };
-        Line::new(self.key(), packed, &self.factors, amount)
     }
 
     /// Returns the amount that the provider states, in US dollars, whether or not it is
@@ -162,7 +169,9 @@ impl Cost {
         let [input, output, total] = sums.map(|(sum, more)| sum.checked_add(more));
         (self.input, self.output, self.total) = (input?, output?, total?);
         self.notes.add_all(part.notes);
-        self.extra.get_or_insert_default().parts.push(part);
+        let Self { factors, key, lines, .. } = part;
+        let parts = &mut self.extra.get_or_insert_default().parts;
+        Arc::make_mut(parts).push(Part { factors, key, lines });
         Some(())
     }
 
@@ -194,9 +203,26 @@ impl Eq for Cost {}
 
 /// The lines of a bill, and of the other models in it.
 struct AllLines<'a> {
-    cost: &'a Cost,
-    own: lines::Iter<'a>,
-    parts: std::slice::Iter<'a, Cost>,
+    key: &'a Key,
+    factors: &'a Factors,
+    lines: lines::Iter<'a>,
+    /// The shares of input and output in an amount that the provider states.
+    stated: [Usd; 2],
+    parts: std::slice::Iter<'a, Part>,
+}
+
+impl<'a> AllLines<'a> {
+    #[inline]
+    fn line(&self, packed: &Packed) -> Line<'a> {
+        let amount = if packed.is_stated() {
+            let [input, output] = self.stated;
+            if packed.what.component.is_input() { input } else { output }
+        } else {
+            // The amount was within the range when the total was made of it.
+            packed.amount(self.factors).unwrap_or(Usd::ZERO)
+        };
+        Line::new(self.key.as_str(), packed, self.factors, amount)
+    }
 }
 
 impl<'a> Iterator for AllLines<'a> {
@@ -205,18 +231,17 @@ impl<'a> Iterator for AllLines<'a> {
     #[inline]
     fn next(&mut self) -> Option<Line<'a>> {
         loop {
-            if let Some(packed) = self.own.next() {
-                return Some(self.cost.line(&packed));
+            if let Some(packed) = self.lines.next() {
+                return Some(self.line(&packed));
             }
-            // The bill of another model has no further ones in it.
-            self.cost = self.parts.next()?;
-            self.own = self.cost.lines.iter();
+            let Part { key, factors, lines } = self.parts.next()?;
+            (self.key, self.factors, self.lines) = (key, factors, lines.iter());
         }
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.own.len() + self.parts.clone().map(|part| part.lines.iter().len()).sum::<usize>();
+        let left = self.lines.len() + self.parts.clone().map(|part| part.lines.iter().len()).sum::<usize>();
         (left, Some(left))
     }
 }

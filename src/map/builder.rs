@@ -13,8 +13,8 @@ use crate::live::VersionedCatalog;
 use crate::reload::cache::Cache;
 use crate::reload::guard::Guards;
 use crate::reload::{Guarded, History, Listener, ReloadReport, Settings};
-#[cfg(feature = "http")]
 use crate::snapshot::TrustedProviders;
+#[cfg(feature = "http")]
 use crate::source::HttpSource;
 use crate::source::{Asked, PUBLIC_MAP, Source};
 

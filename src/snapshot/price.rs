@@ -180,9 +180,7 @@ impl Snapshot {
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
             Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, None, call),
-            None if self.memo.is_unknown(lookup, hash) => {
-                checked_total(self.cost_of_unknown(lookup, call), call)
-            }
+            None if !call.states_cost() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
     }

@@ -6,7 +6,7 @@ use serde::Deserializer;
 use serde::de::MapAccess;
 
 use super::slot::{List, Object, Seconds, Slot, object, read_list, read_object};
-use super::{Count, Format, ServiceTier, Text};
+use super::{Count, Format, ServiceTier, Text, Word};
 use crate::num::Usd;
 
 object! {
@@ -100,7 +100,7 @@ impl Slot for Iterations {
 object! {
     /// The tokens of a modality in a response of Gemini.
     struct ModalityCount {
-        modality: Text = "modality",
+        modality: Word = "modality",
         tokens: Count = "tokenCount" | "token_count",
     }
 }
@@ -150,7 +150,7 @@ impl Slot for Modalities {
 object! {
     /// Tokens that Bedrock wrote to a cache, by lifetime.
     struct CacheDetail {
-        ttl: Text = "ttl",
+        ttl: Word = "ttl",
         tokens: Count = "inputTokens",
     }
 }
@@ -238,7 +238,7 @@ object! {
         speed: Text = "speed",
         inference_geo: Text = "inference_geo",
         /// `tokens` or `duration`, of a transcription.
-        kind: Text = "type",
+        kind: Word = "type",
         seconds: Seconds = "seconds",
         // Gemini.
         prompt_token_count: Count = "promptTokenCount",
@@ -252,7 +252,7 @@ object! {
         candidates_modalities: Modalities = "candidatesTokensDetails",
         response_modalities: Modalities = "responseTokensDetails",
         cache_modalities: Modalities = "cacheTokensDetails",
-        traffic_type: Text = "trafficType",
+        traffic_type: Word = "trafficType",
         // Bedrock's Converse.
         bedrock_input: Count = "inputTokens",
         bedrock_output: Count = "outputTokens",
@@ -282,13 +282,13 @@ object! {
 pub(crate) struct Estimated(pub(crate) Vec<super::Counter>);
 
 impl List for Estimated {
-    type Element = Text;
+    type Element = Word;
 
     fn begin(&mut self) {
         self.0.clear();
     }
 
-    fn add(&mut self, element: Text) {
+    fn add(&mut self, element: Word) {
         if let Some(Ok(counter)) = element.get().map(str::parse) {
             if !self.0.contains(&counter) {
                 self.0.push(counter);
@@ -309,7 +309,7 @@ object! {
         input: Count = "input_token_count",
         output: Count = "generated_token_count",
         titan_output: Count = "tokenCount",
-        stop_reason: Text = "stop_reason" | "completionReason",
+        stop_reason: Word = "stop_reason" | "completionReason",
     }
 }
 
@@ -319,7 +319,7 @@ pub(crate) struct Results {
     pub(crate) input: Count,
     pub(crate) output: Count,
     pub(crate) titan_output: Count,
-    pub(crate) stop_reason: Text,
+    pub(crate) stop_reason: Word,
     pub(crate) overflows: bool,
     is_first: bool,
 }

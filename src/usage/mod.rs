@@ -19,7 +19,8 @@ pub(crate) use fields::{Shape, UsageFields};
 pub use format::Format;
 pub(crate) use normal::{Context, Normal, NotRead, OtherUnits, Part};
 pub(crate) use slot::{
-    Count, List, Object, Place, Seconds, Slot, Text, TextVisitor, object, read_each, read_list, read_object,
+    Count, List, Object, Place, Seconds, Slot, Text, TextVisitor, Word, object, read_each, read_list,
+    read_object,
 };
 pub use tier::{ServiceTier, UnknownTier};
 

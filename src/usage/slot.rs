@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use arrayvec::ArrayString;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -334,26 +335,16 @@ const LONGEST_TEXT: usize = 512;
 
 /// A place for a word or a name. Values that are no strings, and very long ones, are skipped.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Text {
-    text: String,
-    is_known: bool,
-}
+pub(crate) struct Text(Option<String>);
 
 impl Text {
     #[inline]
     pub(crate) fn get(&self) -> Option<&str> {
-        self.is_known.then_some(&*self.text)
+        self.0.as_deref()
     }
 
-    /// Returns whether the text is this word.
-    #[inline]
-    pub(crate) fn is(&self, word: &str) -> bool {
-        self.get() == Some(word)
-    }
-
-    /// Forgets the text, and keeps its room.
-    pub(crate) fn clear(&mut self) {
-        self.is_known = false;
+    pub(crate) fn into_inner(self) -> Option<String> {
+        self.0
     }
 
     #[inline]
@@ -361,9 +352,15 @@ impl Text {
         if text.len() > LONGEST_TEXT {
             return;
         }
-        self.text.clear();
-        self.text.push_str(text);
-        self.is_known = true;
+        // In a stream, most events repeat the same names.
+        match &mut self.0 {
+            Some(known) if known == text => {}
+            Some(known) => {
+                known.clear();
+                known.push_str(text);
+            }
+            None => self.0 = Some(text.to_owned()),
+        }
     }
 }
 
@@ -371,6 +368,51 @@ impl Slot for Text {
     #[inline]
     fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
         value.deserialize_any(TextVisitor(|text: &str| self.set(text)))
+    }
+}
+
+/// The longest word that is kept, in bytes.
+const LONGEST_WORD: usize = 40;
+
+/// A place for a word of a provider's, kept inline. Values that are no strings, empty ones and very
+/// long ones are skipped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(ArrayString<LONGEST_WORD>);
+
+impl Word {
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&str> {
+        if self.0.is_empty() { None } else { Some(&self.0) }
+    }
+
+    pub(crate) fn to_ascii_lowercase(mut self) -> Self {
+        self.0.make_ascii_lowercase();
+        self
+    }
+
+    /// Returns whether the place holds this word.
+    #[inline]
+    pub(crate) fn is(&self, word: &str) -> bool {
+        &*self.0 == word
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, word: &str) {
+        if !word.is_empty() && word.len() <= LONGEST_WORD {
+            self.0.clear();
+            self.0.push_str(word);
+        }
+    }
+}
+
+impl Slot for Word {
+    #[inline]
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(TextVisitor(|word: &str| self.set(word)))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, MapAccess};
 
 use crate::usage::{
     Context, Count, List, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields,
-    object, read_each, read_list, read_object,
+    Word, object, read_each, read_list, read_object,
 };
 
 /// What is known of a response. Each event of a stream is read into the same body, and replaces what
@@ -16,13 +16,12 @@ use crate::usage::{
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) fields: UsageFields,
-    pub(super) id: Text,
-    pub(super) model: Text,
+    pub(super) names: Names,
     pub(super) tier: Option<ServiceTier>,
     /// The reason for which the model stopped, in the provider's word.
-    pub(super) finish: Text,
+    pub(super) finish: Word,
     /// The state of the response, in the provider's word.
-    pub(super) status: Text,
+    pub(super) status: Word,
     pub(super) error: Option<ProviderError>,
     pub(super) tools: ToolCalls,
     pub(super) grounding: Grounding,
@@ -32,9 +31,9 @@ pub(super) struct Body {
     /// True if the body has `data`, as images have.
     has_data: bool,
     /// The `object` of a body.
-    object: Text,
+    object: Word,
     /// The `type` of a body or of an event.
-    pub(super) kind: Text,
+    pub(super) kind: Word,
     /// True if the last event of an Ollama or a Cohere stream was read.
     pub(super) is_done: Option<bool>,
     /// True if metrics of Bedrock were read, which the last event of a stream has.
@@ -43,6 +42,13 @@ pub(super) struct Body {
     pub(super) shape: Shape,
     /// True if a usage was read, whether or not it holds a count.
     pub(super) has_usage: bool,
+}
+
+/// The names that a response has.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Names {
+    pub(super) id: Text,
+    pub(super) model: Text,
 }
 
 /// The error that a provider responds with. Its message is not kept, since it may quote the request.
@@ -247,8 +253,11 @@ struct Within<'a> {
 enum Part {
     /// A message, which Anthropic's streams begin with. Its count of output is a placeholder.
     Message,
-    /// A choice, a delta, or another object that counts and calls of tools may be in.
+    /// A choice, a delta, or another object that counts and calls of tools may be in. Its content is
+    /// skipped.
     Fragment,
+    /// A candidate of Gemini's, or a message of Bedrock's: its content may call tools.
+    Candidate,
     /// A block of content, an item of output, or a part of a candidate, which may call a tool.
     Item,
     /// A list of calls of functions, or one call.
@@ -270,6 +279,7 @@ impl Object for Within<'_> {
         match self.part {
             Part::Message => self.body.read_message_field(name, map),
             Part::Fragment => self.body.read_fragment_field(name, map),
+            Part::Candidate => self.body.read_candidate_field(name, map),
             Part::Item => self.body.read_item_field(name, map),
             Part::Calls => self.body.read_call_field(name, map),
             Part::Session | Part::Transcription => self.body.read_session_field(self.part, name, map),
@@ -284,9 +294,9 @@ fn read<'de, S: Slot, A: MapAccess<'de>>(slot: &mut S, map: &mut A) -> Result<bo
 }
 
 /// Hands a word on.
-struct Word<F>(F);
+struct WordSeed<F>(F);
 
-impl<'de, F: FnOnce(&str)> DeserializeSeed<'de> for Word<F> {
+impl<'de, F: FnOnce(&str)> DeserializeSeed<'de> for WordSeed<F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
@@ -356,10 +366,10 @@ impl Body {
     }
 
     /// Returns what a usage depends on beside its counts.
-    pub(super) fn context(&self) -> Context<'_> {
+    pub(super) fn context<'a>(&self, names: &'a Names) -> Context<'a> {
         let shown = self.tools.web_searches;
         Context {
-            model: self.model.get(),
+            model: names.model.get(),
             is_grounded: self.grounding.has_maps || !self.grounding.web.is_empty(),
             web_searches: self.grounding.web_searches().or((shown > 0).then_some(shown)),
         }
@@ -380,8 +390,8 @@ impl Body {
         map: &mut A,
     ) -> Result<bool, A::Error> {
         match name {
-            "id" => read(&mut self.id, map),
-            "model" => read(&mut self.model, map),
+            "id" => read(&mut self.names.id, map),
+            "model" => read(&mut self.names.model, map),
             "usage" => {
                 let output = self.fields.known.output_tokens;
                 self.read_usage(map)?;
@@ -399,11 +409,22 @@ impl Body {
     ) -> Result<bool, A::Error> {
         match name {
             "usage" => self.read_usage(map),
-            "finish_reason" | "finishReason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
+            "finish_reason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
             "message" | "delta" => self.within(Part::Fragment, map),
             "tool_calls" | "function_call" => self.within(Part::Calls, map),
-            "content" | "parts" => self.within(Part::Item, map),
             "toolUse" => self.count_function(map),
+            _ => Ok(false),
+        }
+    }
+
+    fn read_candidate_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        match name {
+            "finishReason" => read(&mut self.finish, map),
+            "content" => self.within(Part::Item, map),
             "groundingMetadata" => {
                 let mut item = GroundingMetadata::default();
                 read(&mut item, map)?;
@@ -417,7 +438,7 @@ impl Body {
     fn read_item_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "type" => {
-                map.next_value_seed(Word(|kind: &str| self.tools.count(kind)))?;
+                map.next_value_seed(WordSeed(|kind: &str| self.tools.count(kind)))?;
                 Ok(true)
             }
             // Gemini's and Bedrock's calls. Gemini's content has parts.
@@ -440,7 +461,7 @@ impl Body {
     fn read_call_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "name" => {
-                map.next_value_seed(Word(|name: &str| {
+                map.next_value_seed(WordSeed(|name: &str| {
                     if !name.is_empty() {
                         self.tools.count_function();
                     }
@@ -460,7 +481,7 @@ impl Body {
     ) -> Result<bool, A::Error> {
         match (part, name) {
             (Part::Transcription, "model") => read(&mut self.transcription_model, map),
-            (_, "model") => read(&mut self.model, map),
+            (_, "model") => read(&mut self.names.model, map),
             (_, "input_audio_transcription" | "transcription") => self.within(Part::Transcription, map),
             (_, "audio" | "input") => self.within(Part::Session, map),
             _ => Ok(false),
@@ -480,8 +501,8 @@ impl Object for Body {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "usage" | "usageMetadata" | "usage_info" | "meta" => self.read_usage(map),
-            "model" | "modelVersion" => read(&mut self.model, map),
-            "id" | "responseId" | "generation_id" => read(&mut self.id, map),
+            "model" | "modelVersion" => read(&mut self.names.model, map),
+            "id" | "responseId" | "generation_id" => read(&mut self.names.id, map),
             "service_tier" => read(&mut self.tier, map),
             "serviceTier" => read(&mut TierObject(&mut self.tier), map),
             "status" => read(&mut self.status, map),
@@ -490,7 +511,8 @@ impl Object for Body {
             "error" => read(&mut ErrorPlace(&mut self.error), map),
             "incomplete_details" => read(&mut IncompleteDetails(&mut self.finish), map),
             "finish_reason" | "stop_reason" | "stopReason" | "done_reason" => read(&mut self.finish, map),
-            "choices" | "candidates" | "delta" | "x_groq" | "start" | "additionalModelResponseFields" => {
+            "candidates" => self.within(Part::Candidate, map),
+            "choices" | "delta" | "x_groq" | "start" | "additionalModelResponseFields" => {
                 self.within(Part::Fragment, map)
             }
             "message" => self.within(Part::Message, map),
@@ -539,7 +561,7 @@ impl Slot for Output<'_> {
 impl Object for Output<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "message" => self.0.within(Part::Fragment, map),
+            "message" => self.0.within(Part::Candidate, map),
             _ => self.0.read_item_field(name, map),
         }
     }
@@ -561,7 +583,7 @@ impl Object for TierObject<'_> {
 }
 
 /// The reason for which a response of OpenAI's is incomplete.
-struct IncompleteDetails<'a>(&'a mut Text);
+struct IncompleteDetails<'a>(&'a mut Word);
 
 impl Slot for IncompleteDetails<'_> {
     fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {

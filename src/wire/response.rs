@@ -1,11 +1,11 @@
 //! [`Response`]: what a response says of its call.
 
-use super::body::{Body, ToolCalls};
+use super::body::{Body, Names, ToolCalls};
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;
 use crate::text::clip;
-use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, Place, ServiceTier, Usage};
+use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, Place, ServiceTier, Usage, Word};
 use crate::words::words;
 use serde::de::DeserializeSeed;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Response {
     model: Option<String>,
     tier: Option<ServiceTier>,
     status: Option<Status>,
-    finish_reason: Option<String>,
+    finish_reason: Word,
     tool_calls: ToolCalls,
     usage: Usage,
     other: OtherUnits,
@@ -68,9 +68,9 @@ words! {
 }
 
 impl Status {
-    /// Returns the status that a provider's word stands for.
-    fn of(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
+    /// Returns the status that a provider's word stands for, in any case.
+    fn of(word: Word) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().get()? {
             "length"
             | "max_tokens"
             | "max_output_tokens"
@@ -125,47 +125,53 @@ impl Response {
     fn read_body(format: Option<Format>, json: &[u8]) -> Result<Self, Error> {
         let mut body = Body::default();
         read_json(&mut body, json)?;
-        Self::of(&body, format)
+        let names = std::mem::take(&mut body.names);
+        Self::of(&body, names, format)
     }
 
     /// Returns what is known of a response, or of a stream up to now.
-    pub(super) fn of(body: &Body, format: Option<Format>) -> Result<Self, Error> {
+    pub(super) fn of(body: &Body, names: Names, format: Option<Format>) -> Result<Self, Error> {
         let known = match format {
             Some(format) => Ok(format),
             None => body.fields.format(body.shape).ok_or_else(|| body.fields.missing()),
         };
-        let normal = known.and_then(|format| Ok((format, body.fields.normalise(format, body.context())?)));
-        match normal {
-            Ok((format, normal)) => Ok(Self::with(body, format, normal)),
-            Err(error) => match body.transcribed() {
-                Some(normal) if format.is_none_or(|format| format == Format::OpenAiTranscription) => {
-                    Ok(Self::with(body, Format::OpenAiTranscription, normal))
-                }
-                _ => Err(not_read(body, &error)),
+        let error = match known {
+            Ok(format) => match body.fields.normalise(format, body.context(&names)) {
+                Ok(normal) => return Ok(Self::with(body, names, format, normal, body.tools)),
+                Err(error) => error,
             },
+            Err(error) => error,
+        };
+        match body.transcribed() {
+            Some(normal) if format.is_none_or(|format| format == Format::OpenAiTranscription) => {
+                Ok(Self::with(body, names, Format::OpenAiTranscription, normal, body.tools))
+            }
+            _ => Err(not_read(body, &error)),
         }
     }
 
-    pub(super) fn with(body: &Body, format: Format, normal: Normal) -> Self {
-        Self::with_tools(body, format, normal, body.tools)
-    }
-
-    pub(super) fn with_tools(body: &Body, format: Format, normal: Normal, tools: ToolCalls) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        let mut tool_calls = tools;
+    #[inline]
+    pub(super) fn with(
+        body: &Body,
+        names: Names,
+        format: Format,
+        normal: Normal,
+        mut tool_calls: ToolCalls,
+    ) -> Self {
         tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
         tool_calls.maps_grounding = body.grounding.maps_requests();
-        let finish = body.finish.get().or(body.fields.results.stop_reason.get());
+        let finish = [body.finish, body.fields.results.stop_reason];
+        let finish = finish.into_iter().find(|word| word.get().is_some()).unwrap_or_default();
         // The status of a Responses body says more than the reason for which it is incomplete.
-        let status = body.status.get().and_then(Status::of).filter(|status| *status != Status::Completed);
+        let status = Status::of(body.status).filter(|status| *status != Status::Completed);
         let status = body.error.is_some().then_some(Status::Failed).or(status);
         Self {
             format,
-            id: owned(body.id.get()),
-            model: owned(body.model.get()),
+            id: names.id.into_inner(),
+            model: names.model.into_inner(),
             tier: body.tier.or(normal.usage.service_tier),
-            status: status.or_else(|| Status::of(finish.or(body.status.get())?)),
-            finish_reason: owned(finish),
+            status: status.or_else(|| Status::of(finish).or_else(|| Status::of(body.status))),
+            finish_reason: finish,
             tool_calls,
             usage: normal.usage,
             other: normal.other,
@@ -213,7 +219,7 @@ impl Response {
     /// Returns the provider's word for the reason for which the model stopped.
     #[must_use]
     pub fn finish_reason(&self) -> Option<&str> {
-        self.finish_reason.as_deref()
+        self.finish_reason.get()
     }
 
     /// Returns the calls of tools that the response shows.
@@ -313,13 +319,18 @@ fn not_read(body: &Body, error: &NotRead) -> Error {
 /// Reads a text of JSON into a body.
 pub(super) fn read_json(body: &mut Body, json: &[u8]) -> Result<(), Error> {
     let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-    let text = std::str::from_utf8(json)
-        .map_err(|error| invalid(format_args!("it is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let text = simdutf8::basic::from_utf8(json).map_err(|_| not_utf8(json))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Place { slot: body, name: "" }.deserialize(&mut deserializer).map_err(invalid)?;
     deserializer.end().map_err(invalid)?;
     body.note_shape();
     Ok(())
+}
+
+#[cold]
+fn not_utf8(bytes: &[u8]) -> Error {
+    let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    invalid(format_args!("it is not UTF-8 from byte {valid} on"))
 }
 
 pub(super) fn invalid(reason: impl std::fmt::Display) -> Error {

@@ -171,7 +171,8 @@ impl Stream {
         let mut response = self.response().unwrap_or_else(|_| {
             let format = self.state.format.unwrap_or(Format::OpenAiChat);
             let unknown = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };
-            Response::with(&self.state.body, format, unknown)
+            let body = &self.state.body;
+            Response::with(body, body.names.clone(), format, unknown, body.tools)
         });
         let usage = response.usage_mut();
         for (counter, estimate) in
@@ -260,13 +261,13 @@ impl State {
 
     fn response(&self) -> Result<Response, Error> {
         let Some(Session { usage, parts, tools }) = &self.session else {
-            return Response::of(&self.body, self.format);
+            return Response::of(&self.body, self.body.names.clone(), self.format);
         };
         // A session in which no response is done yet used nothing but transcriptions.
         let usage = usage.clone().unwrap_or_else(|| Usage::new(0, 0));
         let other = OtherUnits { parts: parts.clone(), ..OtherUnits::default() };
         let normal = Normal { usage, other, duration: None };
-        Ok(Response::with_tools(&self.body, Format::OpenAiRealtime, normal, *tools))
+        Ok(Response::with(&self.body, self.body.names.clone(), Format::OpenAiRealtime, normal, *tools))
     }
 }
 
