@@ -372,7 +372,7 @@ impl Slot for Text {
 }
 
 /// The longest word that is kept, in bytes.
-const LONGEST_WORD: usize = 40;
+const LONGEST_WORD: usize = 63;
 
 /// A place for a word of a provider's, kept inline. Values that are no strings, empty ones and very
 /// long ones are skipped.
