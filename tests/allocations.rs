@@ -139,3 +139,39 @@ fn an_unknown_name_allocates_its_error() {
     assert!(map.cost(request.0, request.1).is_err());
     assert_eq!(allocations(|| drop(std::hint::black_box(map.cost(request.0, request.1)))), 3);
 }
+
+/// The allocations of reading a response do not depend on its length.
+#[test]
+fn reading_a_response_allocates_its_names() {
+    use llm_costmap::wire::{Response, Stream};
+
+    let body = |text: &str| {
+        format!(
+            r#"{{"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o", "choices": [{{"message": {{"content": "{text}",
+            "tool_calls": [{{"function": {{"name": "f", "arguments": "{text}"}}}}]}}, "finish_reason": "stop"}}],
+            "usage": {{"prompt_tokens": 19, "completion_tokens": 10, "prompt_tokens_details": {{"cached_tokens": 5}}}}, "service_tier": "default"}}"#
+        )
+    };
+    for words in [1, 100, 100_000] {
+        let body = body(&"a \\\"word\\\" ü\\n".repeat(words));
+        let read = || drop(std::hint::black_box(Response::read(body.as_bytes())).unwrap());
+        assert_eq!(allocations(read), 2, "{}: the id and the model", body.len());
+    }
+    // Of a stream, only an event that is cut is kept, in a buffer that is used again.
+    let event = format!("data: {}\n\n", body("word").replace('\n', " "));
+    let mut stream = Stream::new();
+    stream.push(event.as_bytes()).unwrap();
+    let (start, end) = event.as_bytes().split_at(100);
+    stream.push(start).unwrap();
+    stream.push(end).unwrap();
+    assert_eq!(
+        allocations(|| {
+            for _ in 0..1_000 {
+                stream.push(event.as_bytes()).unwrap();
+                stream.push(start).unwrap();
+                stream.push(end).unwrap();
+            }
+        }),
+        0
+    );
+}

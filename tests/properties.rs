@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use bigdecimal::{BigDecimal, RoundingMode};
 use llm_costmap::cost::Line;
+use llm_costmap::usage::Counter;
+use llm_costmap::wire::{Response, Stream};
 use llm_costmap::{Call, CostMap, Error, Lookup, ServiceTier, Usage, Usd};
 use proptest::prelude::*;
 
@@ -69,6 +71,76 @@ fn usage(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Usage> {
     )
 }
 
+/// Generates JSON of the names that responses have, in places where they belong and where they do
+/// not.
+fn body() -> impl Strategy<Value = String> {
+    const NAMES: [&str; 40] = [
+        "usage",
+        "usageMetadata",
+        "usage_info",
+        "meta",
+        "model",
+        "id",
+        "type",
+        "object",
+        "error",
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "output",
+        "response",
+        "result",
+        "results",
+        "candidates",
+        "groundingMetadata",
+        "webSearchQueries",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "input_tokens",
+        "output_tokens",
+        "prompt_tokens_details",
+        "cached_tokens",
+        "completion_tokens_details",
+        "reasoning_tokens",
+        "iterations",
+        "cache_read_input_tokens",
+        "cache_creation",
+        "inputTokens",
+        "outputTokens",
+        "promptTokenCount",
+        "candidatesTokenCount",
+        "prompt_eval_count",
+        "tool_calls",
+        "cost",
+        "service_tier",
+    ];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|value| value.to_string()),
+        (0..100_000u64).prop_map(|value| value.to_string()),
+        any::<i32>().prop_map(|value| value.to_string()),
+        (-9.0..9.0f64).prop_map(|value| value.to_string()),
+        "[a-z_. é\"\\\\]{0,12}".prop_map(|text| serde_json::to_string(&text).expect("JSON")),
+    ];
+    let value = leaf.prop_recursive(5, 40, 6, |inner| {
+        let field = (prop::sample::select(&NAMES[..]), inner.clone());
+        prop_oneof![
+            prop::collection::vec(field, 0..6).prop_map(|fields| {
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+                format!("{{{}}}", fields.join(","))
+            }),
+            prop::collection::vec(inner, 0..4).prop_map(|values| format!("[{}]", values.join(","))),
+        ]
+    });
+    prop::collection::vec((prop::sample::select(&NAMES[..]), value), 0..6).prop_map(|fields| {
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    })
+}
+
 /// Asserts that lines add up to the input, the output and the total of their bill, and that an
 /// independent library calculates the same total: the sum of quantity x rate x multiplier.
 fn adds_up<'a>(lines: impl Iterator<Item = Line<'a>>, sums: [Usd; 3]) -> Result<(), TestCaseError> {
@@ -121,6 +193,73 @@ proptest! {
                 prop_assert!(bill.lines().any(|line| line.is_unpriced()));
             }
             Err(error) => prop_assert!(matches!(error, Error::Overflow { .. }), "{}", error),
+        }
+    }
+
+    /// What is written under LiteLLM's names is read back as it was, estimates and gaps included.
+    #[test]
+    fn a_usage_is_read_back_as_it_was(
+        usage in usage(count()),
+        changes in prop::collection::vec((0..Counter::ALL.len(), any::<bool>(), 0..3u64), 0..9),
+        cost in prop::option::of(any::<i64>()),
+        geo in prop::option::of(".{0,12}"),
+        tier in prop::option::of(".{0,12}"),
+    ) {
+        let mut usage = usage;
+        for (counter, is_estimate, value) in changes {
+            let counter = Counter::ALL[counter];
+            if is_estimate { usage.set_estimate(counter, value) } else { usage.set(counter, value) }
+        }
+        usage.cost = cost.map(|cost| Usd::from_str(&format!("{}e-12", cost.unsigned_abs())).expect("an amount"));
+        usage.inference_geo = geo;
+        usage.service_tier = tier.map(|tier| ServiceTier::from(&tier));
+        let json = serde_json::to_string(&usage).expect("JSON");
+        let read: Usage = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
+        prop_assert_eq!(&read, &usage, "{}", json);
+// A buffered value holds amounts as floats, which have fewer digits.
+        usage.cost = None;
+        let value: serde_json::Value = serde_json::to_value(&usage).expect("JSON");
+        prop_assert_eq!(&serde_json::from_value::<Usage>(value).expect("a usage"), &usage, "{}", json);
+    }
+
+    /// Arbitrary bytes, and bytes that resemble a response, are read or refused.
+    #[test]
+    fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), text in body(), cut in 0..400usize) {
+        for bytes in [&bytes[..], text.as_bytes(), &text.as_bytes()[..cut.min(text.len())]] {
+            let _ = Response::read(bytes);
+            let mut stream = Stream::new().max_event_bytes(100);
+            for piece in bytes.chunks(7) {
+                let _ = stream.push(piece);
+            }
+            let _ = stream.finish();
+            let _ = stream.response().map(|response| MAP.cost("plain", &response));
+            let _ = MAP.cost("plain", &stream.response_or_estimate(1, 2));
+        }
+    }
+
+    /// A stream of one event says what a response of the same text does, however the text is cut.
+    #[test]
+    fn a_response_and_a_stream_agree(text in body(), cut in 0..400usize) {
+        let response = Response::read(text.as_bytes());
+        let mut event = Stream::new();
+        let pushed = event.push_event(text.as_bytes());
+        let framed = format!("data: {text}\n\n");
+        let mut stream = Stream::new();
+        let (start, end) = framed.as_bytes().split_at(cut.min(framed.len()));
+        let errors = [stream.push(start), stream.push(end)];
+        match response {
+            Ok(response) => {
+                prop_assert!(pushed.is_ok() && errors.iter().all(Result::is_ok));
+                prop_assert_eq!(event.response().ok(), Some(response.clone()));
+                prop_assert_eq!(stream.response().ok(), Some(response));
+            }
+            Err(Error::InvalidResponse { .. }) => {
+                prop_assert!(pushed.is_err() || event.response().is_err());
+            }
+            Err(error) => {
+                prop_assert_eq!(event.response().map_err(|error| error.to_string()), Err(error.to_string()));
+                prop_assert_eq!(stream.response().map_err(|error| error.to_string()), Err(error.to_string()));
+            }
         }
     }
 

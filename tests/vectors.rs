@@ -9,7 +9,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{Expected, Vector, close};
-use llm_costmap::{Cost, CostMap, Error, Snapshot};
+use llm_costmap::wire::{Format, Response, Stream};
+use llm_costmap::{Cost, CostMap, Error, Snapshot, Usage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Returns the reason for which a line may differ from the reference, judged by its question alone.
 /// Returns `None` if it may not differ.
@@ -126,4 +129,63 @@ fn any_combination_agrees_on_every_entry() {
             ("tiers wherever the entry has them", 27),
         ])
     );
+}
+
+/// A provider's response, and what the reference reads of it.
+#[derive(Deserialize)]
+struct Received {
+    id: u64,
+    format: Format,
+    model: String,
+    provider: Option<String>,
+    body: Box<RawValue>,
+    expect: Read,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    input: f64,
+    output: f64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+}
+
+/// Reads and prices every response of a suite. Returns their number, and the number of those whose
+/// model has no price.
+fn read(suite: &str) -> [usize; 2] {
+    let snapshot = CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot();
+    let received = common::vectors::<Received>(suite);
+    let mut unpriced = 0;
+    for Received { id, format, model, provider, body, expect } in &received {
+        let bytes = body.get().as_bytes();
+        let response = Response::read_as(*format, bytes).unwrap_or_else(|e| panic!("{suite} {id}: {e}"));
+        let recognised = Response::read(bytes).expect("a format");
+        assert_eq!(recognised, response, "{suite} {id}");
+        let mut stream = Stream::new();
+        stream.push(bytes).expect("an event");
+        assert_eq!(stream.response().expect("a usage"), response, "{suite} {id}");
+
+        let usage = response.usage();
+        assert_eq!(usage.prompt_tokens, expect.prompt_tokens, "{suite} {id}");
+        assert_eq!(usage.completion_tokens, expect.completion_tokens, "{suite} {id}");
+        // The reference prices at zero what has no price: a model that left the map.
+        let cost = match snapshot.cost(common::lookup(model, provider.as_deref()), &response) {
+            Ok(cost) => cost.record(),
+            Err(Error::Unpriced(bill)) => bill.record(),
+            Err(error) => panic!("{suite} {id}: {error}"),
+        };
+        unpriced += usize::from(!cost.complete);
+        let agrees = close(cost.input, expect.input) && close(cost.output, expect.output);
+        assert!(agrees, "{suite} {id}: not {} + {}:\n{cost:?}", expect.input, expect.output);
+
+        let written = serde_json::to_string(usage).expect("a usage");
+        assert_eq!(serde_json::from_str::<Usage>(&written).expect("a usage"), *usage, "{written}");
+    }
+    [received.len(), unpriced]
+}
+
+/// Every response of five formats is read and priced as by the reference, told its format or not.
+#[test]
+fn responses_agree() {
+    assert_eq!([read("response"), read("body")], [[320, 20], [960, 60]]);
 }

@@ -282,13 +282,13 @@ object! {
 pub(crate) struct Estimated(pub(crate) Vec<super::Counter>);
 
 impl List for Estimated {
-    type Element = Word;
+    type Element = Text;
 
     fn begin(&mut self) {
         self.0.clear();
     }
 
-    fn add(&mut self, element: Word) {
+    fn add(&mut self, element: Text) {
         if let Some(Ok(counter)) = element.get().map(str::parse) {
             if !self.0.contains(&counter) {
                 self.0.push(counter);

@@ -108,6 +108,11 @@ fn sum<const N: usize>(counts: [Count; N]) -> Result<Count, NotRead> {
     Ok(total)
 }
 
+/// A sum of counts of any size, to be compared with a reported total.
+fn wide<const N: usize>(counts: [Count; N]) -> u128 {
+    counts.into_iter().flatten().map(u128::from).sum()
+}
+
 impl Usage {
     #[inline]
     fn put(&mut self, counter: Counter, count: Count) {
@@ -132,9 +137,8 @@ impl Usage {
     }
 
     /// Keeps a reported total that is none of the sums that its format may mean by it.
-    fn put_total<const N: usize>(&mut self, total: Count, sums: [Result<Count, NotRead>; N]) {
-        let adds_up = |total| sums.into_iter().any(|sum| sum.ok().flatten().unwrap_or(0) == total);
-        self.odd_total = total.filter(|total| !adds_up(*total));
+    fn put_total<const N: usize>(&mut self, total: Count, sums: [u128; N]) {
+        self.odd_total = total.filter(|total| !sums.contains(&u128::from(*total)));
     }
 }
 
@@ -293,11 +297,11 @@ fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
         prompt = known.total_tokens;
     }
     let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
-    let both = sum([prompt, completion])?;
+    let both = wide([prompt, completion]);
     // xAI counts reasoning beside the completion, and so does Perplexity.
-    let with_reasoning = sum([both, reasoning]);
-    let is_beside = match (reasoning, known.total_tokens) {
-        (Some(1..), Some(total)) if Some(total) != both && Ok(Some(total)) == with_reasoning => true,
+    let with_reasoning = wide([prompt, completion, reasoning]);
+    let is_beside = match (reasoning, known.total_tokens.map(u128::from)) {
+        (Some(1..), Some(total)) if total != both && total == with_reasoning => true,
         (Some(reasoning @ 1..), _) => {
             known.reasoning_tokens.is_some()
                 && output.reasoning_tokens.is_none()
@@ -317,7 +321,7 @@ fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     usage.put(Counter::CompletionTokens, completion);
     put_details(known, usage, hits, writes);
     usage.put(Counter::ReasoningTokens, reasoning);
-    usage.put_total(known.total_tokens, [Ok(both), with_reasoning]);
+    usage.put_total(known.total_tokens, [both, with_reasoning]);
     Ok(())
 }
 
@@ -329,7 +333,7 @@ fn responses(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     let writes = input.cache_write_tokens.or(input.cache_creation_tokens);
     put_details(known, usage, input.cached_tokens, writes);
     usage.put(Counter::ReasoningTokens, known.output.reasoning_tokens);
-    usage.put_total(known.total_tokens, [Ok(sum([known.input_tokens, known.output_tokens])?)]);
+    usage.put_total(known.total_tokens, [wide([known.input_tokens, known.output_tokens])]);
     Ok(())
 }
 
@@ -419,8 +423,8 @@ fn gemini(known: &KnownFields, usage: &mut Usage, is_grounded: bool) -> Result<(
     let (prompt, candidates) = (known.prompt_token_count, known.candidates_token_count);
     let (thoughts, tool_use) = (known.thoughts_token_count, known.tool_use_token_count);
     let total = known.total_token_count;
-    let without_thoughts = sum([prompt, candidates, tool_use])?;
-    let is_inclusive = without_thoughts.unwrap_or(0) == total.unwrap_or(0);
+    let without_thoughts = wide([prompt, candidates, tool_use]);
+    let is_inclusive = without_thoughts == u128::from(total.unwrap_or(0));
     let billed_tool_use = tool_use.filter(|_| !is_grounded);
     let response = known.response_token_count.filter(|count| *count > 0).or(candidates);
     let beside = thoughts.filter(|_| !is_inclusive);
@@ -452,8 +456,9 @@ fn gemini(known: &KnownFields, usage: &mut Usage, is_grounded: bool) -> Result<(
         (Counter::CompletionVideo, sum([one.video, other.video])?),
         (Counter::ReasoningTokens, thoughts),
     ]);
-    let live = sum([prompt, known.response_token_count, tool_use, thoughts]);
-    let sums = [Ok(without_thoughts), sum([without_thoughts, thoughts]), live, sum([prompt, response])];
+    let live = wide([prompt, known.response_token_count, tool_use, thoughts]);
+    let with_thoughts = wide([prompt, candidates, tool_use, thoughts]);
+    let sums = [without_thoughts, with_thoughts, live, wide([prompt, response])];
     usage.put_total(total, sums);
     Ok(())
 }
@@ -473,7 +478,7 @@ fn bedrock(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
         Counter::ReasoningTokens,
         known.output.thinking_tokens.map(|thinking| thinking.min(output.unwrap_or(0))),
     );
-    let sums = [sum([input, output]), sum([input, output, read, write])];
+    let sums = [wide([input, output]), wide([input, output, read, write])];
     usage.put_total(known.bedrock_total, sums);
     Ok(())
 }

@@ -134,7 +134,9 @@ impl Serialize for Usage {
                 map.serialize_entry(name, &count)?;
             }
         }
-        map.serialize_entry("total_tokens", &self.total_tokens())?;
+        if let Some(total) = self.odd_total().or(self.prompt_tokens.checked_add(self.completion_tokens)) {
+            map.serialize_entry("total_tokens", &total)?;
+        }
         let prompt = Prompt(self);
         if !prompt.is_empty() {
             map.serialize_entry("prompt_tokens_details", &prompt)?;
