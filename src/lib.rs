@@ -21,8 +21,9 @@
 //! 1. **A map.** [`CostMap::bundled`], [`CostMap::from_env`], [`CostMap::from_file`] and
 //!    [`CostMap::from_json`] create one, and [`CostMap::builder`] one with settings.
 //! 2. **A model.** A name, or a [`Lookup`]: a name with its provider.
-//! 3. **A call.** A [`Usage`], or a [`Call`]: a usage with what else its price depends on, such as
-//!    the service tier, a batch, a region or the time.
+//! 3. **A call.** A [`wire::Response`] or a [`wire::Stream`], read from a provider's bytes; a
+//!    [`Usage`]; or a [`Call`]: a usage with what else its price depends on, such as the service
+//!    tier, a batch, a region or the time.
 //! 4. **A cost.** [`Cost`] is a complete bill. It has the total, and [lines](cost::Line) with the
 //!    quantity, the rate and the [place in the map](cost::RateSource) that the rate is from. Its
 //!    `Display` is a receipt.
@@ -30,6 +31,28 @@
 //! Prices are US dollars per unit, and amounts are [`Usd`]: exact decimals, never floats.
 //!
 //! # How do I ...
+//!
+//! **... price a provider's response?** Read its bytes, of whatever format, and hand it to
+//! [`CostMap::cost`]. The model that was served, the service tier and the charge that the provider
+//! states are part of it:
+//!
+//! ```
+//! # #[cfg(feature = "bundled")] {
+//! use llm_costmap::{CostMap, wire::Response};
+//!
+//! let body = br#"{"model": "gpt-4o-2024-08-06", "choices": [], "service_tier": "default",
+//!     "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}"#;
+//! let response = Response::read(body)?;
+//! let model = response.lookup_or("gpt-4o").provider("openai");
+//! let cost = CostMap::bundled().cost(model, &response)?;
+//! assert_eq!(cost.total().to_string(), "0.0075");
+//! # }
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! **... price a stream?** Push its bytes into a [`wire::Stream`] as they pass. It tells the usage so
+//! far at any time, and whether that is final. If the client hangs up,
+//! [`wire::Stream::response_or_estimate`] completes what is missing, and the bill says so.
 //!
 //! **... price a call on a service tier, or in a batch?** With a [`Call`]:
 //!
@@ -76,11 +99,15 @@
 //! [`Lookup::strict`] accepts only keys and aliases of the map. [`ModelInfo`] has all fields of an
 //! entry.
 //!
+//! **... decide whose stated charges count?** By
+//! [`trust_stated_costs`](CostMapBuilder::trust_stated_costs). [`Cost::stated`] and
+//! [`Cost::computed`] tell both amounts.
+//!
 //! **... store a bill and read it back?** A [`Cost`] serialises as a
 //! [`CostRecord`](cost::CostRecord), which can be deserialised.
 //!
 //! **... choose a status for an error?** By [`Error::kind`]: [`ErrorKind::NotFound`] is 404,
-//! [`ErrorKind::InvalidInput`] 400, [`ErrorKind::Unpriced`] 422, [`ErrorKind::Upstream`] 502, and
+//! [`ErrorKind::InvalidInput`] 400 (or 502 for a provider's response), [`ErrorKind::Unpriced`] 422, [`ErrorKind::Upstream`] 502, and
 //! [`ErrorKind::Internal`] 500.
 //!
 //! **... handle a call that has no price?** Match on [`Error::Unpriced`], which holds the
@@ -112,13 +139,13 @@
 //! # What is priced
 //!
 //! Tokens of text, audio, images and video, cache reads and writes, reasoning, citations, the seconds
-//! of models that are billed by time, and Perplexity's searches. Images, characters, pages, and the
-//! tools of other providers are not priced yet. A [`Usage`] is read as OpenAI-compatible providers and
-//! LiteLLM's logs write it: `prompt_tokens` includes cached tokens, and `completion_tokens` includes
-//! reasoning.
+//! of models that are billed by time, and Perplexity's searches. Images, characters, pages, search
+//! units, and the tools of other providers are not priced yet: a response that reports pages, search
+//! units or searches without a price is an [`Error::Unpriced`].
 //!
-//! An unknown model is an [`Error::UnknownModel`], and a call that used something without a price is an
-//! [`Error::Unpriced`]. A price of zero is a price: the call is free.
+//! An unknown model is an [`Error::UnknownModel`], a call that used something without a price is an
+//! [`Error::Unpriced`], and a response without a usage is an [`Error::MissingUsage`]. A price of zero
+//! is a price: the call is free.
 //!
 //! # Generations
 //!
@@ -223,7 +250,8 @@ const _: () = {
     is_shared::<(cost::Unpriced, cost::Number, cost::ParseNumberError, cost::ParseUsdError)>();
     is_shared::<(cost::ParseWordError, usage::UnknownTier, usage::PromptTokensDetails)>();
     is_shared::<(usage::CachedTokensDetails, usage::CacheCreationTokenDetails)>();
-    is_shared::<usage::CompletionTokensDetails>();
+    is_shared::<(usage::CompletionTokensDetails, usage::Counter, usage::Provenance)>();
+    is_shared::<(wire::Response, wire::Stream, wire::Format, wire::Status, wire::ToolCalls)>();
     is_shared::<(lookup::Candidate, lookup::Explanation, lookup::FoundBy, lookup::Match)>();
     is_shared::<(lookup::Outcome, lookup::Step, lookup::UnknownModel)>();
     is_shared::<(reload::ReloadReport, reload::ReloadOutcome, reload::ScheduleStatus)>();

@@ -164,7 +164,7 @@ impl UsageFields {
             | Format::OpenAiImages
             | Format::OpenAiRealtime
             | Format::OpenAiTranscription => {
-                responses(known, usage)?;
+                responses(known, usage);
                 normal.duration = known.seconds.0;
             }
             Format::Anthropic => normal.other.parts = anthropic(known, usage, context.model)?,
@@ -326,7 +326,7 @@ fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
 }
 
 /// OpenAI's Responses, images, transcriptions and realtime sessions.
-fn responses(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
+fn responses(known: &KnownFields, usage: &mut Usage) {
     let input = &known.input;
     usage.put(Counter::PromptTokens, known.input_tokens);
     usage.put(Counter::CompletionTokens, known.output_tokens);
@@ -334,7 +334,6 @@ fn responses(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     put_details(known, usage, input.cached_tokens, writes);
     usage.put(Counter::ReasoningTokens, known.output.reasoning_tokens);
     usage.put_total(known.total_tokens, [wide([known.input_tokens, known.output_tokens])]);
-    Ok(())
 }
 
 /// Sets the composition of prompt and completion, as OpenAI reports it.
