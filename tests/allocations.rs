@@ -152,11 +152,12 @@ fn reading_a_response_allocates_its_names() {
             "usage": {{"prompt_tokens": 19, "completion_tokens": 10, "prompt_tokens_details": {{"cached_tokens": 5}}}}, "service_tier": "default"}}"#
         )
     };
-    for words in [1, 100, 100_000] {
+    let counts = [1, 100, 100_000].map(|words| {
         let body = body(&"a \\\"word\\\" ü\\n".repeat(words));
-        let read = || drop(std::hint::black_box(Response::read(body.as_bytes())).unwrap());
-        assert_eq!(allocations(read), 2, "{}: the id and the model", body.len());
-    }
+        allocations(|| drop(std::hint::black_box(Response::read(body.as_bytes())).unwrap()))
+    });
+    // The id and the model; and each number, if another crate lets serde_json keep all digits.
+    assert!(counts == [2; 3] || counts == [5; 3], "{counts:?}");
     // Of a stream, only an event that is cut is kept, in a buffer that is used again.
     let event = format!("data: {}\n\n", body("word").replace('\n', " "));
     let mut stream = Stream::new();
@@ -164,14 +165,12 @@ fn reading_a_response_allocates_its_names() {
     let (start, end) = event.as_bytes().split_at(100);
     stream.push(start).unwrap();
     stream.push(end).unwrap();
-    assert_eq!(
-        allocations(|| {
-            for _ in 0..1_000 {
-                stream.push(event.as_bytes()).unwrap();
-                stream.push(start).unwrap();
-                stream.push(end).unwrap();
-            }
-        }),
-        0
-    );
+    let kept = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            stream.push(event.as_bytes()).unwrap();
+            stream.push(start).unwrap();
+            stream.push(end).unwrap();
+        }
+    });
+    assert!(kept.bytes_max <= 32 && kept.bytes_current == 0, "{kept:?}");
 }

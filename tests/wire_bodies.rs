@@ -495,6 +495,32 @@ fn bedrock_invoke() {
     costs(Format::BedrockConverse, "nova", nova, "0.0001076");
 }
 
+/// Models without a usage of their own are billed by the headers.
+#[test]
+fn bedrock_invoke_by_headers() {
+    let headers = [
+        ("content-type", "application/json"),
+        ("X-Amzn-Bedrock-Input-Token-Count", " 100 "),
+        ("x-amzn-bedrock-output-token-count", "8"),
+        ("x-amzn-bedrock-cache-read-input-token-count", "10"),
+    ];
+    let mistral = br#"{"outputs": [{"text": "...", "stop_reason": "stop"}]}"#;
+    let response = Response::read_with_headers(mistral, headers).unwrap();
+    // 100 x 8e-7 + 10 x 2e-7 + 8 x 3.2e-6
+    assert_eq!(map().cost("nova", &response).unwrap().total().to_string(), "0.0001076");
+    assert_eq!(response.format(), Format::BedrockInvoke);
+    let claude = br#"{"type": "message", "usage": {"input_tokens": 5, "output_tokens": 1}}"#;
+    let response = Response::read_with_headers(claude, headers).unwrap();
+    assert_eq!((response.format(), response.usage()), (Format::Anthropic, &Usage::new(5, 1)));
+    let error =
+        Response::read_with_headers(mistral, [("x-amzn-bedrock-input-token-count", "many")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read the response: the header x-amzn-bedrock-input-token-count is not a count: a whole number from 0 to 2^64 - 1"
+    );
+    assert!(matches!(Response::read_with_headers(mistral, []), Err(Error::MissingUsage { .. })));
+}
+
 #[test]
 fn cohere() {
     let chat = r#"{"id": "c14c80c3", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "..."}],

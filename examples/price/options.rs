@@ -13,7 +13,7 @@ Reads the files, or standard input if there are none. A line is one of:
 
   {"id", "model", "provider"?, "usage": {...}}     a usage, in the names of any provider
   {"id", "format"?, "model"?, "provider"?,
-   "body": {...}}                                  a provider's response
+   "body": {...}, "headers"?: {...}}               a provider's response
   {..., "stream": "text"}                          a provider's stream, as it was received
   {..., "stream_base64": "..."}                    the same, for binary event streams of AWS
   {"id", "model", "provider"?}  or  a name         what the map says of a model

@@ -1,6 +1,7 @@
 //! A line of input.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -24,6 +25,7 @@ pub(crate) struct Request<'a> {
     format: Option<Cow<'a, str>>,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
+    headers: Option<BTreeMap<String, String>>,
     stream: Option<String>,
     stream_base64: Option<String>,
     service_tier: Option<String>,
@@ -62,8 +64,14 @@ impl Request<'_> {
         let format = format.map_err(|error| format!("format: {error}"))?;
         if let Some(body) = self.body {
             let body = body.get().as_bytes();
-            let response =
-                format.map_or_else(|| Response::read(body), |format| Response::read_as(format, body));
+            let response = match (format, &self.headers) {
+                (Some(format), _) => Response::read_as(format, body),
+                (None, Some(headers)) => {
+                    let headers = headers.iter().map(|(name, value)| (&**name, &**value));
+                    Response::read_with_headers(body, headers)
+                }
+                (None, None) => Response::read(body),
+            };
             return Ok(Some(Received { response, is_final: None, stream_error: None }));
         }
         if let Some(text) = &self.stream {

@@ -168,26 +168,21 @@ mod tests {
 
     #[test]
     fn says_which_count_is_none() {
-        for (count, said) in [
-            ("-1", "-1"),
-            ("1.5", "1.5"),
-            ("1e30", "1000000000000000000000000000000"),
-            ("18446744073709551616", "18446744073709552000"),
-        ] {
+        for count in ["-1", "1.5", "1e30", "18446744073709551616"] {
             let message = error(&format!(r#"{{"prompt_tokens": {count}}}"#));
-            let expected = format!(
-                "prompt_tokens: {said} is not a count: a whole number from 0 to 2^64 - 1 at line 1 column"
-            );
+            // Digits are those of a float, unless serde_json keeps them all.
+            let said = " is not a count: a whole number from 0 to 2^64 - 1 at line 1 column";
+            assert!(message.starts_with("prompt_tokens: ") && message.contains(said), "{message}");
+        }
+        for (count, found) in
+            [("true", "true"), ("\"7\"", "\"7\""), ("[1]", "a list"), (r#"{"n": 1}"#, "an object")]
+        {
+            let message = error(&format!(r#"{{"prompt_tokens": {count}}}"#));
+            let expected =
+                format!("prompt_tokens: {found} is not a count: a whole number from 0 to 2^64 - 1");
             assert!(message.starts_with(&expected), "{message}");
         }
-        for (count, found) in [("true", "boolean `true`"), ("\"7\"", "string \"7\""), ("[1]", "sequence")] {
-            let message = error(&format!(r#"{{"prompt_tokens": {count}}}"#));
-            let expected = format!(
-                "invalid type: {found}, expected prompt_tokens to be a count: a whole number from 0 to 2^64 - 1"
-            );
-            assert!(message.starts_with(&expected), "{message}");
-        }
-        assert!(error(r#"{"prompt_tokens": 1e400}"#).starts_with("number out of range at line 1 column"));
+        assert!(error(r#"{"prompt_tokens": 1e400}"#).contains("at line 1 column"));
         assert_eq!(read(r#"{"prompt_tokens": 18446744073709551615}"#).prompt_tokens, u64::MAX);
     }
 

@@ -269,6 +269,9 @@ impl Slot for Count {
     }
 }
 
+/// The name of the field that makes `serde_json` hand a number on as its digits.
+const NUMBER: &str = "$serde_json::private::Number";
+
 struct CountVisitor(&'static str);
 
 impl CountVisitor {
@@ -290,8 +293,7 @@ impl<'de> Visitor<'de> for CountVisitor {
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Option<u64>, D::Error> {
-        // Numbers of every type are accepted where a float is asked for.
-        value.deserialize_f64(self)
+        value.deserialize_any(self)
     }
 
     #[inline]
@@ -319,6 +321,21 @@ impl<'de> Visitor<'de> for CountVisitor {
 
     fn visit_none<E>(self) -> Result<Option<u64>, E> {
         Ok(None)
+    }
+
+    /// Reads a number as `serde_json` hands it on if its feature `arbitrary_precision` is enabled.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
+        if map.next_key_seed(Name)?.is_none_or(|name| name != NUMBER) {
+            return Err(self.error("an object"));
+        }
+        let digits = map.next_value_seed(Name)?;
+        let count = Decimal::parse(&digits).ok().filter(|count| !count.negative || count.digits == 0);
+        let count = count.and_then(|count| u64::try_from(count.scaled(0)?).ok());
+        count.map(Some).ok_or_else(|| self.error(clip(&digits)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Option<u64>, A::Error> {
+        Err(self.error("a list"))
     }
 
     fn visit_bool<E: de::Error>(self, found: bool) -> Result<Option<u64>, E> {

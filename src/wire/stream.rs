@@ -6,6 +6,9 @@ use super::response::{self, Response};
 use crate::error::Error;
 use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Usage, UsageFields};
 
+/// The most models that may transcribe the input of a session, since what is kept is limited.
+const MOST_MODELS: usize = 64;
+
 /// The longest event that is accepted by default, in bytes.
 const LONGEST: usize = 16 << 20;
 
@@ -252,9 +255,13 @@ impl State {
         let model = self.body.transcription_model.get().unwrap_or("input_audio_transcription").to_owned();
         let usage = self.take_fields(Format::OpenAiTranscription)?;
         let session = self.session.get_or_insert_default();
+        let has_room = session.parts.len() < MOST_MODELS;
         match session.parts.iter_mut().find(|part| part.model == model) {
             Some(part) => part.usage = add(Some(part.usage.clone()), usage)?,
-            None => session.parts.push(Part { model, usage }),
+            None if has_room => session.parts.push(Part { model, usage }),
+            None => {
+                return Err(response::invalid("the session has too many models that transcribe its input"));
+            }
         }
         Ok(())
     }
