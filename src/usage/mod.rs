@@ -4,10 +4,12 @@
 mod counter;
 mod fields;
 mod format;
+mod lists;
 mod normal;
 mod read;
 mod slot;
 mod tier;
+mod value;
 mod write;
 
 use std::hash::{Hash, Hasher};
@@ -18,11 +20,9 @@ pub use counter::{Counter, Provenance};
 pub(crate) use fields::{Shape, UsageFields};
 pub use format::Format;
 pub(crate) use normal::{Context, Normal, NotRead, OtherUnits, Part};
-pub(crate) use slot::{
-    Count, List, Object, Place, Seconds, Slot, Text, TextVisitor, Word, object, read_each, read_list,
-    read_object,
-};
+pub(crate) use slot::{List, Object, Place, Slot, object, read_each, read_list, read_object, slots_by};
 pub use tier::{ServiceTier, UnknownTier};
+pub(crate) use value::{Count, Seconds, Text, TextVisitor, Word};
 
 /// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes
 /// tokens read from and written to a cache, and `completion_tokens` includes reasoning.

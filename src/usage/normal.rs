@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::fields::{KnownFields, LifetimeFields};
-use super::slot::Count;
+use super::value::Count;
 use super::{Counter, Format, ServiceTier, Usage, UsageFields};
 use crate::num::Usd;
 

@@ -1,14 +1,13 @@
 //! [`Body`]: what is read of a response or of the events of a stream, in one pass over the text
 //! that skips all content.
 
-use std::collections::BTreeSet;
-
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess};
 
+use super::tools::{Grounding, GroundingMetadata, ToolCalls};
 use crate::usage::{
-    Context, Count, List, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields,
-    Word, object, read_each, read_list, read_object,
+    Context, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields, Word,
+    read_object, slots_by,
 };
 
 /// What is known of a response. Each event of a stream is read into the same body, and replaces what
@@ -56,142 +55,6 @@ pub(super) struct Names {
 pub(super) struct ProviderError {
     pub(super) kind: Text,
     pub(super) code: Text,
-}
-
-/// Calls of tools that a response shows, by kind.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct ToolCalls {
-    /// Functions and other tools that the caller runs.
-    pub functions: u64,
-    /// Searches of the web that the provider ran.
-    pub web_searches: u64,
-    /// Searches of files that the provider ran.
-    pub file_searches: u64,
-    /// Runs of the provider's code interpreter.
-    pub code_interpreter: u64,
-    /// Actions on a computer.
-    pub computer_use: u64,
-    /// Requests of Grounding with Google Maps.
-    pub maps_grounding: u64,
-}
-
-impl ToolCalls {
-    /// Counts an item or a content block by its type.
-    fn count(&mut self, kind: &str) {
-        let counter = match kind {
-            "tool_use" | "function_call" | "custom_tool_call" | "mcp_call" => &mut self.functions,
-            "web_search_call" => &mut self.web_searches,
-            "file_search_call" => &mut self.file_searches,
-            "code_interpreter_call" => &mut self.code_interpreter,
-            "computer_call" => &mut self.computer_use,
-            _ => return,
-        };
-        *counter = counter.saturating_add(1);
-    }
-
-    fn count_function(&mut self) {
-        self.functions = self.functions.saturating_add(1);
-    }
-
-    pub(super) fn add(&mut self, more: Self) {
-        for (sum, more) in [
-            (&mut self.functions, more.functions),
-            (&mut self.web_searches, more.web_searches),
-            (&mut self.file_searches, more.file_searches),
-            (&mut self.code_interpreter, more.code_interpreter),
-            (&mut self.computer_use, more.computer_use),
-            (&mut self.maps_grounding, more.maps_grounding),
-        ] {
-            *sum = sum.saturating_add(more);
-        }
-    }
-}
-
-/// The queries that Gemini searched for. Each counts once, however often it is repeated.
-#[derive(Debug, Default)]
-pub(super) struct Grounding {
-    web: BTreeSet<String>,
-    maps: BTreeSet<String>,
-    has_maps: bool,
-}
-
-impl Grounding {
-    /// The most queries that are kept. No response has as many.
-    const MOST: usize = 1_000;
-
-    fn add(&mut self, item: GroundingMetadata) {
-        let is_maps = item.chunks.has_maps || item.widget.get().is_some_and(|token| !token.is_empty());
-        let queries = if is_maps && !item.chunks.has_web { &mut self.maps } else { &mut self.web };
-        for query in item.queries.0 {
-            if queries.len() < Self::MOST {
-                queries.insert(query);
-            }
-        }
-        self.has_maps |= is_maps;
-    }
-
-    fn web_searches(&self) -> Count {
-        (!self.web.is_empty()).then_some(self.web.len() as u64)
-    }
-
-    pub(super) fn maps_requests(&self) -> u64 {
-        if self.has_maps { self.maps.len().max(1) as u64 } else { 0 }
-    }
-}
-
-object! {
-    struct GroundingMetadata {
-        queries: Queries = "webSearchQueries",
-        chunks: Chunks = "groundingChunks",
-        widget: Text = "googleMapsWidgetContextToken",
-    }
-}
-
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Queries(Vec<String>);
-
-impl List for Queries {
-    type Element = Text;
-
-    fn begin(&mut self) {
-        self.0.clear();
-    }
-
-    fn add(&mut self, element: Text) {
-        if let Some(query) = element.get().filter(|query| !query.is_empty()) {
-            if self.0.len() < Grounding::MOST {
-                self.0.push(query.to_owned());
-            }
-        }
-    }
-}
-
-impl Slot for Queries {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_list(self, value)
-    }
-}
-
-/// The kinds of chunks that an answer is grounded in.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Chunks {
-    has_web: bool,
-    has_maps: bool,
-}
-
-impl Object for Chunks {
-    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, _: &mut A) -> Result<bool, A::Error> {
-        self.has_web |= name == "web";
-        self.has_maps |= name == "maps";
-        Ok(false)
-    }
-}
-
-impl Slot for Chunks {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_each(self, value)
-    }
 }
 
 impl Object for ProviderError {
@@ -242,6 +105,9 @@ impl<'de> serde::de::Visitor<'de> for ErrorVisitor {
     }
 }
 
+slots_by!(read_each: Within<'_>, Body, Output<'_>);
+slots_by!(read_object: TierObject<'_>, IncompleteDetails<'_>);
+
 /// A part of a response, whose fields belong to the response.
 struct Within<'a> {
     body: &'a mut Body,
@@ -266,12 +132,6 @@ enum Part {
     Session,
     /// The transcription settings of a session.
     Transcription,
-}
-
-impl Slot for Within<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_each(self, value)
-    }
 }
 
 impl Object for Within<'_> {
@@ -370,7 +230,7 @@ impl Body {
         let shown = self.tools.web_searches;
         Context {
             model: names.model.get(),
-            is_grounded: self.grounding.has_maps || !self.grounding.web.is_empty(),
+            is_grounded: self.grounding.is_grounded(),
             web_searches: self.grounding.web_searches().or((shown > 0).then_some(shown)),
         }
     }
@@ -489,13 +349,6 @@ impl Body {
     }
 }
 
-/// A body is an object, or a list of the chunks of a stream.
-impl Slot for Body {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_each(self, value)
-    }
-}
-
 impl Object for Body {
     #[inline]
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
@@ -552,12 +405,6 @@ impl Object for Body {
 /// The output of a response: OpenAI's items, or Bedrock's message.
 struct Output<'a>(&'a mut Body);
 
-impl Slot for Output<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_each(self, value)
-    }
-}
-
 impl Object for Output<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
@@ -570,12 +417,6 @@ impl Object for Output<'_> {
 /// Bedrock's service tier: a word, or an object with it.
 struct TierObject<'a>(&'a mut Option<ServiceTier>);
 
-impl Slot for TierObject<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_object(self, value)
-    }
-}
-
 impl Object for TierObject<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         if name == "type" { read(self.0, map) } else { Ok(false) }
@@ -584,12 +425,6 @@ impl Object for TierObject<'_> {
 
 /// The reason for which a response of OpenAI's is incomplete.
 struct IncompleteDetails<'a>(&'a mut Word);
-
-impl Slot for IncompleteDetails<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        read_object(self, value)
-    }
-}
 
 impl Object for IncompleteDetails<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {

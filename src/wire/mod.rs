@@ -11,8 +11,9 @@ mod body;
 mod frames;
 mod response;
 mod stream;
+mod tools;
 
 pub use crate::usage::Format;
-pub use body::ToolCalls;
 pub use response::{Response, Status};
 pub use stream::Stream;
+pub use tools::ToolCalls;

@@ -1,6 +1,7 @@
 //! [`Response`]: what a response says of its call.
 
-use super::body::{Body, Names, ToolCalls};
+use super::body::{Body, Names};
+use super::tools::ToolCalls;
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;

@@ -1,8 +1,9 @@
 //! [`Stream`]: the running usage of a stream.
 
-use super::body::{Body, ToolCalls};
+use super::body::Body;
 use super::frames::{Event, Frames, Receiver};
 use super::response::{self, Response};
+use super::tools::ToolCalls;
 use crate::error::Error;
 use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Usage, UsageFields};
 
