@@ -135,7 +135,7 @@ fn responses_and_streams_are_priced() {
         r#"{"id":3,"key":"gpt-4o","input":"0.0025","output":"0.00002","tools":"0","total":"0.00252","complete":true,"format":"openai_chat","final":false,"usage":{"prompt_tokens":1000,"completion_tokens":2,"total_tokens":1002}}"#,
         r#"{"id":4,"key":"gpt-4o","input":"0.0025","output":"0.00002","tools":"0","total":"0.00252","complete":true,"format":"openai_chat","final":true,"usage":{"prompt_tokens":1000,"completion_tokens":2,"total_tokens":1002}}"#,
         r#"{"id":5,"key":"gpt-4o","input":"0.0000025","output":"0","tools":"0","total":"0.0000025","complete":true,"format":"openai_chat","final":false,"usage":{"prompt_tokens":1,"total_tokens":1}}"#,
-        r#"{"id":6,"error":"error_response","message":"the provider responded with an error (rate_limit_error): it reports no usage"}"#,
+        r#"{"id":6,"error":"error_response","message":"the provider responded with an error (rate_limit_error, 429): it reports no usage"}"#,
         r#"{"id":7,"error":"missing_usage","message":"the response has no usage: there is neither a usage object nor another field with counts"}"#,
         r#"{"id":8,"error":"invalid_call","message":"format: \"telegram\" is not a wire format"}"#,
         r#"{"id":9,"error":"unknown_model","message":"neither the line nor the response names a model","format":"openai_chat","usage":{"prompt_tokens":5,"total_tokens":5}}"#,

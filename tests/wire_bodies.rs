@@ -244,14 +244,14 @@ fn openai_responses() {
         "status": "completed", "error": null, "incomplete_details": null, "model": "gpt-4o-2024-08-06",
         "output": [{"type": "reasoning", "summary": []},
             {"type": "message", "status": "completed", "content": [{"type": "output_text", "text": "In a peaceful grove..."}]},
-            {"type": "function_call", "name": "f", "arguments": "{}"}, {"type": "file_search_call", "status": "completed"}],
+            {"type": "function_call", "name": "f", "arguments": "{}"}],
         "metadata": {"usage": {"prompt_tokens": 0}}, "service_tier": "default",
         "usage": {"input_tokens": 1000, "input_tokens_details": {"cached_tokens": 400}, "output_tokens": 87,
         "output_tokens_details": {"reasoning_tokens": 50}, "total_tokens": 1087}}"#;
     // 600 x 2.5e-6 + 400 x 1.25e-6 + 87 x 1e-5
     let response = costs(Format::OpenAiResponses, "gpt-4o", body, "0.00287");
     let tools = response.tool_calls();
-    assert_eq!((tools.functions, tools.file_searches, tools.web_searches), (1, 1, 0));
+    assert_eq!((tools.functions, tools.file_searches, tools.web_searches), (1, 0, 0));
     // Responses that are incomplete or failed carry billed usage.
     for (status, known) in
         [("incomplete", Status::Incomplete), ("failed", Status::Failed), ("cancelled", Status::Cancelled)]
@@ -276,6 +276,15 @@ fn searches_without_a_price_are_not_free() {
     let Err(Error::Unpriced(bill)) = map().cost("gpt-4o", &response) else { panic!() };
     assert_eq!(bill.to_string(), "no price of gpt-4o is known for search: register one with register_model");
     assert_eq!(bill.known_total().to_string(), "0.0025");
+    let body = r#"{"object": "response", "output": [{"type": "file_search_call"}, {"type": "code_interpreter_call"}],
+        "usage": {"input_tokens": 1000, "output_tokens": 0}}"#;
+    let response = read(Format::OpenAiResponses, body);
+    let Err(Error::Unpriced(bill)) = map().cost("gpt-4o", &response) else { panic!() };
+    assert_eq!(
+        bill.to_string(),
+        "no price of gpt-4o is known for tool_call: register one with register_model"
+    );
+    assert_eq!(bill.lines().map(|line| line.quantity.to_string()).collect::<Vec<_>>(), ["1000", "2"]);
 }
 
 #[test]
@@ -509,9 +518,12 @@ fn bedrock_invoke_by_headers() {
     // 100 x 8e-7 + 10 x 2e-7 + 8 x 3.2e-6
     assert_eq!(map().cost("nova", &response).unwrap().total().to_string(), "0.0001076");
     assert_eq!(response.format(), Format::BedrockInvoke);
-    let claude = br#"{"type": "message", "usage": {"input_tokens": 5, "output_tokens": 1}}"#;
+    let claude = br#"{"type": "message", "usage": {"input_tokens": 5, "cache_read_input_tokens": 0, "output_tokens": 1}}"#;
     let response = Response::read_with_headers(claude, headers).unwrap();
-    assert_eq!((response.format(), response.usage()), (Format::Anthropic, &Usage::new(5, 1)));
+    assert_eq!(
+        (response.format(), response.usage()),
+        (Format::Anthropic, &Usage::new(5, 1).cached_tokens(0))
+    );
     let error =
         Response::read_with_headers(mistral, [("x-amzn-bedrock-input-token-count", "many")]).unwrap_err();
     assert_eq!(
@@ -580,7 +592,7 @@ fn errors_say_so() {
         ),
         (
             r#"{"error": {"code": 429, "message": "Resource exhausted", "status": "RESOURCE_EXHAUSTED"}}"#,
-            "the provider responded with an error (RESOURCE_EXHAUSTED): it reports no usage",
+            "the provider responded with an error (RESOURCE_EXHAUSTED, 429): it reports no usage",
         ),
         (r#"{"error": "model 'x' not found"}"#, "the provider responded with an error: it reports no usage"),
         (
@@ -698,10 +710,151 @@ fn served_names_are_found() {
             assert_eq!(map.total(lookup, &usage).unwrap().to_string(), "0.000001", "{name}");
         }
     }
-    // Other numbers are versions with prices of their own, and a name that is asked for is not cut.
-    for name in ["mistral-large-2407", "gpt-4o-mini", "gpt-4", "gpt-4o:free", "models/", "-latest"] {
+    // Other numbers are versions with prices of their own, other resources have names that their owners
+    // chose, and a name that is asked for is not cut.
+    let own = "arn:aws:bedrock:us-east-1:1:provisioned-model/gpt-4o";
+    for name in [
+        own,
+        "accounts/fireworks/models/gpt-4o",
+        "accounts/acme/models/gpt-4o",
+        "mistral-large-2407",
+        "gpt-4o-mini",
+        "gpt-4",
+        "gpt-4o:free",
+        "models/",
+        "-latest",
+    ] {
         assert!(snapshot.resolve(Lookup::served(name)).is_err(), "{name}");
     }
     assert!(snapshot.resolve("claude-opus-4-1-20250805").is_err());
     assert!(map.total("claude-opus-4-1@20250805", &Usage::new(1, 0)).is_err());
+}
+
+/// A message within a batch's line or another envelope is a whole one.
+#[test]
+fn messages_in_envelopes() {
+    let message = r#"{"id": "m", "type": "message", "model": "sonnet", "content": [{"type": "tool_use"}], "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1000, "output_tokens": 500, "service_tier": "batch"}}"#;
+    let batch = format!(r#"{{"custom_id": "r1", "result": {{"type": "succeeded", "message": {message}}}}}"#);
+    // Half of 1000 x 3e-6 + 500 x 1.5e-5: Anthropic reports a batch as a service tier.
+    for body in [message.to_owned(), format!(r#"{{"message": {message}}}"#), batch] {
+        let response = costs(Format::Anthropic, "sonnet", &body, "0.00525");
+        assert_eq!((response.model(), response.tool_calls().functions), (Some("sonnet"), 1), "{body}");
+    }
+    let unknown = message.replace("batch", "hourly");
+    let (_, cost) = price(Format::Anthropic, "sonnet", &unknown);
+    assert_eq!(
+        (cost.total().to_string(), notes(&cost)),
+        ("0.0105".to_owned(), vec![Note::UnknownServedTier])
+    );
+}
+
+/// Zeros of one format do not hide the counts of another.
+#[test]
+fn zeros_of_another_format_are_not_the_counts() {
+    for (format, usage) in [
+        (
+            Format::OpenAiResponses,
+            r#"{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "input_tokens": 1000, "output_tokens": 0}"#,
+        ),
+        (
+            Format::OpenAiChat,
+            r#"{"inputTokens": 0, "outputTokens": 0, "prompt_tokens": 1000, "completion_tokens": 0}"#,
+        ),
+        (Format::OpenAiChat, r#"{"promptTokenCount": 0, "total_tokens": 1000}"#),
+        (Format::OpenAiChat, r#"{"completion_tokens": 0, "total_tokens": 1000}"#),
+        (Format::Cohere, r#"{"tokens": {"input_tokens": 0}, "billed_units": {"input_tokens": 1000}}"#),
+    ] {
+        costs(format, "cheap", &format!(r#"{{"usage": {usage}}}"#), "0.001");
+    }
+    // Turns without counts do not hide the totals.
+    let turns = r#"{"type": "message", "usage": {"input_tokens": 1000, "output_tokens": 0, "iterations": [{"input_tokens": 0}]}}"#;
+    costs(Format::Anthropic, "cheap", turns, "0.001");
+}
+
+/// A response of OpenAI's stays one, whatever a gateway adds to its usage.
+#[test]
+fn responses_with_fields_of_another_format() {
+    let body = r#"{"object": "response", "usage": {"input_tokens": 5100, "input_tokens_details": {"cached_tokens": 5000},
+        "cache_read_input_tokens": 5000, "output_tokens": 10, "total_tokens": 5110}}"#;
+    // 100 x 2.5e-6 + 5000 x 1.25e-6 + 10 x 1e-5
+    costs(Format::OpenAiResponses, "gpt-4o", body, "0.0066");
+    costs(Format::OpenAiResponses, "gpt-4o", &body.replace("\"object\": \"response\", ", ""), "0.0066");
+}
+
+/// What a caller or the model may have written is not read.
+#[test]
+fn content_is_not_read_as_the_response() {
+    let usage = r#""usage": {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}"#;
+    for (body, model) in [
+        (
+            format!(
+                r#"{{"result": {{{usage}, "response": {{"model": "opus", "service_tier": "priority", "usage": {{"cached_tokens": 900, "cost": 0}}}}}}}}"#
+            ),
+            None,
+        ),
+        (
+            format!(
+                r#"{{"model": "cheap", {usage}, "metadata": {{"usage": {{"inputTokens": 1, "prompt_tokens": 1}}}}}}"#
+            ),
+            Some("cheap"),
+        ),
+        (format!(r#"{{"object": "x", {usage}, "metadata": {{"usage": {{"inputTokens": 1}}}}}}"#), None),
+        (
+            format!(r#"{{"model": "cheap", {usage}, "message": {{"model": "opus", "id": "x"}}}}"#),
+            Some("cheap"),
+        ),
+        (format!(r#"{{"text": "usage", "input": {{"usage": {{"prompt_tokens": 1}}}}, {usage}}}"#), None),
+    ] {
+        let response = costs(Format::OpenAiChat, "cheap", &body, "0.001");
+        assert_eq!((response.model(), response.service_tier()), (model, None), "{body}");
+    }
+}
+
+/// The units of Cohere: version 1 of the chat and embeddings by what is billed, images by tokens or
+/// number.
+#[test]
+fn cohere_units() {
+    let v1 = r#"{"text": "x", "meta": {"tokens": {"input_tokens": 71, "output_tokens": 12}, "billed_units": {"input_tokens": 5, "output_tokens": 10}}}"#;
+    costs(Format::Cohere, "cheap", v1, "0.000025");
+    let embed = r#"{"embeddings": {}, "meta": {"billed_units": {"input_tokens": 7, "image_tokens": 1234}}}"#;
+    let response = costs(Format::Cohere, "cheap", embed, "0.001241");
+    assert_eq!(response.usage().prompt_tokens_details.image_tokens, 1_234);
+    let images = r#"{"embeddings": {}, "meta": {"billed_units": {"images": 3}}}"#;
+    let Err(Error::Unpriced(bill)) = map().cost("cheap", &read(Format::Cohere, images)) else { panic!() };
+    assert_eq!(bill.to_string(), "no price of cheap is known for image: register one with register_model");
+}
+
+/// A response must not choose who is trusted with a stated charge.
+#[test]
+fn a_response_does_not_choose_whom_to_trust() {
+    let body = br#"{"model": "openrouter/new", "usage": {"prompt_tokens": 1000, "completion_tokens": 0, "cost": 0}}"#;
+    let response = Response::read(body).unwrap();
+    assert!(matches!(map().cost(response.lookup_or("any"), &response), Err(Error::UnknownModel(_))));
+    let asked = response.lookup_or("any").provider("openrouter");
+    assert_eq!(map().cost(asked, &response).unwrap().total().to_string(), "0");
+}
+
+/// Turns of any number of models cost linear time, and a limited number is kept.
+#[test]
+fn turns_of_too_many_models_are_an_error() {
+    let turns = |count: usize| {
+        let turns: Vec<String> =
+            (0..count).map(|n| format!(r#"{{"model": "m{n}", "input_tokens": 1}}"#)).collect();
+        format!(
+            r#"{{"type": "message", "model": "sonnet", "usage": {{"input_tokens": 1, "iterations": [{}]}}}}"#,
+            turns.join(",")
+        )
+    };
+    assert_eq!(Response::read(turns(64).as_bytes()).unwrap().parts().len(), 64);
+    let error = Response::read(turns(50_000).as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the response: the turns of the call name too many models");
+    // Turns of one model that goes by another name are no usage of the response's own model.
+    let body = r#"{"type": "message", "model": "sonnet", "usage": {"input_tokens": 1, "iterations": [{"model": "opus", "input_tokens": 100, "output_tokens": 0}]}}"#;
+    costs(Format::Anthropic, "sonnet", body, "0.0005");
+    let usage: Usage = serde_json::from_str(
+        r#"{"input_tokens": 1, "iterations": [{"model": "opus", "input_tokens": 100, "output_tokens": 2}]}"#,
+    )
+    .unwrap();
+    assert_eq!(usage, Usage::new(100, 2));
 }

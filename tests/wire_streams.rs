@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use llm_costmap::cost::Note;
 use llm_costmap::usage::{Counter, Provenance};
 use llm_costmap::wire::{Format, Response, Status, Stream};
 use llm_costmap::{CostMap, Error, ServiceTier, Usage};
@@ -174,6 +175,31 @@ fn samples() -> Vec<Sample> {
             Usage::new(15, 7),
         ),
         sample(
+            // The metrics leave out the cache.
+            "bedrock invoke of nova",
+            Format::BedrockConverse,
+            vec![
+                chunk(r#"{"messageStart":{"role":"assistant"}}"#),
+                chunk(r#"{"messageStop":{"stopReason":"end_turn"}}"#),
+                chunk(
+                    r#"{"metadata":{"usage":{"inputTokens":100,"outputTokens":7,"cacheReadInputTokenCount":5000}},"amazon-bedrock-invocationMetrics":{"inputTokenCount":100,"outputTokenCount":7}}"#,
+                ),
+            ],
+            Usage::new(5_100, 7).cached_tokens(5_000),
+        ),
+        sample(
+            "bedrock invoke of anthropic, with the cache in the metrics",
+            Format::Anthropic,
+            vec![
+                chunk(r#"{"type":"message_start","message":{"type":"message","usage":{"input_tokens":11,"output_tokens":1}}}"#),
+                chunk(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}"#),
+                chunk(
+                    r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":11,"outputTokenCount":9,"cacheReadInputTokenCount":100,"cacheWriteInputTokenCount":50}}"#,
+                ),
+            ],
+            Usage::new(161, 9).cached_tokens(100).cache_creation_tokens(50),
+        ),
+        sample(
             "cohere",
             Format::Cohere,
             sse(&[
@@ -257,7 +283,7 @@ fn streams_are_read_however_they_are_cut() {
         told.push(&whole).unwrap();
         assert_eq!((told.response().unwrap(), told.is_final()), (expected, true), "{name}");
     }
-    assert_eq!(cuts, 7_770);
+    assert_eq!(cuts, 9_254);
 }
 
 #[test]
@@ -271,7 +297,7 @@ fn a_stream_that_is_cut_off_is_not_final() {
             known += usize::from(stream.response().is_ok());
         }
     }
-    assert_eq!((truncated, known), (49, 17));
+    assert_eq!((truncated, known), (55, 19));
 }
 
 /// Lines may end in CR, LF or both, a byte order mark may precede them, and data may be on several
@@ -543,4 +569,77 @@ fn an_interrupted_stream_is_completed_by_estimates() {
     // What was reported is not replaced.
     stream.push(USAGE).unwrap();
     assert_eq!(*stream.response_or_estimate(1_000, 3).usage(), Usage::new(5, 1));
+}
+
+/// Servers deviate from the standard: no empty lines between events, and `[DONE]` behind JSON lines.
+#[test]
+fn streams_beside_the_standard_are_read() {
+    let lines = "data: {\"choices\": []}\ndata: {\"usage\": {\"prompt_tokens\": 5}}\ndata: [DONE]\n";
+    let json = "{\"choices\": []}\n{\"usage\": {\"prompt_tokens\": 5}}\n[DONE]\n";
+    for text in [lines, json] {
+        for at in 0..=text.len() {
+            let (start, end) = text.as_bytes().split_at(at);
+            let (response, is_final) = response(&[start, end]);
+            assert_eq!((response.usage().prompt_tokens, is_final), (5, true), "{text} {at}");
+        }
+    }
+}
+
+/// The last event of Azure's streams has empty names.
+#[test]
+fn empty_names_are_no_names() {
+    let stream = br#"data: {"id": "x", "model": "gpt-4o", "choices": [], "usage": {"prompt_tokens": 5}}
+
+data: {"id": "", "object": "", "model": "", "choices": [{"content_filter_results": {}}], "usage": null}
+
+data: [DONE]
+
+"#;
+    let (response, _) = response(&[stream]);
+    assert_eq!((response.id(), response.model()), (Some("x"), Some("gpt-4o")));
+}
+
+/// A list is read as the stream that it is, and two responses are not one.
+#[test]
+fn lists_are_streams() {
+    let done = |n: u64| {
+        format!(
+            r#"{{"type": "response.done", "response": {{"object": "realtime.response", "usage": {{"input_tokens": {n}, "output_tokens": 5}}}}}}"#
+        )
+    };
+    let list = format!("[{}, {}]", done(10), done(20));
+    let read = Response::read(list.as_bytes()).unwrap();
+    assert_eq!(*read.usage(), Usage::new(30, 10));
+    assert_eq!(read, response(&[list.as_bytes()]).0);
+    let whole = |id: &str| {
+        format!(r#"{{"id": "{id}", "object": "chat.completion", "usage": {{"prompt_tokens": 5}}}}"#)
+    };
+    let error = Response::read(format!("[{}, {}]", whole("a"), whole("b")).as_bytes()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read the response: the stream goes on with another response: begin a new Stream for each"
+    );
+    // A realtime response that was cancelled has no usage.
+    let cancelled = br#"{"type": "response.done", "response": {"object": "realtime.response", "status": "cancelled", "usage": null}}"#;
+    let mut stream = Stream::new();
+    stream.push_event(done(10).as_bytes()).unwrap();
+    stream.push_event(cancelled).unwrap();
+    assert_eq!(*stream.response().unwrap().usage(), Usage::new(10, 5));
+}
+
+/// A stream that was cut before the number of completion tokens says so on the bill.
+#[test]
+fn the_bill_of_a_cut_stream_says_so() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-5}, "w": {"mode": "audio_transcription", "input_cost_per_second": 0.001}}"#).unwrap();
+    let mut stream = Stream::new();
+    stream.push(b"data: {\"type\": \"message_start\", \"message\": {\"usage\": {\"input_tokens\": 25, \"output_tokens\": 1}}}\n\n").unwrap();
+    let cost = map.cost("m", &stream.response().unwrap()).unwrap();
+    assert_eq!(cost.notes().collect::<Vec<_>>(), [Note::MissingCompletionTokens]);
+    // A transcription by duration within a realtime session is billed by the second.
+    let mut stream = Stream::new();
+    stream.push_event(br#"{"type": "session.updated", "session": {"model": "m", "input_audio_transcription": {"model": "w"}}}"#).unwrap();
+    for _ in 0..2 {
+        stream.push_event(br#"{"type": "conversation.item.input_audio_transcription.completed", "usage": {"type": "duration", "seconds": 30}}"#).unwrap();
+    }
+    assert_eq!(map.cost("m", &stream.response().unwrap()).unwrap().total().to_string(), "0.06");
 }

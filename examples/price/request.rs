@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use llm_costmap::wire::{Format, Response, Stream};
 use llm_costmap::{Call, Error, Lookup, Usage};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 #[derive(Default, Deserialize)]
@@ -20,19 +20,28 @@ pub(crate) struct Request<'a> {
     pub(crate) model: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) provider: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) usage: Option<Usage>,
     #[serde(borrow)]
     format: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     body: Option<&'a RawValue>,
     headers: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "present")]
     stream: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     stream_base64: Option<String>,
     service_tier: Option<String>,
     batch: Option<bool>,
     data_residency: Option<String>,
     vertex_location: Option<String>,
     at: Option<String>,
+}
+
+/// Reads a field that is present. Null is not the same as absent: a call without a usage is an
+/// error, and not a question.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// What a line holds of a provider's.

@@ -12,7 +12,6 @@ use crate::rates::{
     COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
     RuleProvider, Selection,
 };
-use crate::usage::Usage;
 
 /// The rates that price a call, and what else of a map decides its price.
 #[derive(Debug, Clone, Copy)]
@@ -181,7 +180,7 @@ impl<'a> Bill<'a> {
         if !knows_tier {
             self.notes.add(Note::UnknownServiceTier);
         }
-        self.add_remarks(usage);
+        self.add_remarks(call);
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
             self.add_duration(call)?;
@@ -189,7 +188,7 @@ impl<'a> Bill<'a> {
         }
         if usage.is_unknown() {
             // Nothing was counted that tokens or seconds have a price for.
-            if call.pages() == 0 && call.search_units() == 0 {
+            if !call.has_parts() && call.other_counts().iter().all(|(_, count)| *count == 0) {
                 self.push(None, Component::Input, 0, How::Plain)?;
             }
             return self.add_others(call);
@@ -222,13 +221,16 @@ impl<'a> Bill<'a> {
         self.add_others(call)
     }
 
-    /// Notes what the usage itself calls for a remark on.
-    fn add_remarks(&mut self, usage: &Usage) {
+    /// Notes what the usage or the response calls for a remark on.
+    fn add_remarks(&mut self, call: &Call<'_>) {
+        let usage = call.usage;
         for (applies, note) in [
             (usage.has_estimates(), Note::EstimatedCounts),
             (usage.odd_total().is_some(), Note::TotalDoesNotAddUp),
             (usage.lacks_prompt() && !usage.is_unknown(), Note::MissingPromptTokens),
             (tokens::is_inconsistent(usage), Note::InconsistentCounts),
+            (call.lacks_completion(), Note::MissingCompletionTokens),
+            (call.serves_unknown_tier(), Note::UnknownServedTier),
         ] {
             if applies {
                 self.notes.add(note);
@@ -236,16 +238,14 @@ impl<'a> Bill<'a> {
         }
     }
 
-    /// Adds what was used beside tokens: searches, pages and search units. Without a price, they make
+    /// Adds what was used beside tokens. Without a price, they make
     /// lines without one.
     fn add_others(&mut self, call: &Call<'_>) -> Option<()> {
         let searches = call.usage.prompt_tokens_details.web_search_requests;
         if searches > 0 {
             self.push(self.rates.price(self.rates.search()), Component::Search, searches, How::Plain)?;
         }
-        for (component, count) in
-            [(Component::Page, call.pages()), (Component::SearchUnit, call.search_units())]
-        {
+        for (component, count) in call.other_counts() {
             if count > 0 {
                 self.push(None, component, count, How::Plain)?;
             }

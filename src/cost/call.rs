@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::rates::Component;
 use crate::rates::field::Tier;
 use crate::usage::{OtherUnits, Part, ServiceTier, UnknownTier, Usage};
 
@@ -32,7 +33,7 @@ pub struct Call<'a> {
     /// The tier that was asked for; standard if its word is unknown.
     asked: Tier,
     pub(crate) unknown_tier: Option<UnknownTier>,
-    served: Option<Tier>,
+    served: Served,
     pub(super) batch: bool,
     /// Set by everything but the tier, the billing time and the duration.
     is_special: bool,
@@ -47,6 +48,15 @@ pub struct Call<'a> {
     parts: &'a [Part],
 }
 
+/// The service tier that a response names beside its usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    Unsaid,
+    Tier(Tier),
+    /// A word that is no known tier.
+    Unknown,
+}
+
 impl<'a> Call<'a> {
     /// Returns a call that used `usage`.
     #[inline]
@@ -56,7 +66,7 @@ impl<'a> Call<'a> {
             requested_model: None,
             asked: Tier::Standard,
             unknown_tier: None,
-            served: None,
+            served: Served::Unsaid,
             batch: false,
             is_special: false,
             accepts_unknown: false,
@@ -94,10 +104,14 @@ impl<'a> Call<'a> {
     /// Sets the service tier that the response says was served. Default: the usage's own.
     ///
     /// A known tier that was served takes the place of the one that was asked for; `auto` and
-    /// unknown words do not.
+    /// unknown words do not. An unknown word is [noted](super::Note::UnknownServedTier).
     #[inline]
     pub fn served_tier(mut self, tier: impl Into<ServiceTier>) -> Self {
-        self.served = rate_tier(&tier.into());
+        let tier = tier.into();
+        self.served = rate_tier(&tier).map_or(Served::Unsaid, Served::Tier);
+        if tier.is_unknown() {
+            (self.served, self.is_special) = (Served::Unknown, true);
+        }
         self
     }
 
@@ -169,11 +183,12 @@ impl<'a> Call<'a> {
 
     /// Returns the call with the usage of another model of the same response in the place of its
     /// own.
-    pub(crate) fn of_part<'p>(&self, usage: &'p Usage) -> Call<'p>
+    pub(crate) fn of_part<'p>(&self, part: &'p Part) -> Call<'p>
     where
         'a: 'p,
     {
-        Call { usage, other: None, parts: &[], duration: None, requested_model: None, ..*self }
+        let Part { usage, duration, .. } = part;
+        Call { usage, other: None, parts: &[], duration: *duration, requested_model: None, ..*self }
     }
 
     /// Returns whether the usage has an amount that the provider states.
@@ -182,12 +197,31 @@ impl<'a> Call<'a> {
         self.usage.cost.is_some()
     }
 
-    pub(super) fn pages(&self) -> u64 {
-        self.other.map_or(0, |other| other.pages)
+    /// Returns what was used in units that have no price yet.
+    pub(super) fn other_counts(&self) -> [(Component, u64); 4] {
+        let count = |of: fn(&OtherUnits) -> u64| self.other.map_or(0, of);
+        [
+            (Component::Page, count(|other| other.pages)),
+            (Component::SearchUnit, count(|other| other.search_units)),
+            (Component::Image, count(|other| other.images)),
+            (Component::ToolCall, count(|other| other.tool_calls)),
+        ]
     }
 
-    pub(super) fn search_units(&self) -> u64 {
-        self.other.map_or(0, |other| other.search_units)
+    /// Returns whether the response used other models.
+    pub(super) fn has_parts(&self) -> bool {
+        self.other.is_some_and(|other| !other.parts.is_empty())
+    }
+
+    /// Returns whether the response was cut before its number of completion tokens.
+    pub(super) fn lacks_completion(&self) -> bool {
+        self.other.is_some_and(|other| other.lacks_completion)
+    }
+
+    /// Returns whether the tier that was served is an unknown word, by which nothing is priced.
+    #[inline]
+    pub(super) fn serves_unknown_tier(&self) -> bool {
+        self.served == Served::Unknown || matches!(self.usage.service_tier, Some(ServiceTier::Unknown(_)))
     }
 
     /// Returns the seconds from 1970 to the billing time.
@@ -214,7 +248,9 @@ impl<'a> Call<'a> {
     /// Returns the tier that the call is billed at, and whether the word that asks for it is known.
     #[inline]
     pub(super) fn billed_tier(&self) -> (Tier, bool) {
-        match self.served.or_else(|| rate_tier(self.usage.service_tier.as_ref()?)) {
+        let of_usage = || rate_tier(self.usage.service_tier.as_ref()?);
+        let served = if let Served::Tier(tier) = self.served { Some(tier) } else { of_usage() };
+        match served {
             Some(served) => (served, true),
             None => (self.asked, self.unknown_tier.is_none()),
         }

@@ -6,7 +6,7 @@ use super::line::{How, Packed, What};
 use crate::rates::{COMMON, CommonCounts, Component, Price, PriceOrigin, RateRow};
 
 /// The most lines beside those that a row prices: one for each component.
-const MOST: usize = Component::SearchUnit as usize + 1;
+const MOST: usize = Component::ToolCall as usize + 1;
 
 /// The lines of a cost, in the order of their components.
 #[derive(Debug, Clone)]

@@ -27,6 +27,11 @@ pub enum Note {
     EstimatedCounts,
     /// The usage has no number of prompt tokens, which are priced as none.
     MissingPromptTokens,
+    /// The response was cut before its number of completion tokens, which are priced as none.
+    MissingCompletionTokens,
+    /// The response names a service tier that is unknown: the call is priced by the one that was
+    /// asked for.
+    UnknownServedTier,
     /// The counts contradict each other, such as 5,000 cached tokens of a prompt of 100.
     InconsistentCounts,
     /// The counts do not add up to the total that the provider reports.
@@ -48,6 +53,8 @@ words! {
     SelfHosted = "self_hosted",
     EstimatedCounts = "estimated_counts",
     MissingPromptTokens = "missing_prompt_tokens",
+    MissingCompletionTokens = "missing_completion_tokens",
+    UnknownServedTier = "unknown_served_tier",
     InconsistentCounts = "inconsistent_counts",
     TotalDoesNotAddUp = "total_does_not_add_up",
     StatedNotTrusted = "stated_not_trusted",
@@ -66,6 +73,8 @@ impl fmt::Display for Note {
             Self::SelfHosted => "the map has no entry; the model is self-hosted, so the call is free",
             Self::EstimatedCounts => "counts of the usage are estimates",
             Self::MissingPromptTokens => "the usage has no number of prompt tokens",
+            Self::MissingCompletionTokens => "the response was cut before its number of completion tokens",
+            Self::UnknownServedTier => "the service tier of the response is unknown; priced as asked",
             Self::InconsistentCounts => "the counts of the usage contradict each other",
             Self::TotalDoesNotAddUp => "the counts do not add up to the total that the provider reports",
             Self::StatedNotTrusted => {

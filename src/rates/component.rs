@@ -54,6 +54,10 @@ pub enum Component {
     Page,
     /// Search units of a reranker.
     SearchUnit,
+    /// Images that were embedded or made.
+    Image,
+    /// Calls of tools that the provider ran and has a fee for, other than searches.
+    ToolCall,
 }
 
 words! {
@@ -79,6 +83,8 @@ words! {
     Search = "search",
     Page = "page",
     SearchUnit = "search_unit",
+    Image = "image",
+    ToolCall = "tool_call",
 }
 
 impl Component {
@@ -109,6 +115,8 @@ impl Component {
             Self::Search => Unit::Queries,
             Self::Page => Unit::Pages,
             Self::SearchUnit => Unit::SearchUnits,
+            Self::Image => Unit::Images,
+            Self::ToolCall => Unit::Calls,
             _ => Unit::Tokens,
         }
     }
@@ -135,7 +143,7 @@ impl Component {
             Self::OutputImage => Base::OutputImage,
             Self::OutputVideo => Base::OutputVideo,
             Self::Search => Base::SearchContext,
-            Self::Page | Self::SearchUnit => return None,
+            Self::Page | Self::SearchUnit | Self::Image | Self::ToolCall => return None,
         })
     }
 }
@@ -160,6 +168,10 @@ pub enum Unit {
     Pages,
     /// Search units.
     SearchUnits,
+    /// Images.
+    Images,
+    /// Calls.
+    Calls,
 }
 
 words! {
@@ -169,6 +181,8 @@ words! {
     Queries = "queries",
     Pages = "pages",
     SearchUnits = "search_units",
+    Images = "images",
+    Calls = "calls",
 }
 
 impl fmt::Display for Unit {

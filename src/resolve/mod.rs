@@ -271,6 +271,14 @@ fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<
     if !lookup.served || lookup.strict {
         return None;
     }
+    if lookup.provider.is_none() && lookup.name.starts_with("accounts/fireworks/") {
+        // The names of Fireworks' resources say whose they are.
+        let lookup = Lookup { provider: Some("fireworks_ai"), ..lookup };
+        return match reach(layers, lookup)? {
+            Reached::Entry(found) => Some(found.into()),
+            Reached::SetAside(_) => None,
+        };
+    }
     let found = strip::served_forms(lookup.name)
         .map_while(|name| match reach(layers, Lookup { name, ..lookup }) {
             Some(Reached::Entry(found)) => Some(Some(found)),

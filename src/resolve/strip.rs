@@ -140,12 +140,21 @@ pub(super) fn served_forms(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(without_path(name).or_else(|| without_tag(name)), |name| without_tag(name))
 }
 
-/// Removes the path of a resource: `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro`
-/// become `gemini-2.5-pro`, and of an ARN the last segment is left.
+/// Removes the path of a model: `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro`
+/// become `gemini-2.5-pro`, and of the ARN of a model or a profile the last segment is left. Other
+/// resources have names that their owners chose.
 fn without_path(name: &str) -> Option<&str> {
-    let resource = name.strip_prefix("models/").or_else(|| Some(name.rsplit_once("/models/")?.1));
-    let resource = resource.or_else(|| name.starts_with("arn:").then(|| last_segment(name)));
-    resource.filter(|resource| !resource.is_empty())
+    let published = || {
+        let (path, model) = name.rsplit_once("/models/")?;
+        let (path, _) = path.rsplit_once('/')?;
+        (path == "publishers" || path.ends_with("/publishers")).then_some(model)
+    };
+    let of_arn = || {
+        let (kind, model) = name.strip_prefix("arn:")?.rsplit_once('/')?;
+        (kind.ends_with(":foundation-model") || kind.ends_with(":inference-profile")).then_some(model)
+    };
+    let model = name.strip_prefix("models/").or_else(published).or_else(of_arn);
+    model.filter(|model| !model.is_empty())
 }
 
 /// Removes one tag, date or version of three digits from the end of a name. Other numbers are kept:

@@ -40,7 +40,7 @@ impl Snapshot {
             return Ok(whole);
         }
         for part in call.parts() {
-            let call = call.of_part(&part.usage);
+            let call = call.of_part(part);
             let asked = Lookup { provider: lookup.provider, ..Lookup::served(&part.model) };
             let priced = match self.cost_of(asked, &call) {
                 Err(Error::UnknownModel(_)) if asked.provider.is_some() => {

@@ -5,7 +5,7 @@ use arrayvec::ArrayString;
 use serde::Deserializer;
 use serde::de::MapAccess;
 
-use super::lists::{CacheDetails, Modalities, Predictions, Results};
+use super::lists::{CacheDetails, Modalities, Predictions, Results, Turns};
 use super::slot::{List, Object, Slot, object, read_object, slots_by};
 use super::{Count, Format, Seconds, ServiceTier, Text, Word};
 use crate::num::Usd;
@@ -76,30 +76,24 @@ object! {
     }
 }
 
-slots_by!(read_list: Iterations, Estimated);
-
-/// The turns of a call to Anthropic.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Iterations(pub(crate) Vec<Iteration>);
-
-impl List for Iterations {
-    type Element = Iteration;
-
-    fn begin(&mut self) {
-        self.0.clear();
-    }
-
-    fn add(&mut self, element: Iteration) {
-        self.0.push(element);
-    }
-}
+slots_by!(read_list: Estimated);
 
 object! {
     /// Cohere's `tokens` and `billed_units`.
     struct CohereUnits {
         input_tokens: Count = "input_tokens",
         output_tokens: Count = "output_tokens",
+        image_tokens: Count = "image_tokens",
         search_units: Count = "search_units",
+        images: Count = "images",
+    }
+}
+
+object! {
+    /// Cohere's `meta`, of version 1 and of embeddings and rerankers.
+    struct CohereMeta {
+        tokens: CohereUnits = "tokens",
+        billed: CohereUnits = "billed_units",
     }
 }
 
@@ -139,7 +133,7 @@ object! {
         server_tools: ServerTools = "server_tool_use",
         /// xAI.
         side_tools: ServerTools = "server_side_tool_usage_details",
-        iterations: Iterations = "iterations",
+        iterations: Turns = "iterations",
         service_tier: Option<ServiceTier> = "service_tier",
         speed: Text = "speed",
         inference_geo: Text = "inference_geo",
@@ -169,6 +163,7 @@ object! {
         // Cohere.
         cohere_tokens: CohereUnits = "tokens",
         cohere_billed: CohereUnits = "billed_units",
+        cohere_meta: CohereMeta = "meta",
         // Ollama.
         prompt_eval_count: Count = "prompt_eval_count",
         eval_count: Count = "eval_count",
@@ -176,6 +171,7 @@ object! {
         metrics_input: Count = "inputTokenCount",
         metrics_output: Count = "outputTokenCount",
         titan_input: Count = "inputTextTokenCount",
+        titan_output: Count = "totalOutputTextTokenCount",
         llama_input: Count = "prompt_token_count",
         llama_output: Count = "generation_token_count",
         // Mistral's OCR.
@@ -247,62 +243,79 @@ pub(crate) enum Shape {
     Realtime,
     /// A transcription.
     Transcription,
+    /// A response of OpenAI's Responses.
+    Response,
+}
+
+impl CohereUnits {
+    fn counts(&self) -> [Count; 5] {
+        [self.input_tokens, self.output_tokens, self.image_tokens, self.search_units, self.images]
+    }
 }
 
 impl UsageFields {
     #[inline]
     fn remember(&mut self, name: &str) {
-        if name.len() + 4 <= self.unknown.remaining_capacity() {
+        // Whatever does not look like the name of a field may be anybody's text.
+        let is_name =
+            name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if is_name && name.len() + 2 <= self.unknown.remaining_capacity() {
             let separator = if self.unknown.is_empty() { "" } else { ", " };
             self.unknown.push_str(separator);
             self.unknown.push_str(name);
         }
     }
 
-    /// Returns the format that the counts are in. Returns `None` if there is no count that can be
-    /// priced.
+    /// Returns the format that the counts are in: the first one of which a count is positive, or else
+    /// the first one of which a count is known. Zeros of one format may stand beside the counts of
+    /// another. Returns `None` if there is no count that can be priced.
     pub(crate) fn format(&self, shape: Shape) -> Option<Format> {
+        let of = |is_wanted: fn(&u64) -> bool| {
+            (0..).map_while(|place| self.counts(place, shape)).find_map(|(format, counts)| {
+                let is_found = counts.iter().flatten().any(is_wanted);
+                is_found.then_some(format)
+            })
+        };
+        of(|count| *count > 0).or_else(|| of(|_| true))
+    }
+
+    /// Returns the counts of the formats, in the order in which formats are told by them.
+    fn counts(&self, place: usize, shape: Shape) -> Option<(Format, [Count; 5])> {
         let known = &self.known;
-        if known.prompt_token_count.or(known.candidates_token_count).or(known.total_token_count).is_some()
-            || known.response_token_count.or(known.thoughts_token_count).is_some()
-        {
-            return Some(Format::Gemini);
-        }
-        if known.bedrock_input.or(known.bedrock_output).is_some() {
-            return Some(Format::BedrockConverse);
-        }
-        if known.prompt_tokens.or(known.completion_tokens).is_some() {
-            return Some(Format::OpenAiChat);
-        }
-        if known.input_tokens.or(known.output_tokens).is_some() {
-            return Some(self.format_of_input_tokens(shape));
-        }
-        if known.seconds.0.is_some() {
-            return Some(Format::OpenAiTranscription);
-        }
-        let Self { known: KnownFields { cohere_tokens: tokens, cohere_billed: billed, .. }, .. } = self;
-        let cohere = [tokens.input_tokens, tokens.output_tokens, billed.input_tokens, billed.output_tokens];
-        if cohere.iter().any(Option::is_some) || billed.search_units.is_some() {
-            return Some(Format::Cohere);
-        }
-        if known.prompt_eval_count.or(known.eval_count).is_some() {
-            return Some(Format::Ollama);
-        }
-        let invoke = [known.metrics_input, known.titan_input, known.llama_input];
-        let output = known.metrics_output.or(known.llama_output);
-        if invoke.iter().any(Option::is_some) || output.is_some() {
-            return Some(Format::BedrockInvoke);
-        }
-        if self.results.input.or(self.results.output).is_some() {
-            return Some(Format::Watsonx);
-        }
-        if self.predictions.tokens.is_some() {
-            return Some(Format::VertexPredictions);
-        }
-        if known.pages.is_some() {
-            return Some(Format::MistralOcr);
-        }
-        known.total_tokens.map(|_| Format::OpenAiChat)
+        let seconds = known.seconds.0.map(|seconds| u64::from(!seconds.is_zero()));
+        Some(match place {
+            0 => {
+                let total = known.total_token_count;
+                let (prompt, thoughts) = (known.prompt_token_count, known.thoughts_token_count);
+                let (candidates, response) = (known.candidates_token_count, known.response_token_count);
+                (Format::Gemini, [prompt, candidates, response, thoughts, total])
+            }
+            1 => (Format::BedrockConverse, [known.bedrock_input, known.bedrock_output, None, None, None]),
+            2 => (Format::OpenAiChat, [known.prompt_tokens, known.completion_tokens, None, None, None]),
+            3 => {
+                let (read, write) = (known.cache_read_input_tokens, known.cache_creation_input_tokens);
+                let counts = [known.input_tokens, known.output_tokens, read, write, None];
+                let has_own = known.input_tokens.or(known.output_tokens).is_some();
+                (self.format_of_input_tokens(shape), if has_own { counts } else { [None; 5] })
+            }
+            4 => (Format::OpenAiTranscription, [seconds, None, None, None, None]),
+            5 => (Format::Cohere, known.cohere_tokens.counts()),
+            6 => (Format::Cohere, known.cohere_billed.counts()),
+            7 => (Format::Cohere, known.cohere_meta.billed.counts()),
+            8 => (Format::Cohere, known.cohere_meta.tokens.counts()),
+            9 => (Format::Ollama, [known.prompt_eval_count, known.eval_count, None, None, None]),
+            10 => {
+                let outputs = [known.metrics_output, known.llama_output];
+                let [metrics, llama] = outputs;
+                let counts = [known.metrics_input, known.titan_input, known.llama_input, metrics, llama];
+                (Format::BedrockInvoke, counts)
+            }
+            11 => (Format::Watsonx, [self.results.input, self.results.output, None, None, None]),
+            12 => (Format::VertexPredictions, [self.predictions.tokens, None, None, None, None]),
+            13 => (Format::MistralOcr, [known.pages, None, None, None, None]),
+            14 => (Format::OpenAiChat, [known.total_tokens, None, None, None, None]),
+            _ => return None,
+        })
     }
 
     fn format_of_input_tokens(&self, shape: Shape) -> Format {
@@ -312,13 +325,16 @@ impl UsageFields {
             || cache.ephemeral_5m.or(cache.ephemeral_1h).is_some();
         let is_anthropic = has_cache
             || known.server_tools.web_searches.is_some()
-            || !known.iterations.0.is_empty()
+            || !known.iterations.is_empty()
             || known.inference_geo.get().or(known.speed.get()).is_some()
             || known.output.thinking_tokens.is_some();
         match shape {
             Shape::Message => Format::Anthropic,
             Shape::Realtime => Format::OpenAiRealtime,
             Shape::Transcription => Format::OpenAiTranscription,
+            Shape::Response => Format::OpenAiResponses,
+            // Anthropic's counts have no details of their input.
+            _ if known.input.cached_tokens.is_some() => Format::OpenAiResponses,
             _ if is_anthropic => Format::Anthropic,
             _ if known.kind.get().is_some() => Format::OpenAiTranscription,
             Shape::Images => Format::OpenAiImages,

@@ -283,7 +283,10 @@ impl Usage {
     /// Returns whether a bill of the usage has a note because of the usage itself.
     #[inline]
     pub(crate) fn is_remarkable(&self) -> bool {
-        !self.estimated.is_empty() || self.odd_total.is_some() || self.lacks_prompt()
+        !self.estimated.is_empty()
+            || self.odd_total.is_some()
+            || self.lacks_prompt()
+            || matches!(self.service_tier, Some(ServiceTier::Unknown(_)))
     }
 
     pub(crate) fn has_estimates(&self) -> bool {

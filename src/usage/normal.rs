@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::fields::{KnownFields, LifetimeFields};
+use super::lists::Turn;
 use super::value::Count;
 use super::{Counter, Format, ServiceTier, Usage, UsageFields};
 use crate::num::Usd;
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Part {
     pub(crate) model: String,
     pub(crate) usage: Usage,
+    /// The seconds of audio, if the model is billed by them.
+    pub(crate) duration: Option<Duration>,
 }
 
 /// Usage in other units than tokens, and of other models.
@@ -32,6 +35,12 @@ pub(crate) struct OtherUnits {
     pub(crate) parts: Vec<Part>,
     pub(crate) pages: u64,
     pub(crate) search_units: u64,
+    pub(crate) images: u64,
+    /// Calls of tools that the provider ran and has a fee for, other than searches of the web.
+    pub(crate) tool_calls: u64,
+    /// True if the format always has a number of completion tokens, and there is none: the response
+    /// was cut.
+    pub(crate) lacks_completion: bool,
 }
 
 /// A usage, and what was used beside it.
@@ -50,6 +59,8 @@ pub(crate) enum NotRead {
     Missing { format: Option<Format>, found: Box<str> },
     /// A sum of counts is beyond their range.
     Overflow,
+    /// The turns of a call name too many models.
+    TooManyModels,
 }
 
 impl fmt::Display for NotRead {
@@ -73,6 +84,7 @@ impl fmt::Display for NotRead {
                 }
                 Ok(())
             }
+            Self::TooManyModels => f.write_str("the turns of the call name too many models"),
             Self::Overflow => f.write_str("the sum of the counts is beyond 2^64 - 1"),
         }
     }
@@ -153,8 +165,12 @@ impl UsageFields {
             || known.cache_modalities.overflows
             || self.results.overflows
             || self.predictions.overflows
+            || known.iterations.overflows
         {
             return Err(NotRead::Overflow);
+        }
+        if known.iterations.has_too_many_models {
+            return Err(NotRead::TooManyModels);
         }
         let mut normal = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };
         let usage = &mut normal.usage;
@@ -172,16 +188,11 @@ impl UsageFields {
             Format::BedrockConverse => bedrock(known, usage)?,
             Format::BedrockInvoke => {
                 let input = known.metrics_input.or(known.titan_input).or(known.llama_input);
-                let output = known.metrics_output.or(self.results.titan_output).or(known.llama_output);
+                let output = known.metrics_output.or(self.results.titan_output).or(known.titan_output);
+                let output = output.or(known.llama_output);
                 beside(usage, input, output, [known.bedrock_read, known.bedrock_write])?;
             }
-            Format::Cohere => {
-                let (tokens, billed) = (&known.cohere_tokens, &known.cohere_billed);
-                usage.put(Counter::PromptTokens, tokens.input_tokens.or(billed.input_tokens));
-                usage.put(Counter::CompletionTokens, tokens.output_tokens.or(billed.output_tokens));
-                usage.put(Counter::CachedTokens, known.cached_tokens);
-                normal.other.search_units = billed.search_units.unwrap_or(0);
-            }
+            Format::Cohere => cohere(known, usage, &mut normal.other)?,
             Format::Ollama => {
                 usage.put(Counter::PromptTokens, known.prompt_eval_count);
                 usage.put(Counter::CompletionTokens, known.eval_count);
@@ -196,6 +207,13 @@ impl UsageFields {
         if !self.has_counts(format, &normal) {
             return Err(NotRead::Missing { format: Some(format), found: self.found() });
         }
+        let always_completes = matches!(
+            format,
+            Format::Anthropic | Format::BedrockConverse | Format::OpenAiResponses | Format::OpenAiRealtime
+        );
+        normal.other.lacks_completion = always_completes
+            && normal.usage.get(Counter::CompletionTokens).is_none()
+            && !normal.usage.is_unknown();
         common(known, &mut normal.usage, context);
         Ok(normal)
     }
@@ -205,7 +223,7 @@ impl UsageFields {
         let has = |counter| normal.usage.get(counter).is_some();
         match format {
             Format::MistralOcr => self.known.pages.is_some(),
-            Format::Cohere if self.known.cohere_billed.search_units.is_some() => true,
+            Format::Cohere if normal.other != OtherUnits::default() => true,
             _ if normal.duration.is_some() => true,
             _ => {
                 has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.other.parts.is_empty()
@@ -292,9 +310,10 @@ fn traffic_tier(word: &str) -> ServiceTier {
 fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     let (input, output) = (&known.input, &known.output);
     let (mut prompt, mut completion) = (known.prompt_tokens, known.completion_tokens);
-    if prompt.or(completion).is_none() {
+    if prompt.is_none() {
         // Embeddings and rerankers may report a total alone.
-        prompt = known.total_tokens;
+        let rest = known.total_tokens.map(|total| total.saturating_sub(completion.unwrap_or(0)));
+        prompt = rest.filter(|rest| *rest > 0 || completion.is_none());
     }
     let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
     let both = wide([prompt, completion]);
@@ -331,7 +350,8 @@ fn responses(known: &KnownFields, usage: &mut Usage) {
     usage.put(Counter::PromptTokens, known.input_tokens);
     usage.put(Counter::CompletionTokens, known.output_tokens);
     let writes = input.cache_write_tokens.or(input.cache_creation_tokens);
-    put_details(known, usage, input.cached_tokens, writes);
+    let writes = writes.or(known.cache_creation_input_tokens);
+    put_details(known, usage, input.cached_tokens.or(known.cache_read_input_tokens), writes);
     usage.put(Counter::ReasoningTokens, known.output.reasoning_tokens);
     usage.put_total(known.total_tokens, [wide([known.input_tokens, known.output_tokens])]);
 }
@@ -367,53 +387,72 @@ fn beside(usage: &mut Usage, input: Count, output: Count, [read, write]: [Count;
     Ok(())
 }
 
+/// Cohere: the tokens that version 2 of the chat reports, and else the units that are billed.
+fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut OtherUnits) -> Result<(), NotRead> {
+    let meta = &known.cohere_meta;
+    let units = [&known.cohere_tokens, &known.cohere_billed, &meta.billed, &meta.tokens];
+    let has = |is_wanted: fn(u64) -> bool| {
+        units.into_iter().find(|units| {
+            let counts = [units.input_tokens, units.output_tokens, units.image_tokens];
+            counts.into_iter().flatten().any(is_wanted)
+        })
+    };
+    if let Some(units) = has(|count| count > 0).or_else(|| has(|_| true)) {
+        usage.put(Counter::PromptTokens, sum([units.input_tokens, units.image_tokens])?);
+        usage.put(Counter::PromptImage, units.image_tokens);
+        usage.put(Counter::CompletionTokens, units.output_tokens);
+    }
+    usage.put(Counter::CachedTokens, known.cached_tokens);
+    let billed = [&known.cohere_billed, &meta.billed];
+    other.search_units = billed.iter().find_map(|units| units.search_units).unwrap_or(0);
+    other.images = billed.iter().find_map(|units| units.images).unwrap_or(0);
+    Ok(())
+}
+
 /// Anthropic's messages. The turns of a call replace its totals; those of another model become
-/// parts of their own.
+/// parts of their own. On Bedrock, the metrics may have the counts of the cache.
 fn anthropic(known: &KnownFields, usage: &mut Usage, model: Option<&str>) -> Result<Vec<Part>, NotRead> {
-    let reasoning =
-        |thinking: Count, output: Count| thinking.map(|thinking| thinking.min(output.unwrap_or(0)));
-    let turns = &known.iterations.0;
-    if turns.is_empty() {
-        let caches = [known.cache_read_input_tokens, known.cache_creation_input_tokens];
-        beside(usage, known.input_tokens, known.output_tokens, caches)?;
+    if !known.iterations.are_counted() {
+        let read = known.cache_read_input_tokens.or(known.bedrock_read);
+        let write = known.cache_creation_input_tokens.or(known.bedrock_write);
+        beside(usage, known.input_tokens, known.output_tokens, [read, write])?;
         usage.put_lifetimes(&known.cache_creation);
-        usage.put(Counter::ReasoningTokens, reasoning(known.output.thinking_tokens, known.output_tokens));
+        put_thinking(usage, known.output.thinking_tokens);
         return Ok(Vec::new());
     }
-    let mut parts: Vec<Part> = Vec::new();
-    let (mut all_think, mut thought) = (true, None);
-    let mut has_lifetimes = false;
-    let mut own = Usage::UNKNOWN;
-    for turn in turns {
-        let mut one = Usage::UNKNOWN;
-        let caches = [turn.cache_read_input_tokens, turn.cache_creation_input_tokens];
-        beside(&mut one, turn.input_tokens, turn.output_tokens, caches)?;
-        one.put_lifetimes(&turn.cache_creation);
-        let thinking = turn.output.thinking_tokens;
-        match turn.model.get().filter(|other| Some(*other) != model) {
-            None => {
-                has_lifetimes |=
-                    turn.cache_creation.ephemeral_5m.or(turn.cache_creation.ephemeral_1h).is_some();
-                all_think &= thinking.is_some();
-                thought = sum([thought, thinking])?;
-                own = own.checked_add(&one).ok_or(NotRead::Overflow)?;
-            }
-            Some(other) => {
-                one.put(Counter::ReasoningTokens, reasoning(thinking, turn.output_tokens));
-                match parts.iter_mut().find(|part| part.model == other) {
-                    Some(part) => part.usage = part.usage.checked_add(&one).ok_or(NotRead::Overflow)?,
-                    None => parts.push(Part { model: other.to_owned(), usage: one }),
-                }
-            }
-        }
+    let turns = known.iterations.models();
+    // The model of the response, or the only one that is named.
+    let model = model.or(if let [turn] = turns { turn.model.as_deref() } else { None });
+    let (own, others): (Vec<&Turn>, Vec<&Turn>) =
+        turns.iter().partition(|turn| turn.model.is_none() || turn.model.as_deref() == model);
+    let mut sums = Turn { all_think: true, ..Turn::default() };
+    for turn in own {
+        sums.add(turn).ok_or(NotRead::Overflow)?;
     }
-    *usage = own;
-    if !has_lifetimes {
+    put_turn(usage, &sums)?;
+    if sums.written_5m.or(sums.written_1h).is_none() {
         usage.put_lifetimes(&known.cache_creation);
     }
-    let thinking = if all_think { thought } else { known.output.thinking_tokens };
-    usage.put(Counter::ReasoningTokens, reasoning(thinking, usage.get(Counter::CompletionTokens)));
-    Ok(parts)
+    put_thinking(usage, if sums.all_think { sums.thinking } else { known.output.thinking_tokens });
+    let part = |turn: &Turn| {
+        let mut usage = Usage::UNKNOWN;
+        put_turn(&mut usage, turn)?;
+        put_thinking(&mut usage, turn.thinking);
+        Ok(Part { model: turn.model.clone().unwrap_or_default(), usage, duration: None })
+    };
+    others.into_iter().map(part).collect()
+}
+
+fn put_turn(usage: &mut Usage, turn: &Turn) -> Result<(), NotRead> {
+    beside(usage, turn.input, turn.output, [turn.read, turn.write])?;
+    usage.put(Counter::Ephemeral5m, turn.written_5m);
+    usage.put(Counter::Ephemeral1h, turn.written_1h);
+    Ok(())
+}
+
+/// Sets the reasoning of a completion, which is not more than the completion.
+fn put_thinking(usage: &mut Usage, thinking: Count) {
+    usage.put(Counter::ReasoningTokens, thinking.map(|thinking| thinking.min(usage.completion_tokens)));
 }
 
 /// Gemini: thoughts and the results of tools stand beside the counts, unless the total says that
@@ -473,10 +512,7 @@ fn bedrock(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
         usage.set(Counter::Ephemeral5m, details.five_minutes);
         usage.set(Counter::Ephemeral1h, details.hour);
     }
-    usage.put(
-        Counter::ReasoningTokens,
-        known.output.thinking_tokens.map(|thinking| thinking.min(output.unwrap_or(0))),
-    );
+    put_thinking(usage, known.output.thinking_tokens);
     let sums = [wide([input, output]), wide([input, output, read, write])];
     usage.put_total(known.bedrock_total, sums);
     Ok(())

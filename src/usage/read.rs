@@ -175,7 +175,7 @@ mod tests {
             assert!(message.starts_with("prompt_tokens: ") && message.contains(said), "{message}");
         }
         for (count, found) in
-            [("true", "true"), ("\"7\"", "\"7\""), ("[1]", "a list"), (r#"{"n": 1}"#, "an object")]
+            [("true", "true"), ("\"7\"", "a string"), ("[1]", "a list"), (r#"{"n": 1}"#, "an object")]
         {
             let message = error(&format!(r#"{{"prompt_tokens": {count}}}"#));
             let expected =

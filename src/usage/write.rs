@@ -122,8 +122,9 @@ impl Serialize for Amount {
     }
 }
 
-/// Writes LiteLLM's names. Missing counts are left out, but for the total, which LiteLLM always
-/// writes; `estimated` lists the counts that the program estimated.
+/// Writes LiteLLM's names. Missing counts are left out. The total is written unless neither the
+/// prompt nor the completion is known: read back, it would be the prompt. `estimated` lists the
+/// counts that the program estimated.
 impl Serialize for Usage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -134,7 +135,8 @@ impl Serialize for Usage {
                 map.serialize_entry(name, &count)?;
             }
         }
-        if let Some(total) = self.odd_total().or(self.prompt_tokens.checked_add(self.completion_tokens)) {
+        let sum = self.prompt_tokens.checked_add(self.completion_tokens).filter(|_| !self.is_unknown());
+        if let Some(total) = self.odd_total().or(sum) {
             map.serialize_entry("total_tokens", &total)?;
         }
         let prompt = Prompt(self);

@@ -1,13 +1,14 @@
 //! [`Body`]: what is read of a response or of the events of a stream, in one pass over the text
 //! that skips all content.
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess};
+use serde::{Deserialize, Deserializer};
 
 use super::tools::{Grounding, GroundingMetadata, ToolCalls};
+use crate::json::{self, Raw};
 use crate::usage::{
-    Context, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields, Word,
-    read_object, slots_by,
+    Context, Count, Format, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields,
+    Word, object, read_object, slots_by,
 };
 
 /// What is known of a response. Each event of a stream is read into the same body, and replaces what
@@ -33,12 +34,16 @@ pub(super) struct Body {
     object: Word,
     /// The `type` of a body or of an event.
     pub(super) kind: Word,
-    /// True if the last event of an Ollama or a Cohere stream was read.
+    /// True if the last event of a stream of Ollama, Cohere or Bedrock was read.
     pub(super) is_done: Option<bool>,
-    /// True if metrics of Bedrock were read, which the last event of a stream has.
-    pub(super) has_metrics: bool,
     /// What tells formats apart beside the counts.
     pub(super) shape: Shape,
+    /// The count of output before a message was read.
+    output_before_message: Option<Count>,
+    /// The usage in the `metadata` of Bedrock's streams. In other formats, `metadata` is the caller's.
+    metadata: Metadata,
+    /// True while a response or a result within the response is read.
+    is_within: bool,
     /// True if a usage was read, whether or not it holds a count.
     pub(super) has_usage: bool,
 }
@@ -50,6 +55,22 @@ pub(super) struct Names {
     pub(super) model: Text,
 }
 
+object! {
+    struct BedrockUsage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        total: Count = "totalTokens",
+        read: Count = "cacheReadInputTokens" | "cacheReadInputTokenCount",
+        write: Count = "cacheWriteInputTokens" | "cacheWriteInputTokenCount",
+    }
+}
+
+object! {
+    struct Metadata {
+        usage: BedrockUsage = "usage",
+    }
+}
+
 /// The error that a provider responds with. Its message is not kept, since it may quote the request.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct ProviderError {
@@ -59,13 +80,11 @@ pub(super) struct ProviderError {
 
 impl Object for ProviderError {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let slot = match name {
-            "type" | "status" | "__type" => &mut self.kind,
-            "code" => &mut self.code,
-            _ => return Ok(false),
-        };
-        map.next_value_seed(Place { slot, name: "error" })?;
-        Ok(true)
+        match name {
+            "type" | "status" | "__type" => read(&mut self.kind, map),
+            "code" => read(&mut Code(&mut self.code), map),
+            _ => Ok(false),
+        }
     }
 }
 
@@ -106,7 +125,7 @@ impl<'de> serde::de::Visitor<'de> for ErrorVisitor {
 }
 
 slots_by!(read_each: Within<'_>, Body, Output<'_>);
-slots_by!(read_object: TierObject<'_>, IncompleteDetails<'_>);
+slots_by!(read_object: IncompleteDetails<'_>);
 
 /// A part of a response, whose fields belong to the response.
 struct Within<'a> {
@@ -168,16 +187,24 @@ impl Body {
     /// Prepares for the next event of a stream.
     pub(super) fn begin_event(&mut self) {
         self.kind.clear();
+        self.output_before_message = None;
     }
 
-    /// Notes what a body or an event tells about its format.
-    pub(super) fn note_shape(&mut self) {
+    /// Concludes from a body or an event that was read: notes what it tells about the format.
+    pub(super) fn end_event(&mut self) {
+        let before = self.output_before_message.take();
+        if self.kind.is("message_start") {
+            // The count of output in it is a placeholder.
+            self.fields.known.output_tokens = before.unwrap_or(self.fields.known.output_tokens);
+        }
         let kind = self.kind.get().unwrap_or("");
         let object = self.object.get().unwrap_or("");
         if object == "realtime.response" || kind.starts_with("conversation.") {
             self.shape = Shape::Realtime;
         } else if kind == "message" || kind.starts_with("message_") || kind.starts_with("content_block_") {
             self.shape = Shape::Message;
+        } else if object == "response" {
+            self.shape = Shape::Response;
         } else if kind.starts_with("transcript.") || self.duration.0.is_some() {
             self.shape = Shape::Transcription;
         } else if kind.starts_with("image_") || (self.has_data && object.is_empty()) {
@@ -217,12 +244,26 @@ impl Body {
         };
         let gemini = || self.fields.known.prompt_token_count.is_some() && self.finish.get().is_some();
         let watsonx = || self.fields.results.stop_reason.get().is_some_and(|reason| reason != "not_finished");
-        ends || self.has_metrics || self.is_done == Some(true) || gemini() || watsonx()
+        ends || self.is_done == Some(true) || gemini() || watsonx()
     }
 
     /// Forgets the calls of tools, which are counted anew.
     fn recount(&mut self) {
         self.tools = ToolCalls::default();
+    }
+
+    /// Takes the usage of Bedrock's metadata, if there is no other but metrics.
+    pub(super) fn settle_metadata(&mut self) {
+        let BedrockUsage { input, output, total, read, write } = std::mem::take(&mut self.metadata).usage;
+        if input.or(output).is_none() || self.kind.get().or(self.object.get()).is_some() {
+            return;
+        }
+        if let None | Some(Format::BedrockInvoke) = self.fields.format(self.shape) {
+            let known = &mut self.fields.known;
+            (known.bedrock_input, known.bedrock_output, known.bedrock_total) = (input, output, total);
+            (known.bedrock_read, known.bedrock_write) = (read, write);
+            self.has_usage = true;
+        }
     }
 
     /// Returns what a usage depends on beside its counts.
@@ -250,13 +291,21 @@ impl Body {
         map: &mut A,
     ) -> Result<bool, A::Error> {
         match name {
-            "id" => read(&mut self.names.id, map),
-            "model" => read(&mut self.names.model, map),
-            "usage" => {
-                let output = self.fields.known.output_tokens;
-                self.read_usage(map)?;
-                self.fields.known.output_tokens = output;
+            "type" => {
+                map.next_value_seed(WordSeed(|kind: &str| {
+                    if kind == "message" {
+                        self.shape = Shape::Message;
+                    }
+                }))?;
                 Ok(true)
+            }
+            // What the response names beside the message takes precedence.
+            "id" if self.names.id.get().is_none() => read(&mut Named(&mut self.names.id), map),
+            "model" if self.names.model.get().is_none() => read(&mut Named(&mut self.names.model), map),
+            "content" => self.within(Part::Item, map),
+            "usage" => {
+                self.output_before_message = Some(self.fields.known.output_tokens);
+                self.read_usage(map)
             }
             _ => self.read_fragment_field(name, map),
         }
@@ -270,7 +319,7 @@ impl Body {
         match name {
             "usage" => self.read_usage(map),
             "finish_reason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
-            "message" | "delta" => self.within(Part::Fragment, map),
+            "message" | "delta" | "start" => self.within(Part::Fragment, map),
             "tool_calls" | "function_call" => self.within(Part::Calls, map),
             "toolUse" => self.count_function(map),
             _ => Ok(false),
@@ -341,7 +390,7 @@ impl Body {
     ) -> Result<bool, A::Error> {
         match (part, name) {
             (Part::Transcription, "model") => read(&mut self.transcription_model, map),
-            (_, "model") => read(&mut self.names.model, map),
+            (_, "model") => read(&mut Named(&mut self.names.model), map),
             (_, "input_audio_transcription" | "transcription") => self.within(Part::Transcription, map),
             (_, "audio" | "input") => self.within(Part::Session, map),
             _ => Ok(false),
@@ -353,9 +402,14 @@ impl Object for Body {
     #[inline]
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "usage" | "usageMetadata" | "usage_info" | "meta" => self.read_usage(map),
-            "model" | "modelVersion" => read(&mut self.names.model, map),
-            "id" | "responseId" | "generation_id" => read(&mut self.names.id, map),
+            "usage" | "usageMetadata" | "usage_info" => self.read_usage(map),
+            "meta" => {
+                self.has_usage = true;
+                read(&mut self.fields.known.cohere_meta, map)
+            }
+            "metadata" if !self.is_within => read(&mut self.metadata, map),
+            "model" | "modelVersion" | "model_id" => read(&mut Named(&mut self.names.model), map),
+            "id" | "responseId" | "generation_id" => read(&mut Named(&mut self.names.id), map),
             "service_tier" => read(&mut self.tier, map),
             "serviceTier" => read(&mut TierObject(&mut self.tier), map),
             "status" => read(&mut self.status, map),
@@ -365,9 +419,15 @@ impl Object for Body {
             "incomplete_details" => read(&mut IncompleteDetails(&mut self.finish), map),
             "finish_reason" | "stop_reason" | "stopReason" | "done_reason" => read(&mut self.finish, map),
             "candidates" => self.within(Part::Candidate, map),
-            "choices" | "delta" | "x_groq" | "start" | "additionalModelResponseFields" => {
-                self.within(Part::Fragment, map)
-            }
+            // In Responses, deltas are strings, which may be parts of a character.
+            "delta" if self.kind.get().is_some_and(|kind| kind.starts_with("response.")) => Ok(false),
+            "choices"
+            | "delta"
+            | "x_groq"
+            | "start"
+            | "messageStop"
+            | "contentBlockStart"
+            | "additionalModelResponseFields" => self.within(Part::Fragment, map),
             "message" => self.within(Part::Message, map),
             "content" | "content_block" => self.within(Part::Item, map),
             "item" if self.kind.is("response.output_item.done") => self.within(Part::Item, map),
@@ -377,13 +437,20 @@ impl Object for Body {
                 self.recount();
                 read(&mut Output(self), map)
             }
-            // Events of OpenAI's hold a response, and so do Cloud Code's and Cloudflare's.
-            "response" | "result" => read(self, map),
+            // Events of OpenAI's hold a response, and so do Cloud Code's and Cloudflare's. What is within
+            // that under the same names may be the model's answer.
+            "response" | "result" if !self.is_within => {
+                self.is_within = true;
+                let read = read(self, map);
+                self.is_within = false;
+                read
+            }
             "session" => self.within(Part::Session, map),
             "results" => read(&mut self.fields.results, map),
             "predictions" => read(&mut self.fields.predictions, map),
             "amazon-bedrock-invocationMetrics" => {
-                self.has_metrics = true;
+                // The last event of a stream has them.
+                self.is_done = Some(true);
                 self.read_usage(map)
             }
             "data" => {
@@ -395,6 +462,7 @@ impl Object for Body {
             "prompt_eval_count"
             | "eval_count"
             | "inputTextTokenCount"
+            | "totalOutputTextTokenCount"
             | "prompt_token_count"
             | "generation_token_count" => self.fields.known.read_field(name, map),
             _ => Ok(false),
@@ -414,12 +482,45 @@ impl Object for Output<'_> {
     }
 }
 
-/// Bedrock's service tier: a word, or an object with it.
+/// Bedrock's service tier: an object with the word, or the word.
 struct TierObject<'a>(&'a mut Option<ServiceTier>);
 
-impl Object for TierObject<'_> {
-    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        if name == "type" { read(self.0, map) } else { Ok(false) }
+impl Slot for TierObject<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        let fields = json::fields(&json).unwrap_or_default();
+        if let Some(word) = json::text(json::get(&fields, "type").unwrap_or(&json)) {
+            *self.0 = Some(ServiceTier::from(&*word));
+        }
+        Ok(())
+    }
+}
+
+/// A name of a response. The last event of a stream may have empty ones.
+struct Named<'a>(&'a mut Text);
+
+impl Slot for Named<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(TextVisitor(|name: &str| {
+            if !name.is_empty() {
+                self.0.set(name);
+            }
+        }))
+    }
+}
+
+/// The code of an error: a word or a number.
+struct Code<'a>(&'a mut Text);
+
+impl Slot for Code<'_> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        match json::text(&json) {
+            Some(word) => self.0.set(&word),
+            None if json::is_number(&json) => self.0.set(&json),
+            None => {}
+        }
+        Ok(())
     }
 }
 

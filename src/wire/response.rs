@@ -1,11 +1,11 @@
 //! [`Response`]: what a response says of its call.
 
 use super::body::{Body, Names};
+use super::stream::Stream;
 use super::tools::ToolCalls;
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;
-use crate::text::clip;
 use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, Place, ServiceTier, Usage, Word};
 use crate::words::words;
 use serde::de::DeserializeSeed;
@@ -178,6 +178,13 @@ impl Response {
     }
 
     fn read_body(format: Option<Format>, json: &[u8]) -> Result<Self, Error> {
+        if json.trim_ascii_start().first() == Some(&b'[') {
+            // A list is a stream that was received as a whole.
+            let mut stream = format.map_or_else(Stream::new, Stream::of).max_event_bytes(usize::MAX);
+            stream.push(json)?;
+            stream.finish()?;
+            return stream.response();
+        }
         let mut body = Body::default();
         read_json(&mut body, json)?;
         let names = std::mem::take(&mut body.names);
@@ -215,6 +222,8 @@ impl Response {
     ) -> Self {
         tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
         tool_calls.maps_grounding = body.grounding.maps_requests();
+        let mut other = normal.other;
+        other.tool_calls = tool_calls.with_a_fee();
         let finish = [body.finish, body.fields.results.stop_reason];
         let finish = finish.into_iter().find(|word| word.get().is_some()).unwrap_or_default();
         // The status of a Responses body says more than the reason for which it is incomplete.
@@ -229,7 +238,7 @@ impl Response {
             finish_reason: finish,
             tool_calls,
             usage: normal.usage,
-            other: normal.other,
+            other,
             duration: normal.duration,
         }
     }
@@ -327,7 +336,8 @@ impl Response {
     pub fn call(&self) -> Call<'_> {
         let mut call = Call::new(&self.usage).other_units(&self.other);
         if let Some(tier) = self.tier {
-            call = call.served_tier(tier);
+            // Anthropic reports a batch as a service tier.
+            call = if tier.as_str() == "batch" { call.batch() } else { call.served_tier(tier) };
         }
         match self.duration {
             Some(duration) => call.duration(duration),
@@ -357,7 +367,10 @@ impl Body {
 
 /// Returns the error of a body without a usage.
 fn not_read(body: &Body, error: &NotRead) -> Error {
-    let owned = |text: Option<&str>| text.map(|text| clip(text).to_owned());
+    // What does not look like an identifier may be anybody's text.
+    let is_identifier =
+        |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    let owned = |word: Option<&str>| word.filter(is_identifier).map(str::to_owned);
     match (&body.error, error) {
         (Some(error), NotRead::Missing { .. }) => {
             Error::ErrorResponse { kind: owned(error.kind.get()), code: owned(error.code.get()) }
@@ -367,7 +380,9 @@ fn not_read(body: &Body, error: &NotRead) -> Error {
             Error::MissingUsage { reason: reason.to_owned() }
         }
         (_, NotRead::Missing { .. }) => Error::MissingUsage { reason: error.to_string() },
-        (_, NotRead::Overflow) => Error::InvalidResponse { reason: error.to_string() },
+        (_, NotRead::Overflow | NotRead::TooManyModels) => {
+            Error::InvalidResponse { reason: error.to_string() }
+        }
     }
 }
 
@@ -378,7 +393,8 @@ pub(super) fn read_json(body: &mut Body, json: &[u8]) -> Result<(), Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Place { slot: body, name: "" }.deserialize(&mut deserializer).map_err(invalid)?;
     deserializer.end().map_err(invalid)?;
-    body.note_shape();
+    body.end_event();
+    body.settle_metadata();
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use super::frames::{Event, Frames, Receiver};
 use super::response::{self, Response};
 use super::tools::ToolCalls;
 use crate::error::Error;
-use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Usage, UsageFields};
+use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Shape, Usage, UsageFields};
 
 /// The most models that may transcribe the input of a session, since what is kept is limited.
 const MOST_MODELS: usize = 64;
@@ -100,8 +100,8 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidResponse`] if an event cannot be read, the first one if there are several.
-    /// All bytes are read nevertheless, and what is known of the usage is kept. Behind a frame of
+    /// [`Error::InvalidResponse`] if an event cannot be read, the first one if there are several; or if
+    /// another response follows the end of the first, whose usage is then mixed with it. All bytes are read nevertheless, and what is known of the usage is kept. Behind a frame of
     /// AWS whose length cannot be trusted, nothing more is read.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.frames.push(bytes, self.longest, &mut self.state);
@@ -209,6 +209,7 @@ impl State {
     #[inline]
     fn read(&mut self, kind: Option<&str>, json: &[u8]) {
         self.body.begin_event();
+        let ended = self.is_final.then(|| self.body.names.id.get().map(str::to_owned)).flatten();
         if let Some(kind) = kind {
             self.body.kind.set(kind);
         }
@@ -217,6 +218,11 @@ impl State {
         }
         if let Err(error) = self.end_event() {
             self.error(error);
+        }
+        if self.session.is_none() && ended.is_some_and(|ended| self.body.names.id.get() != Some(&*ended)) {
+            self.error(response::invalid(
+                "the stream goes on with another response: begin a new Stream for each",
+            ));
         }
     }
 
@@ -234,32 +240,42 @@ impl State {
         Ok(())
     }
 
-    fn take_fields(&mut self, format: Format) -> Result<Usage, Error> {
-        let usage = self.body.normal(format).map(|normal| normal.usage);
+    /// Takes the usage that was read last. A response that was cancelled may have none.
+    fn take_usage(&mut self, format: Format) -> Result<Option<Normal>, Error> {
+        let is_counted = self.body.fields.format(Shape::Realtime).is_some();
+        let normal = if is_counted { self.body.normal(format).map(Some) } else { Ok(None) };
         self.body.fields = UsageFields::default();
-        usage
+        normal
     }
 
     /// Adds the usage of a response of a realtime session.
     fn end_realtime_response(&mut self) -> Result<(), Error> {
         self.is_final = true;
         let tools = std::mem::take(&mut self.body.tools);
-        let usage = self.take_fields(Format::OpenAiRealtime)?;
+        let normal = self.take_usage(Format::OpenAiRealtime)?;
         let session = self.session.get_or_insert_default();
         session.tools.add(tools);
-        session.usage = Some(add(session.usage.take(), usage)?);
+        if let Some(normal) = normal {
+            session.usage = Some(add(session.usage.take(), normal.usage)?);
+        }
         Ok(())
     }
 
     /// Adds the usage of a transcription within a realtime session.
     fn end_transcription(&mut self) -> Result<(), Error> {
         let model = self.body.transcription_model.get().unwrap_or("input_audio_transcription").to_owned();
-        let usage = self.take_fields(Format::OpenAiTranscription)?;
+        let Some(Normal { usage, duration, .. }) = self.take_usage(Format::OpenAiTranscription)? else {
+            return Ok(());
+        };
         let session = self.session.get_or_insert_default();
         let has_room = session.parts.len() < MOST_MODELS;
         match session.parts.iter_mut().find(|part| part.model == model) {
-            Some(part) => part.usage = add(Some(part.usage.clone()), usage)?,
-            None if has_room => session.parts.push(Part { model, usage }),
+            Some(part) => {
+                part.usage = add(Some(part.usage.clone()), usage)?;
+                let sum = part.duration.unwrap_or_default().checked_add(duration.unwrap_or_default());
+                part.duration = part.duration.or(duration).and(sum);
+            }
+            None if has_room => session.parts.push(Part { model, usage, duration }),
             None => {
                 return Err(response::invalid("the session has too many models that transcribe its input"));
             }

@@ -45,6 +45,11 @@ impl ToolCalls {
         self.functions = self.functions.saturating_add(1);
     }
 
+    /// Returns the number of calls that providers have a fee for, other than searches of the web.
+    pub(super) fn with_a_fee(&self) -> u64 {
+        self.file_searches.saturating_add(self.code_interpreter).saturating_add(self.maps_grounding)
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         for (sum, more) in [
             (&mut self.functions, more.functions),

@@ -1,5 +1,6 @@
 //! JSON values one after another: the elements of an array, or JSON lines.
 
+use arrayvec::ArrayString;
 use memchr::memchr2;
 
 use super::{Event, Receiver, append, cut_off, too_long};
@@ -14,7 +15,9 @@ pub(in crate::wire) struct Json {
     place: Place,
     /// True in an object that is too long, the rest of which is skipped.
     skips: bool,
-    /// True after something other than an object was reported.
+    /// The beginning of a text between objects.
+    between: ArrayString<8>,
+    /// True if a text between objects was reported.
     reported: bool,
 }
 
@@ -35,7 +38,10 @@ impl Json {
             if self.depth == 0 {
                 let start = rest.iter().position(|byte| *byte == b'{');
                 let (between, behind) = rest.split_at(start.unwrap_or(rest.len()));
-                self.check_between(between, receiver);
+                self.read_between(between);
+                if start.is_some() {
+                    self.end_between(receiver);
+                }
                 rest = behind;
                 if rest.is_empty() {
                     return;
@@ -62,19 +68,36 @@ impl Json {
     }
 
     pub(super) fn finish(&mut self, receiver: &mut impl Receiver) {
+        self.end_between(receiver);
         if self.depth > 0 {
             *self = Self::default();
             receiver.error(cut_off());
         }
     }
 
-    /// Reports what is neither an object nor between elements, once.
-    fn check_between(&mut self, between: &[u8], receiver: &mut impl Receiver) {
+    /// Keeps the beginning of what is neither an object nor between elements.
+    fn read_between(&mut self, between: &[u8]) {
         let is_separator = |byte: &u8| matches!(byte, b'[' | b']' | b',') || byte.is_ascii_whitespace();
-        if !self.reported && !between.iter().all(is_separator) {
-            self.reported = true;
-            receiver.error(crate::wire::response::invalid("the stream has text between its JSON objects"));
+        for byte in between.iter().filter(|byte| !is_separator(byte)) {
+            if self.between.try_push(char::from(*byte)).is_err() {
+                break;
+            }
         }
+    }
+
+    /// Reads the text between two objects, or behind the last one: `[DONE]`, or an error, which is
+    /// reported once.
+    fn end_between(&mut self, receiver: &mut impl Receiver) {
+        match &*self.between {
+            "" => return,
+            "DONE" => receiver.event(Event::Done),
+            _ if std::mem::replace(&mut self.reported, true) => {}
+            _ => {
+                receiver
+                    .error(crate::wire::response::invalid("the stream has text between its JSON objects"));
+            }
+        }
+        self.between.clear();
     }
 
     /// Returns the end of the object that bytes begin with, or continue, if it is in them.

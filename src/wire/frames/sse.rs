@@ -90,6 +90,14 @@ impl Sse {
             self.skip_event(longest, receiver);
         } else if let Some(data) = line.strip_prefix(b"data:") {
             let data = data.strip_prefix(b" ").unwrap_or(data);
+            // Some servers leave out the empty lines between events. Within JSON, no line that ends in a
+            // brace is followed by one that begins with another.
+            if data.starts_with(b"{") || data.trim_ascii() == b"[DONE]" {
+                let before = if self.has_data { Some(&*self.data) } else { *borrowed };
+                if before.is_some_and(|before| before.trim_ascii_end().ends_with(b"}")) {
+                    self.end_event(borrowed, receiver);
+                }
+            }
             if borrowed.is_none() && !self.has_data && data.len() <= longest {
                 *borrowed = Some(data);
                 return;
