@@ -270,52 +270,57 @@ impl UsageFields {
     /// the first one of which a count is known. Zeros of one format may stand beside the counts of
     /// another. Returns `None` if there is no count that can be priced.
     pub(crate) fn format(&self, shape: Shape) -> Option<Format> {
-        let of = |is_wanted: fn(&u64) -> bool| {
-            (0..).map_while(|place| self.counts(place, shape)).find_map(|(format, counts)| {
-                let is_found = counts.iter().flatten().any(is_wanted);
-                is_found.then_some(format)
-            })
-        };
-        of(|count| *count > 0).or_else(|| of(|_| true))
+        let is_positive = |count: &Count| count.is_some_and(|count| count > 0);
+        self.format_by(shape, is_positive).or_else(|| self.format_by(shape, Count::is_some))
     }
 
-    /// Returns the counts of the formats, in the order in which formats are told by them.
-    fn counts(&self, place: usize, shape: Shape) -> Option<(Format, [Count; 5])> {
+    /// Returns the first format of which a count is wanted.
+    #[inline]
+    fn format_by(&self, shape: Shape, is_wanted: impl Fn(&Count) -> bool) -> Option<Format> {
+        let has = |counts: &[Count]| counts.iter().any(&is_wanted);
         let known = &self.known;
-        let seconds = known.seconds.0.map(|seconds| u64::from(!seconds.is_zero()));
-        Some(match place {
-            0 => {
-                let total = known.total_token_count;
-                let (prompt, thoughts) = (known.prompt_token_count, known.thoughts_token_count);
-                let (candidates, response) = (known.candidates_token_count, known.response_token_count);
-                (Format::Gemini, [prompt, candidates, response, thoughts, total])
-            }
-            1 => (Format::BedrockConverse, [known.bedrock_input, known.bedrock_output, None, None, None]),
-            2 => (Format::OpenAiChat, [known.prompt_tokens, known.completion_tokens, None, None, None]),
-            3 => {
-                let (read, write) = (known.cache_read_input_tokens, known.cache_creation_input_tokens);
-                let counts = [known.input_tokens, known.output_tokens, read, write, None];
-                let has_own = known.input_tokens.or(known.output_tokens).is_some();
-                (self.format_of_input_tokens(shape), if has_own { counts } else { [None; 5] })
-            }
-            4 => (Format::OpenAiTranscription, [seconds, None, None, None, None]),
-            5 => (Format::Cohere, known.cohere_tokens.counts()),
-            6 => (Format::Cohere, known.cohere_billed.counts()),
-            7 => (Format::Cohere, known.cohere_meta.billed.counts()),
-            8 => (Format::Cohere, known.cohere_meta.tokens.counts()),
-            9 => (Format::Ollama, [known.prompt_eval_count, known.eval_count, None, None, None]),
-            10 => {
-                let outputs = [known.metrics_output, known.llama_output];
-                let [metrics, llama] = outputs;
-                let counts = [known.metrics_input, known.titan_input, known.llama_input, metrics, llama];
-                (Format::BedrockInvoke, counts)
-            }
-            11 => (Format::Watsonx, [self.results.input, self.results.output, None, None, None]),
-            12 => (Format::VertexPredictions, [self.predictions.tokens, None, None, None, None]),
-            13 => (Format::MistralOcr, [known.pages, None, None, None, None]),
-            14 => (Format::OpenAiChat, [known.total_tokens, None, None, None, None]),
-            _ => return None,
-        })
+        let has_units = |units: &CohereUnits| has(&units.counts());
+        if has(&[known.prompt_token_count, known.candidates_token_count, known.total_token_count])
+            || has(&[known.response_token_count, known.thoughts_token_count])
+        {
+            return Some(Format::Gemini);
+        }
+        if has(&[known.bedrock_input, known.bedrock_output]) {
+            return Some(Format::BedrockConverse);
+        }
+        if has(&[known.prompt_tokens, known.completion_tokens]) {
+            return Some(Format::OpenAiChat);
+        }
+        let has_input = known.input_tokens.or(known.output_tokens).is_some();
+        let caches = [known.cache_read_input_tokens, known.cache_creation_input_tokens];
+        if has_input && (has(&[known.input_tokens, known.output_tokens]) || has(&caches)) {
+            return Some(self.format_of_input_tokens(shape));
+        }
+        if has(&[known.seconds.0.map(|seconds| u64::from(!seconds.is_zero()))]) {
+            return Some(Format::OpenAiTranscription);
+        }
+        let meta = &known.cohere_meta;
+        if [&known.cohere_tokens, &known.cohere_billed, &meta.billed, &meta.tokens].into_iter().any(has_units)
+        {
+            return Some(Format::Cohere);
+        }
+        if has(&[known.prompt_eval_count, known.eval_count]) {
+            return Some(Format::Ollama);
+        }
+        let inputs = [known.metrics_input, known.titan_input, known.llama_input];
+        if has(&inputs) || has(&[known.metrics_output, known.llama_output]) {
+            return Some(Format::BedrockInvoke);
+        }
+        if has(&[self.results.input, self.results.output]) {
+            return Some(Format::Watsonx);
+        }
+        if has(&[self.predictions.tokens]) {
+            return Some(Format::VertexPredictions);
+        }
+        if has(&[known.pages]) {
+            return Some(Format::MistralOcr);
+        }
+        has(&[known.total_tokens]).then_some(Format::OpenAiChat)
     }
 
     fn format_of_input_tokens(&self, shape: Shape) -> Format {
