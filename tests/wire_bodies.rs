@@ -680,6 +680,10 @@ fn served_names_are_found() {
             "claude-opus-4-1": {"litellm_provider": "anthropic", "input_cost_per_token": 1e-6},
             "mistral/mistral-large": {"litellm_provider": "mistral", "input_cost_per_token": 1e-6},
             "gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 1e-6},
+            "vertex_ai/gemini-2.5-pro": {"litellm_provider": "vertex_ai-language-models", "input_cost_per_token": 1e-6},
+            "command-r-08-2024": {"litellm_provider": "cohere_chat", "input_cost_per_token": 1e-6},
+            "fireworks_ai/accounts/fireworks/models/glm": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 1e-6},
+            "anthropic.claude-sonnet-4-5-20250929-v1:0": {"litellm_provider": "bedrock_converse", "input_cost_per_token": 1e-6},
             "anthropic.claude-v2:1": {"litellm_provider": "bedrock", "input_cost_per_token": 1e-6}}"#,
     )
     .unwrap();
@@ -697,6 +701,10 @@ fn served_names_are_found() {
         ("claude-opus-4-1-latest", None, "claude-opus-4-1"),
         ("mistral-large-latest", Some("mistral"), "mistral/mistral-large"),
         ("gpt-4o-2024-11-20", None, "gpt-4o"),
+        ("google/gemini-2.5-pro", Some("vertex_ai"), "vertex_ai/gemini-2.5-pro"),
+        ("command-r-08-2024", Some("cohere"), "command-r-08-2024"),
+        ("accounts/fireworks/models/glm", None, "fireworks_ai/accounts/fireworks/models/glm"),
+        ("claude-sonnet-4-5-20250929", Some("bedrock"), "anthropic.claude-sonnet-4-5-20250929-v1:0"),
         ("gpt-4o:latest", None, "gpt-4o"),
         ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2:1", None, "anthropic.claude-v2:1"),
     ] {

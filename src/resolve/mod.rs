@@ -271,13 +271,28 @@ fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<
     if !lookup.served || lookup.strict {
         return None;
     }
-    if lookup.provider.is_none() && lookup.name.starts_with("accounts/fireworks/") {
-        // The names of Fireworks' resources say whose they are.
-        let lookup = Lookup { provider: Some("fireworks_ai"), ..lookup };
-        return match reach(layers, lookup)? {
-            Reached::Entry(found) => Some(found.into()),
-            Reached::SetAside(_) => None,
-        };
+    // The names of Fireworks' resources say whose they are, and the models of Cohere's chat are those
+    // of a provider of their own in the map.
+    let is_resource = lookup.provider.is_none() && lookup.name.starts_with("accounts/fireworks/");
+    let other_provider = match lookup.provider {
+        None if is_resource => Some("fireworks_ai"),
+        Some("cohere") => Some("cohere_chat"),
+        _ => None,
+    };
+    if let Some(Reached::Entry(found)) =
+        other_provider.and_then(|_| reach(layers, Lookup { provider: other_provider, ..lookup }))
+    {
+        return Some(found.into());
+    }
+    if is_resource {
+        return None;
+    }
+    if lookup.provider.is_some_and(|provider| provider.starts_with("bedrock")) {
+        let mut ids = strip::bedrock_ids(lookup.name).filter_map(|id| layers.exact(&id));
+        if let Some(entry) = ids.find(|entry| fits(entry.provider(), lookup.provider)) {
+            let found_by = FoundBy { candidate: Candidate::Served, ..FoundBy::KEY };
+            return Some(ResolvedEntry { entry, provider: lookup.provider, found_by }.into());
+        }
     }
     let found = strip::served_forms(lookup.name)
         .map_while(|name| match reach(layers, Lookup { name, ..lookup }) {

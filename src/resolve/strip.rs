@@ -135,13 +135,21 @@ pub(super) fn fireworks_resource(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("accounts/fireworks/{folder}{name}"))
 }
 
+/// Returns the ids that Bedrock may have for a model of Anthropic's, whose responses have Anthropic's
+/// own name. Names of other models have none.
+pub(super) fn bedrock_ids(name: &str) -> impl Iterator<Item = String> {
+    let is_claude = name.starts_with("claude-");
+    let ids = ["-v1:0", "-v2:0", ""].map(|version| format!("anthropic.{name}{version}"));
+    ids.into_iter().filter(move |_| is_claude)
+}
+
 /// Returns the shorter forms of a name that a response has for its model, the longest first.
 pub(super) fn served_forms(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(without_path(name).or_else(|| without_tag(name)), |name| without_tag(name))
 }
 
-/// Removes the path of a model: `models/gemini-2.5-pro` and `publishers/google/models/gemini-2.5-pro`
-/// become `gemini-2.5-pro`, and of the ARN of a model or a profile the last segment is left. Other
+/// Removes the path of a model: `models/gemini-2.5-pro`, `google/gemini-2.5-pro` and
+/// `publishers/google/models/gemini-2.5-pro` become `gemini-2.5-pro`, and of the ARN of a model or a profile the last segment is left. Other
 /// resources have names that their owners chose.
 fn without_path(name: &str) -> Option<&str> {
     let published = || {
@@ -153,7 +161,8 @@ fn without_path(name: &str) -> Option<&str> {
         let (kind, model) = name.strip_prefix("arn:")?.rsplit_once('/')?;
         (kind.ends_with(":foundation-model") || kind.ends_with(":inference-profile")).then_some(model)
     };
-    let model = name.strip_prefix("models/").or_else(published).or_else(of_arn);
+    let prefixed = name.strip_prefix("models/").or_else(|| name.strip_prefix("google/"));
+    let model = prefixed.or_else(published).or_else(of_arn);
     model.filter(|model| !model.is_empty())
 }
 

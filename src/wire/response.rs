@@ -263,6 +263,10 @@ impl Response {
 
     /// Returns a lookup of the model that served the call, or of the given name if the response
     /// does not say. Set the [provider](Lookup::provider) that was called: it is not in a response.
+    ///
+    /// A deployment that has a price of its own is better priced by
+    /// [`deployment_cost`](crate::CostMap::deployment_cost), and a regional profile of Bedrock by the id
+    /// that was asked for: neither is in a response.
     pub fn lookup_or<'a>(&'a self, name: &'a str) -> Lookup<'a> {
         self.model().map_or(Lookup::new(name), Lookup::served)
     }
