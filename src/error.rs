@@ -269,7 +269,8 @@ pub enum ErrorKind {
     NotFound,
     /// An argument of the call is invalid.
     InvalidInput,
-    /// A map could not be fetched or read, or was refused, whoever handed it in.
+    /// A map could not be fetched or read, or was refused, whoever handed it in; or a provider's
+    /// response could not be read, or has no usage.
     Upstream,
     /// The call used something without a known price.
     Unpriced,
@@ -350,13 +351,13 @@ impl Error {
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
             | Self::UnknownDataResidency { .. }
-            | Self::MissingUsage { .. }
-            | Self::ErrorResponse { .. }
-            | Self::InvalidResponse { .. }
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
             | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
-            Self::InvalidMap { .. }
+            Self::MissingUsage { .. }
+            | Self::ErrorResponse { .. }
+            | Self::InvalidResponse { .. }
+            | Self::InvalidMap { .. }
             | Self::EmptyMap { .. }
             | Self::Io { .. }
             | Self::TooFewModels { .. }

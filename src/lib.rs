@@ -107,7 +107,7 @@
 //! [`CostRecord`](cost::CostRecord), which can be deserialised.
 //!
 //! **... choose a status for an error?** By [`Error::kind`]: [`ErrorKind::NotFound`] is 404,
-//! [`ErrorKind::InvalidInput`] 400 (or 502 for a provider's response), [`ErrorKind::Unpriced`] 422, [`ErrorKind::Upstream`] 502, and
+//! [`ErrorKind::InvalidInput`] 400, [`ErrorKind::Unpriced`] 422, [`ErrorKind::Upstream`] 502, and
 //! [`ErrorKind::Internal`] 500.
 //!
 //! **... handle a call that has no price?** Match on [`Error::Unpriced`], which holds the
