@@ -72,7 +72,7 @@ pub struct Cost {
     notes: NoteSet,
     key: Key,
     lines: Lines,
-    /// What few bills have.
+    /// The parts that few bills have.
     extra: Option<Box<Extra>>,
 }
 

@@ -142,7 +142,7 @@ impl Counter {
     }
 }
 
-/// Where a count of a [`Usage`] is from.
+/// The provenance of a count of a [`Usage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Provenance {

@@ -5,8 +5,9 @@ use arrayvec::ArrayString;
 use serde::Deserializer;
 use serde::de::MapAccess;
 
-use super::lists::{CacheDetails, Modalities, Predictions, Results, Turns};
+use super::lists::{CacheDetails, Modalities, Predictions, Results};
 use super::slot::{List, Object, Slot, object, read_object, slots_by};
+use super::turns::Turns;
 use super::{Count, Format, Seconds, ServiceTier, Text, Word};
 use crate::num::Usd;
 
@@ -60,19 +61,6 @@ object! {
         audio_tokens: Count = "audio_tokens",
         image_tokens: Count = "image_tokens",
         video_tokens: Count = "video_tokens",
-    }
-}
-
-object! {
-    /// A turn of a call to Anthropic.
-    struct Iteration {
-        model: Text = "model",
-        input_tokens: Count = "input_tokens",
-        output_tokens: Count = "output_tokens",
-        cache_read_input_tokens: Count = "cache_read_input_tokens",
-        cache_creation_input_tokens: Count = "cache_creation_input_tokens",
-        cache_creation: LifetimeFields = "cache_creation",
-        output: OutputFields = "output_tokens_details",
     }
 }
 

@@ -1,18 +1,18 @@
-//! [`Body`]: what is read of a response or of the events of a stream, in one pass over the text
-//! that skips all content.
+//! [`Body`]: the parts of a response, or of the events of a stream, that are read, in one pass over the
+//! text that skips all content.
 
-use serde::de::{DeserializeSeed, MapAccess};
-use serde::{Deserialize, Deserializer};
+use serde::de::MapAccess;
 
+use super::places::{
+    ErrorPlace, IncompleteDetails, IsNull, Named, ProviderError, TierObject, WordSeed, read,
+};
 use super::tools::{Grounding, GroundingMetadata, ToolCalls};
-use crate::json::{self, Raw};
 use crate::usage::{
-    Context, Count, Format, Object, Place, Seconds, ServiceTier, Shape, Slot, Text, TextVisitor, UsageFields,
-    Word, object, read_object, slots_by,
+    Context, Count, Format, Object, Seconds, ServiceTier, Shape, Text, UsageFields, Word, object, slots_by,
 };
 
-/// What is known of a response. Each event of a stream is read into the same body, and replaces what
-/// it repeats.
+/// The facts that are known of a response. Each event of a stream is read into the same body, and
+/// replaces what it repeats.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) fields: UsageFields,
@@ -36,7 +36,7 @@ pub(super) struct Body {
     pub(super) kind: Word,
     /// True if the last event of a stream of Ollama, Cohere or Bedrock was read.
     pub(super) is_done: Option<bool>,
-    /// What tells formats apart beside the counts.
+    /// The shape that tells formats apart beside the counts.
     pub(super) shape: Shape,
     /// The count of output before a message was read.
     output_before_message: Option<Count>,
@@ -71,61 +71,7 @@ object! {
     }
 }
 
-/// The error that a provider responds with. Its message is not kept, since it may quote the request.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct ProviderError {
-    pub(super) kind: Text,
-    pub(super) code: Text,
-}
-
-impl Object for ProviderError {
-    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        match name {
-            "type" | "status" | "__type" => read(&mut self.kind, map),
-            "code" => read(&mut Code(&mut self.code), map),
-            _ => Ok(false),
-        }
-    }
-}
-
-/// A place for an error. Null is none.
-struct ErrorPlace<'a>(&'a mut Option<ProviderError>);
-
-impl Slot for ErrorPlace<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        if let Some(error) = value.deserialize_option(ErrorVisitor)? {
-            *self.0 = Some(error);
-        }
-        Ok(())
-    }
-}
-
-struct ErrorVisitor;
-
-impl<'de> serde::de::Visitor<'de> for ErrorVisitor {
-    type Value = Option<ProviderError>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an error")
-    }
-
-    fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Self::Value, D::Error> {
-        let mut error = ProviderError::default();
-        read_object(&mut error, value)?;
-        Ok(Some(error))
-    }
-}
-
 slots_by!(read_each: Within<'_>, Body, Output<'_>);
-slots_by!(read_object: IncompleteDetails<'_>);
 
 /// A part of a response, whose fields belong to the response.
 struct Within<'a> {
@@ -163,23 +109,6 @@ impl Object for Within<'_> {
             Part::Calls => self.body.read_call_field(name, map),
             Part::Session | Part::Transcription => self.body.read_session_field(self.part, name, map),
         }
-    }
-}
-
-/// Reads a value into a place.
-fn read<'de, S: Slot, A: MapAccess<'de>>(slot: &mut S, map: &mut A) -> Result<bool, A::Error> {
-    map.next_value_seed(Place { slot, name: "" })?;
-    Ok(true)
-}
-
-/// Hands a word on.
-struct WordSeed<F>(F);
-
-impl<'de, F: FnOnce(&str)> DeserializeSeed<'de> for WordSeed<F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
-        value.deserialize_any(TextVisitor(self.0))
     }
 }
 
@@ -479,67 +408,5 @@ impl Object for Output<'_> {
             "message" => self.0.within(Part::Candidate, map),
             _ => self.0.read_item_field(name, map),
         }
-    }
-}
-
-/// Bedrock's service tier: an object with the word, or the word.
-struct TierObject<'a>(&'a mut Option<ServiceTier>);
-
-impl Slot for TierObject<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        let Raw(json) = Raw::deserialize(value)?;
-        let fields = json::fields(&json).unwrap_or_default();
-        if let Some(word) = json::text(json::get(&fields, "type").unwrap_or(&json)) {
-            *self.0 = Some(ServiceTier::from(&*word));
-        }
-        Ok(())
-    }
-}
-
-/// A name of a response. The last event of a stream may have empty ones.
-struct Named<'a>(&'a mut Text);
-
-impl Slot for Named<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        value.deserialize_any(TextVisitor(|name: &str| {
-            if !name.is_empty() {
-                self.0.set(name);
-            }
-        }))
-    }
-}
-
-/// The code of an error: a word or a number.
-struct Code<'a>(&'a mut Text);
-
-impl Slot for Code<'_> {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        let Raw(json) = Raw::deserialize(value)?;
-        match json::text(&json) {
-            Some(word) => self.0.set(&word),
-            None if json::is_number(&json) => self.0.set(&json),
-            None => {}
-        }
-        Ok(())
-    }
-}
-
-/// The reason for which a response of OpenAI's is incomplete.
-struct IncompleteDetails<'a>(&'a mut Word);
-
-impl Object for IncompleteDetails<'_> {
-    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        if name == "reason" { read(self.0, map) } else { Ok(false) }
-    }
-}
-
-/// Tells null from any other value.
-struct IsNull(bool);
-
-impl Slot for IsNull {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        let skipped: Option<serde::de::IgnoredAny> = serde::Deserialize::deserialize(value)?;
-        self.0 = skipped.is_none();
-        Ok(())
     }
 }

@@ -9,6 +9,9 @@
 
 mod body;
 mod frames;
+mod json;
+mod places;
+mod read;
 mod response;
 mod stream;
 mod tools;

@@ -2,7 +2,8 @@
 
 use super::body::Body;
 use super::frames::{Event, Frames, Receiver};
-use super::response::{self, Response};
+use super::json::{invalid, read_json};
+use super::response::Response;
 use super::tools::ToolCalls;
 use crate::error::Error;
 use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Shape, Usage, UsageFields};
@@ -213,16 +214,14 @@ impl State {
         if let Some(kind) = kind {
             self.body.kind.set(kind);
         }
-        if let Err(error) = response::read_json(&mut self.body, json) {
+        if let Err(error) = read_json(&mut self.body, json) {
             self.error(error);
         }
         if let Err(error) = self.end_event() {
             self.error(error);
         }
         if self.session.is_none() && ended.is_some_and(|ended| self.body.names.id.get() != Some(&*ended)) {
-            self.error(response::invalid(
-                "the stream goes on with another response: begin a new Stream for each",
-            ));
+            self.error(invalid("the stream goes on with another response: begin a new Stream for each"));
         }
     }
 
@@ -277,7 +276,7 @@ impl State {
             }
             None if has_room => session.parts.push(Part { model, usage, duration }),
             None => {
-                return Err(response::invalid("the session has too many models that transcribe its input"));
+                return Err(invalid("the session has too many models that transcribe its input"));
             }
         }
         Ok(())
@@ -298,8 +297,8 @@ impl State {
 fn add(known: Option<Usage>, more: Usage) -> Result<Usage, Error> {
     match known {
         None => Ok(more),
-        Some(known) => known
-            .checked_add(&more)
-            .ok_or_else(|| response::invalid("the sum of the counts is beyond 2^64 - 1")),
+        Some(known) => {
+            known.checked_add(&more).ok_or_else(|| invalid("the sum of the counts is beyond 2^64 - 1"))
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::{Event, Receiver, append, cut_off, too_long};
 use crate::error::Error;
-use crate::wire::response::invalid;
+use crate::wire::json::invalid;
 
 const PRELUDE: usize = 12;
 const CHECKSUM: usize = 4;

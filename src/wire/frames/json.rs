@@ -93,8 +93,7 @@ impl Json {
             "DONE" => receiver.event(Event::Done),
             _ if std::mem::replace(&mut self.reported, true) => {}
             _ => {
-                receiver
-                    .error(crate::wire::response::invalid("the stream has text between its JSON objects"));
+                receiver.error(crate::wire::json::invalid("the stream has text between its JSON objects"));
             }
         }
         self.between.clear();

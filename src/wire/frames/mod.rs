@@ -80,7 +80,7 @@ impl Frames {
 /// Returns the error of an event that is longer than the limit.
 #[cold]
 fn too_long(longest: usize) -> Error {
-    super::response::invalid(format_args!(
+    crate::wire::json::invalid(format_args!(
         "an event is longer than {longest} bytes: see Stream::max_event_bytes"
     ))
 }
@@ -88,7 +88,7 @@ fn too_long(longest: usize) -> Error {
 /// Returns the error of a stream that ends within an event.
 #[cold]
 fn cut_off() -> Error {
-    super::response::invalid("the stream ends within an event")
+    crate::wire::json::invalid("the stream ends within an event")
 }
 
 /// Appends bytes to an event that is kept, unless it becomes too long.
