@@ -619,8 +619,9 @@ fn lists_are_streams() {
         error.to_string(),
         "cannot read the response: the stream goes on with another response: begin a new Stream for each"
     );
-    // A realtime response that was cancelled has no usage.
+    // A realtime response that was cancelled has no usage, which is not a usage of zero.
     let cancelled = br#"{"type": "response.done", "response": {"object": "realtime.response", "status": "cancelled", "usage": null}}"#;
+    assert!(matches!(Response::read(cancelled), Err(Error::MissingUsage { .. })));
     let mut stream = Stream::new();
     stream.push_event(done(10).as_bytes()).unwrap();
     stream.push_event(cancelled).unwrap();

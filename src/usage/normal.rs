@@ -217,6 +217,12 @@ fn common(known: &KnownFields, usage: &mut Usage, context: Context<'_>) {
     let searches = searches.or(known.num_search_queries).or(known.server_tools.web_searches);
     let searches = searches.or(known.side_tools.web_searches).or(context.web_searches);
     usage.put(Counter::WebSearchRequests, searches);
+    // A prompt that is missing is the rest of the total.
+    let rest = usage.odd_total().and_then(|total| total.checked_sub(usage.completion_tokens));
+    if usage.lacks_prompt() && !usage.is_unknown() && rest.is_some_and(|rest| rest > 0) {
+        usage.put(Counter::PromptTokens, rest);
+        usage.odd_total = None;
+    }
     for counter in &known.estimated.0 {
         if usage.get(*counter).is_some() {
             usage.estimated.insert(*counter);
@@ -251,10 +257,9 @@ fn traffic_tier(word: &str) -> ServiceTier {
 fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     let (input, output) = (&known.input, &known.output);
     let (mut prompt, mut completion) = (known.prompt_tokens, known.completion_tokens);
-    if prompt.is_none() {
+    if prompt.or(completion).is_none() {
         // Embeddings and rerankers may report a total alone.
-        let rest = known.total_tokens.map(|total| total.saturating_sub(completion.unwrap_or(0)));
-        prompt = rest.filter(|rest| *rest > 0 || completion.is_none());
+        prompt = known.total_tokens;
     }
     let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
     let both = wide([prompt, completion]);

@@ -1,7 +1,6 @@
 //! Reads responses, and lists of the chunks of streams that were received as a whole.
 
-use super::body::Body;
-use super::json::{invalid, read_json};
+use super::json::invalid;
 use super::response::Response;
 use super::stream::Stream;
 use crate::error::Error;
@@ -27,7 +26,7 @@ impl Response {
     /// - [`Error::ErrorResponse`] if the provider responded with an error instead.
     /// - [`Error::InvalidResponse`] if the text is not JSON, or a count is not a whole number.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
-        Self::read_body(None, body)
+        whole(Stream::new()).read_whole(body)
     }
 
     /// Reads a response of a known format.
@@ -37,7 +36,7 @@ impl Response {
     /// The errors of [`read`](Self::read), and [`Error::MissingUsage`] if the counts are in another
     /// format.
     pub fn read_as(format: Format, body: &[u8]) -> Result<Self, Error> {
-        Self::read_body(Some(format), body)
+        whole(Stream::of(format)).read_whole(body)
     }
 
     /// Reads a response of Bedrock's `InvokeModel`, with the headers of the response.
@@ -65,9 +64,8 @@ impl Response {
         body: &[u8],
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     ) -> Result<Self, Error> {
-        let mut read = Body::default();
-        read_json(&mut read, body)?;
-        let known = &mut read.fields.known;
+        let mut stream = whole(Stream::new());
+        let known = &mut stream.fields().known;
         for (name, value) in headers {
             let count = match BEDROCK_HEADERS.iter().position(|header| header.eq_ignore_ascii_case(name)) {
                 Some(0) => &mut known.metrics_input,
@@ -80,23 +78,13 @@ impl Response {
                 let name = name.to_ascii_lowercase();
                 invalid(format_args!("the header {name} is not a count: a whole number from 0 to 2^64 - 1"))
             })?;
-            *count = count.or(Some(value));
+            *count = Some(value);
         }
-        let names = std::mem::take(&mut read.names);
-        Self::of(&read, names, None)
+        stream.read_whole(body)
     }
+}
 
-    fn read_body(format: Option<Format>, json: &[u8]) -> Result<Self, Error> {
-        if json.trim_ascii_start().first() == Some(&b'[') {
-            // A list is a stream that was received as a whole.
-            let mut stream = format.map_or_else(Stream::new, Stream::of).max_event_bytes(usize::MAX);
-            stream.push(json)?;
-            stream.finish()?;
-            return stream.response();
-        }
-        let mut body = Body::default();
-        read_json(&mut body, json)?;
-        let names = std::mem::take(&mut body.names);
-        Self::of(&body, names, format)
-    }
+/// Lifts the limit on the length of an event: the whole text is in memory already.
+fn whole(stream: Stream) -> Stream {
+    stream.max_event_bytes(usize::MAX)
 }

@@ -1,6 +1,6 @@
 //! [`Stream`]: the running usage of a stream.
 
-use super::body::Body;
+use super::body::{Body, Names};
 use super::frames::{Event, Frames, Receiver};
 use super::json::{invalid, read_json};
 use super::response::Response;
@@ -148,7 +148,24 @@ impl Stream {
     /// [`Error::MissingUsage`] if no count was read yet, and [`Error::ErrorResponse`] if an error
     /// was read instead.
     pub fn response(&self) -> Result<Response, Error> {
-        self.state.response()
+        self.state.response(self.state.body.names.clone())
+    }
+
+    /// Returns the fields of the usage, to set counts that are not in the text.
+    pub(super) fn fields(&mut self) -> &mut UsageFields {
+        &mut self.state.body.fields
+    }
+
+    /// Reads a whole text, which is one event or a list of them, and returns its response.
+    pub(super) fn read_whole(mut self, json: &[u8]) -> Result<Response, Error> {
+        if json.trim_ascii_start().first() == Some(&b'[') {
+            self.push(json)?;
+            self.finish()?;
+        } else {
+            self.push_event(json)?;
+        }
+        let names = std::mem::take(&mut self.state.body.names);
+        self.state.response(names)
     }
 
     /// Returns the response as far as it was read, with estimates of the caller's in the place of
@@ -282,15 +299,18 @@ impl State {
         Ok(())
     }
 
-    fn response(&self) -> Result<Response, Error> {
+    fn response(&self, names: Names) -> Result<Response, Error> {
         let Some(Session { usage, parts, tools }) = &self.session else {
-            return Response::of(&self.body, self.body.names.clone(), self.format);
+            return Response::of(&self.body, names, self.format);
         };
+        if usage.is_none() && parts.is_empty() {
+            return Response::of(&self.body, names, self.format);
+        }
         // A session in which no response is done yet used nothing but transcriptions.
-        let usage = usage.clone().unwrap_or_else(|| Usage::new(0, 0));
+        let usage = usage.clone().unwrap_or(Usage::UNKNOWN);
         let other = OtherUnits { parts: parts.clone(), ..OtherUnits::default() };
         let normal = Normal { usage, other, duration: None };
-        Ok(Response::with(&self.body, self.body.names.clone(), Format::OpenAiRealtime, normal, *tools))
+        Ok(Response::with(&self.body, names, Format::OpenAiRealtime, normal, *tools))
     }
 }
 
