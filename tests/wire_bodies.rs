@@ -202,10 +202,10 @@ fn openrouter_and_the_key_of_the_caller() {
         (format!(r#""cost": 0.00105, "is_byok": false, {upstream}"#), "0.00105"),
         (format!(r#""cost": 0.00005, "is_byok": true, {upstream}"#), "0.00105"),
         (format!(r#"{upstream}, "is_byok": true, "cost": 0"#), "0.001"),
+        // With the caller's own key, an amount without the upstream's is not the whole charge.
         (
-            r#""cost": 0.00105, "is_byok": true, "cost_details": {"upstream_inference_cost": null}"#
-                .to_owned(),
-            "0.00105",
+            r#""cost": 0, "is_byok": true, "cost_details": {"upstream_inference_cost": null}"#.to_owned(),
+            "0.001",
         ),
         (r#""cost": 0.0011"#.to_owned(), "0.0011"),
     ] {
@@ -757,6 +757,27 @@ fn messages_in_envelopes() {
     );
 }
 
+/// The web searches of Groq and of xAI are not free.
+#[test]
+fn searches_of_other_providers() {
+    for (body, searches) in [
+        (
+            r#"{"choices": [{"message": {"executed_tools": [{"type": "search"}, {"type": "search"}]}}], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}"#,
+            2,
+        ),
+        (r#"{"usage": {"prompt_tokens": 5, "completion_tokens": 1, "num_sources_used": 25}}"#, 25),
+        (r#"{"usage": {"prompt_tokens": 5, "completion_tokens": 1, "num_sources_used": 0}}"#, 0),
+    ] {
+        let response = read(Format::OpenAiChat, body);
+        assert_eq!(response.tool_calls().web_searches, searches, "{body}");
+        assert_eq!(
+            matches!(map().cost("gpt-4o", &response), Err(Error::Unpriced(_))),
+            searches > 0,
+            "{body}"
+        );
+    }
+}
+
 /// Zeros of one format do not hide the counts of another.
 #[test]
 fn zeros_of_another_format_are_not_the_counts() {
@@ -771,6 +792,7 @@ fn zeros_of_another_format_are_not_the_counts() {
         ),
         (Format::OpenAiChat, r#"{"promptTokenCount": 0, "total_tokens": 1000}"#),
         (Format::OpenAiChat, r#"{"completion_tokens": 0, "total_tokens": 1000}"#),
+        (Format::OpenAiChat, r#"{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 1000}"#),
         (Format::Cohere, r#"{"tokens": {"input_tokens": 0}, "billed_units": {"input_tokens": 1000}}"#),
     ] {
         costs(format, "cheap", &format!(r#"{{"usage": {usage}}}"#), "0.001");

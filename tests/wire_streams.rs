@@ -612,7 +612,9 @@ fn lists_are_streams() {
     assert_eq!(*read.usage(), Usage::new(30, 10));
     assert_eq!(read, response(&[list.as_bytes()]).0);
     let whole = |id: &str| {
-        format!(r#"{{"id": "{id}", "object": "chat.completion", "usage": {{"prompt_tokens": 5}}}}"#)
+        format!(
+            r#"{{"id": "{id}", "object": "chat.completion", "choices": [{{"finish_reason": "stop"}}], "usage": {{"prompt_tokens": 5}}}}"#
+        )
     };
     let error = Response::read(format!("[{}, {}]", whole("a"), whole("b")).as_bytes()).unwrap_err();
     assert_eq!(
@@ -643,4 +645,39 @@ fn the_bill_of_a_cut_stream_says_so() {
         stream.push_event(br#"{"type": "conversation.item.input_audio_transcription.completed", "usage": {"type": "duration", "seconds": 30}}"#).unwrap();
     }
     assert_eq!(map.cost("m", &stream.response().unwrap()).unwrap().total().to_string(), "0.06");
+}
+
+/// Details belong to their counts: those of an earlier chunk are not those of the last one.
+#[test]
+fn details_are_forgotten_with_their_counts() {
+    let chunk = |count: u64, details: &str| {
+        format!(
+            "data: {{\"candidates\": [{{\"finishReason\": \"STOP\"}}], \"usageMetadata\": {{\"promptTokenCount\": 8, \"candidatesTokenCount\": {count}{details}, \"totalTokenCount\": {}}}}}\n\n",
+            count + 8
+        )
+    };
+    let details = r#", "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 8}], "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": 5}]"#;
+    let stream = [chunk(5, details), chunk(100, "")].concat();
+    let (response, _) = response(&[stream.as_bytes()]);
+    let usage = response.usage();
+    assert_eq!((usage.completion_tokens, usage.get(Counter::CompletionText)), (100, None));
+    assert_eq!(usage.get(Counter::PromptText), Some(8));
+}
+
+/// The turns in the first event are placeholders as well, and a final stream is not estimated.
+#[test]
+fn turns_of_a_stream_are_the_last_ones() {
+    let start = r#"{"type": "message_start", "message": {"model": "claude-sonnet-4-5", "usage": {"input_tokens": 1000, "output_tokens": 1,
+        "iterations": [{"type": "message", "input_tokens": 1000, "output_tokens": 1}]}}}"#;
+    let delta =
+        r#"{"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 500}}"#;
+    let turns = delta.replace("500}", r#"500, "iterations": [{"model": "claude-sonnet-4-5-20250929", "input_tokens": 1000, "output_tokens": 500}]}"#);
+    for delta in [delta, &turns] {
+        let mut stream = Stream::new();
+        for event in [start, delta, r#"{"type": "message_stop"}"#] {
+            stream.push_event(event.as_bytes()).unwrap();
+        }
+        assert_eq!(*stream.response().unwrap().usage(), Usage::new(1_000, 500), "{delta}");
+        assert_eq!(stream.response_or_estimate(7, 7), stream.response().unwrap());
+    }
 }

@@ -26,13 +26,16 @@ impl TrustedProviders {
     }
 
     /// Returns whether the provider of a call is trusted: the one that was asked for, else the one
-    /// that the entry names or that the name begins with, unless a response has that name.
+    /// that the name begins with or that the entry names. A name of a response leads to none.
     pub(super) fn trust(&self, lookup: Lookup<'_>, entry: Option<EntryRef<'_>>) -> bool {
         if let Some(asked) = lookup.provider {
             return self.has(asked);
         }
-        // A response must not choose whom to trust.
-        let first = lookup.name.split_once('/').map(|(first, _)| first).filter(|_| !lookup.served);
+        if lookup.served {
+            // A response must not choose whom to trust.
+            return false;
+        }
+        let first = lookup.name.split_once('/').map(|(first, _)| first);
         first.is_some_and(|first| self.has(first))
             || entry.and_then(EntryRef::provider).is_some_and(|provider| self.has(provider))
     }

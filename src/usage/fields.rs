@@ -107,6 +107,8 @@ object! {
         cached_tokens: Count = "cached_tokens" | "num_cached_tokens",
         citation_tokens: Count = "citation_tokens",
         num_search_queries: Count = "num_search_queries",
+        /// xAI, for searches before a request.
+        num_sources_used: Count = "num_sources_used",
         cost: Option<Usd> = "cost",
         cost_in_usd_ticks: Count = "cost_in_usd_ticks",
         is_byok: Option<bool> = "is_byok",
@@ -233,6 +235,41 @@ pub(crate) enum Shape {
     Transcription,
     /// A response of OpenAI's Responses.
     Response,
+}
+
+/// The counts of Gemini, and their details.
+pub(crate) struct GeminiCounts {
+    counts: [Count; 3],
+    details: [Modalities; 3],
+}
+
+impl KnownFields {
+    /// Takes the details of Gemini's counts, and returns them with the counts.
+    pub(crate) fn take_gemini(&mut self) -> GeminiCounts {
+        let counts = self.gemini_counts();
+        let details = self.gemini_details().map(std::mem::take);
+        GeminiCounts { counts, details }
+    }
+
+    /// Puts details back whose counts did not change, unless new ones were read.
+    pub(crate) fn put_back(&mut self, before: &GeminiCounts) {
+        let counts = self.gemini_counts();
+        let GeminiCounts { counts: old_counts, details: old_details } = before;
+        let slots = self.gemini_details().into_iter().zip(old_details);
+        for ((slot, old), (count, old_count)) in slots.zip(counts.into_iter().zip(old_counts)) {
+            if !slot.is_known && count == *old_count {
+                *slot = *old;
+            }
+        }
+    }
+
+    fn gemini_counts(&self) -> [Count; 3] {
+        [self.prompt_token_count, self.candidates_token_count, self.cached_content_token_count]
+    }
+
+    fn gemini_details(&mut self) -> [&mut Modalities; 3] {
+        [&mut self.prompt_modalities, &mut self.candidates_modalities, &mut self.cache_modalities]
+    }
 }
 
 impl CohereUnits {

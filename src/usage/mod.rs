@@ -25,6 +25,7 @@ pub(crate) use normal::{Context, Normal, OtherUnits, Part};
 pub(crate) use not_read::NotRead;
 pub(crate) use slot::{List, Object, Place, Slot, object, read_each, read_list, read_object, slots_by};
 pub use tier::{ServiceTier, UnknownTier};
+pub(crate) use turns::Turns;
 pub(crate) use value::{Count, Seconds, Text, TextVisitor, Word};
 
 /// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes

@@ -216,6 +216,7 @@ fn common(known: &KnownFields, usage: &mut Usage, context: Context<'_>) {
     let searches = known.input.web_search_requests;
     let searches = searches.or(known.num_search_queries).or(known.server_tools.web_searches);
     let searches = searches.or(known.side_tools.web_searches).or(context.web_searches);
+    let searches = searches.or(known.num_sources_used.filter(|sources| *sources > 0));
     usage.put(Counter::WebSearchRequests, searches);
     // A prompt that is missing is the rest of the total.
     let rest = usage.odd_total().and_then(|total| total.checked_sub(usage.completion_tokens));
@@ -238,6 +239,10 @@ fn stated_cost(known: &KnownFields) -> Option<Usd> {
         return Usd::from_unsigned(u128::from(ticks).checked_mul(10_u128.pow(18))?);
     }
     let upstream = known.cost_details.upstream.filter(|_| known.is_byok == Some(true));
+    if known.is_byok == Some(true) && upstream.is_none() {
+        // A part of the charge is not stated.
+        return None;
+    }
     match (known.cost, upstream) {
         (Some(cost), Some(upstream)) => cost.checked_add(upstream),
         (cost, upstream) => cost.or(upstream),
@@ -257,9 +262,11 @@ fn traffic_tier(word: &str) -> ServiceTier {
 fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
     let (input, output) = (&known.input, &known.output);
     let (mut prompt, mut completion) = (known.prompt_tokens, known.completion_tokens);
-    if prompt.or(completion).is_none() {
-        // Embeddings and rerankers may report a total alone.
-        prompt = known.total_tokens;
+    if prompt.unwrap_or(0) == 0 && completion.unwrap_or(0) == 0 {
+        // Embeddings and rerankers may report a total alone, or beside zeros.
+        let reasoning = output.reasoning_tokens.or(known.reasoning_tokens).unwrap_or(0);
+        let rest = known.total_tokens.map(|total| total.saturating_sub(reasoning));
+        prompt = rest.filter(|rest| *rest > 0 || prompt.is_none()).or(prompt);
     }
     let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
     let both = wide([prompt, completion]);
@@ -370,7 +377,7 @@ fn anthropic(known: &KnownFields, usage: &mut Usage, model: Option<&str>) -> Res
     // The model of the response, or the only one that is named.
     let model = model.or(if let [turn] = turns { turn.model.as_deref() } else { None });
     let (own, others): (Vec<&Turn>, Vec<&Turn>) =
-        turns.iter().partition(|turn| turn.model.is_none() || turn.model.as_deref() == model);
+        turns.iter().partition(|turn| turn.model.as_deref().is_none_or(|name| is_same(name, model)));
     let mut sums = Turn { all_think: true, ..Turn::default() };
     for turn in own {
         sums.add(turn).ok_or(NotRead::Overflow)?;
@@ -387,6 +394,17 @@ fn anthropic(known: &KnownFields, usage: &mut Usage, model: Option<&str>) -> Res
         Ok(Part { model: turn.model.clone().unwrap_or_default(), usage, duration: None })
     };
     others.into_iter().map(part).collect()
+}
+
+/// Returns whether a turn names the model of the response, with a date or without.
+fn is_same(name: &str, model: Option<&str>) -> bool {
+    let undated = |name: &str| {
+        let (model, date) = name.rsplit_once(['-', '@'])?;
+        let is_date = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+        is_date.then(|| model.to_owned())
+    };
+    let undated = |name: &str| undated(name).unwrap_or_else(|| name.to_owned());
+    model.is_some_and(|model| undated(model) == undated(name))
 }
 
 fn put_turn(usage: &mut Usage, turn: &Turn) -> Result<(), NotRead> {

@@ -8,7 +8,8 @@ use super::places::{
 };
 use super::tools::{Grounding, GroundingMetadata, ToolCalls};
 use crate::usage::{
-    Context, Count, Format, Object, Seconds, ServiceTier, Shape, Text, UsageFields, Word, object, slots_by,
+    Context, Count, Format, Object, Seconds, ServiceTier, Shape, Text, Turns, UsageFields, Word, object,
+    slots_by,
 };
 
 /// The facts that are known of a response. Each event of a stream is read into the same body, and
@@ -123,8 +124,9 @@ impl Body {
     pub(super) fn end_event(&mut self) {
         let before = self.output_before_message.take();
         if self.kind.is("message_start") {
-            // The count of output in it is a placeholder.
+            // The count of output in it, also by turns, is a placeholder.
             self.fields.known.output_tokens = before.unwrap_or(self.fields.known.output_tokens);
+            self.fields.known.iterations = Turns::default();
         }
         let kind = self.kind.get().unwrap_or("");
         let object = self.object.get().unwrap_or("");
@@ -166,10 +168,13 @@ impl Body {
                     | "image_edit.completed"
             ),
             // A whole body, which is not split into events.
-            None => matches!(
-                self.object.get(),
-                Some("chat.completion" | "chat.completion.done" | "text_completion.done" | "response")
-            ),
+            None => match self.object.get() {
+                // Some servers call their chunks so.
+                Some("chat.completion") => self.finish.get().is_some(),
+                object => {
+                    matches!(object, Some("chat.completion.done" | "text_completion.done" | "response"))
+                }
+            },
         };
         let gemini = || self.fields.known.prompt_token_count.is_some() && self.finish.get().is_some();
         let watsonx = || self.fields.results.stop_reason.get().is_some_and(|reason| reason != "not_finished");
@@ -191,7 +196,7 @@ impl Body {
             let known = &mut self.fields.known;
             (known.bedrock_input, known.bedrock_output, known.bedrock_total) = (input, output, total);
             (known.bedrock_read, known.bedrock_write) = (read, write);
-            self.has_usage = true;
+            (self.has_usage, self.is_done) = (true, Some(true));
         }
     }
 
@@ -212,6 +217,14 @@ impl Body {
     fn read_usage<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
         self.has_usage = true;
         read(&mut self.fields, map)
+    }
+
+    /// Reads Gemini's usage. Details belong to their counts, and are forgotten with them.
+    fn read_usage_metadata<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
+        let before = self.fields.known.take_gemini();
+        let read = self.read_usage(map)?;
+        self.fields.known.put_back(&before);
+        Ok(read)
     }
 
     fn read_message_field<'de, A: MapAccess<'de>>(
@@ -250,6 +263,8 @@ impl Body {
             "finish_reason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
             "message" | "delta" | "start" => self.within(Part::Fragment, map),
             "tool_calls" | "function_call" => self.within(Part::Calls, map),
+            // Groq's tools.
+            "executed_tools" => self.within(Part::Item, map),
             "toolUse" => self.count_function(map),
             _ => Ok(false),
         }
@@ -331,7 +346,8 @@ impl Object for Body {
     #[inline]
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "usage" | "usageMetadata" | "usage_info" => self.read_usage(map),
+            "usage" | "usage_info" => self.read_usage(map),
+            "usageMetadata" => self.read_usage_metadata(map),
             "meta" => {
                 self.has_usage = true;
                 read(&mut self.fields.known.cohere_meta, map)

@@ -169,7 +169,8 @@ impl Stream {
     }
 
     /// Returns the response as far as it was read, with estimates of the caller's in the place of
-    /// counts that were not reported: those of an interrupted stream.
+    /// counts that were not reported: those of an interrupted stream. A stream that is
+    /// [final](Self::is_final) and has a usage is not estimated.
     ///
     /// # Examples
     ///
@@ -190,6 +191,9 @@ impl Stream {
     /// ```
     #[must_use]
     pub fn response_or_estimate(&self, prompt_tokens: u64, completion_tokens: u64) -> Response {
+        if let (true, Ok(response)) = (self.is_final(), self.response()) {
+            return response;
+        }
         let mut response = self.response().unwrap_or_else(|_| {
             let format = self.state.format.unwrap_or(Format::OpenAiChat);
             let unknown = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };

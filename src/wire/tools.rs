@@ -25,6 +25,8 @@ pub struct ToolCalls {
     pub computer_use: u64,
     /// Requests of Grounding with Google Maps.
     pub maps_grounding: u64,
+    /// Images that were made beside the output.
+    pub image_generation: u64,
 }
 
 impl ToolCalls {
@@ -32,10 +34,11 @@ impl ToolCalls {
     pub(super) fn count(&mut self, kind: &str) {
         let counter = match kind {
             "tool_use" | "function_call" | "custom_tool_call" | "mcp_call" => &mut self.functions,
-            "web_search_call" => &mut self.web_searches,
+            "web_search_call" | "search" => &mut self.web_searches,
             "file_search_call" => &mut self.file_searches,
-            "code_interpreter_call" => &mut self.code_interpreter,
+            "code_interpreter_call" | "python" => &mut self.code_interpreter,
             "computer_call" => &mut self.computer_use,
+            "image_generation_call" => &mut self.image_generation,
             _ => return,
         };
         *counter = counter.saturating_add(1);
@@ -47,7 +50,8 @@ impl ToolCalls {
 
     /// Returns the number of calls that providers have a fee for, other than searches of the web.
     pub(super) fn with_a_fee(&self) -> u64 {
-        self.file_searches.saturating_add(self.code_interpreter).saturating_add(self.maps_grounding)
+        let calls = [self.file_searches, self.code_interpreter, self.maps_grounding, self.image_generation];
+        calls.into_iter().fold(0, u64::saturating_add)
     }
 
     pub(super) fn add(&mut self, more: Self) {
@@ -58,6 +62,7 @@ impl ToolCalls {
             (&mut self.code_interpreter, more.code_interpreter),
             (&mut self.computer_use, more.computer_use),
             (&mut self.maps_grounding, more.maps_grounding),
+            (&mut self.image_generation, more.image_generation),
         ] {
             *sum = sum.saturating_add(more);
         }

@@ -86,6 +86,8 @@ impl Sse {
     ) {
         if line.is_empty() {
             self.end_event(borrowed, receiver);
+        } else if self.skips != Skips::Nothing {
+            // The rest of an event that is too long.
         } else if line.len() > longest.saturating_add(PREFIX) {
             self.skip_event(longest, receiver);
         } else if let Some(data) = line.strip_prefix(b"data:") {
