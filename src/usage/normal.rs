@@ -266,7 +266,8 @@ fn chat(known: &KnownFields, usage: &mut Usage) -> Result<(), NotRead> {
         // Embeddings and rerankers may report a total alone, or beside zeros.
         let reasoning = output.reasoning_tokens.or(known.reasoning_tokens).unwrap_or(0);
         let rest = known.total_tokens.map(|total| total.saturating_sub(reasoning));
-        prompt = rest.filter(|rest| *rest > 0 || prompt.is_none()).or(prompt);
+        let is_alone = prompt.or(completion).is_none();
+        prompt = rest.filter(|rest| *rest > 0 || is_alone).or(prompt);
     }
     let reasoning = output.reasoning_tokens.or(known.reasoning_tokens);
     let both = wide([prompt, completion]);

@@ -166,6 +166,25 @@ mod tests {
         assert_eq!(serde_json::from_value::<Usage>(value["usage"].clone()).unwrap(), usage);
     }
 
+    /// A total adds no count to those that make it up.
+    #[test]
+    fn a_missing_prompt_is_the_rest_of_the_total() {
+        for (json, prompt) in [
+            (r#"{"completion_tokens": 0, "total_tokens": 0}"#, None),
+            (r#"{"completion_tokens": 5, "total_tokens": 5}"#, None),
+            (r#"{"completion_tokens": 5, "total_tokens": 3}"#, None),
+            (r#"{"completion_tokens": 5, "total_tokens": 12}"#, Some(7)),
+            (r#"{"output_tokens": 5, "total_tokens": 12}"#, Some(7)),
+            (r#"{"total_tokens": 0}"#, Some(0)),
+            (r#"{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 12}"#, Some(12)),
+        ] {
+            let usage = read(json);
+            assert_eq!(usage.get(Counter::PromptTokens), prompt, "{json}");
+            let written = serde_json::to_string(&usage).unwrap();
+            assert_eq!(read(&written), usage, "{written}");
+        }
+    }
+
     #[test]
     fn says_which_count_is_none() {
         for count in ["-1", "1.5", "1e30", "18446744073709551616"] {
