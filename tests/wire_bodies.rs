@@ -276,7 +276,7 @@ fn searches_without_a_price_are_not_free() {
     let Err(Error::Unpriced(bill)) = map().cost("gpt-4o", &response) else { panic!() };
     assert_eq!(bill.to_string(), "no price of gpt-4o is known for search: register one with register_model");
     assert_eq!(bill.known_total().to_string(), "0.0025");
-    let body = r#"{"object": "response", "output": [{"type": "file_search_call"}, {"type": "code_interpreter_call"}],
+    let body = r#"{"object": "response", "output": [{"type": "file_search_call"}, {"type": "code_interpreter_call"}, {"type": "image_generation_call"}],
         "usage": {"input_tokens": 1000, "output_tokens": 0}}"#;
     let response = read(Format::OpenAiResponses, body);
     let Err(Error::Unpriced(bill)) = map().cost("gpt-4o", &response) else { panic!() };
@@ -284,7 +284,7 @@ fn searches_without_a_price_are_not_free() {
         bill.to_string(),
         "no price of gpt-4o is known for tool_call: register one with register_model"
     );
-    assert_eq!(bill.lines().map(|line| line.quantity.to_string()).collect::<Vec<_>>(), ["1000", "2"]);
+    assert_eq!(bill.lines().map(|line| line.quantity.to_string()).collect::<Vec<_>>(), ["1000", "3"]);
 }
 
 #[test]
