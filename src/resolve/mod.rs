@@ -176,7 +176,7 @@ pub(crate) fn row_set_aside<'m>(layers: Layers<'m>, lookup: Lookup<'_>) -> Optio
     }
 }
 
-/// What a name leads to first.
+/// The first thing that a name leads to.
 enum Reached<'m, 'n> {
     Entry(ResolvedEntry<'m, 'n>),
     /// A row that was set aside. The name is unknown, rather than priced by an entry or a rule

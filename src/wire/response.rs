@@ -1,5 +1,7 @@
 //! [`Response`]: what a response says of its call.
 
+use std::time::Duration;
+
 use super::body::{Body, Names};
 use super::tools::ToolCalls;
 use crate::cost::Call;
@@ -7,7 +9,6 @@ use crate::error::Error;
 use crate::resolve::Lookup;
 use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, ServiceTier, Usage, Word};
 use crate::words::words;
-use std::time::Duration;
 
 /// A response of a provider, as far as its price is concerned.
 ///

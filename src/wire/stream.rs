@@ -49,7 +49,7 @@ pub struct Stream {
     state: State,
 }
 
-/// What is known of the usage.
+/// The facts that a stream has told so far.
 #[derive(Debug, Default)]
 struct State {
     format: Option<Format>,
@@ -101,9 +101,10 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidResponse`] if an event cannot be read, the first one if there are several; or if
-    /// another response follows the end of the first, whose usage is then mixed with it. All bytes are read nevertheless, and what is known of the usage is kept. Behind a frame of
-    /// AWS whose length cannot be trusted, nothing more is read.
+    /// [`Error::InvalidResponse`] if an event cannot be read, the first one if there are several; or
+    /// if another response follows the end of the first, whose usage is then mixed with it. All
+    /// bytes are read nevertheless, and what is known of the usage is kept. Behind a frame of AWS
+    /// whose length cannot be trusted, nothing more is read.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.frames.push(bytes, self.longest, &mut self.state);
         self.state.error.take().map_or(Ok(()), Err)
@@ -151,23 +152,6 @@ impl Stream {
         self.state.response(self.state.body.names.clone())
     }
 
-    /// Returns the fields of the usage, to set counts that are not in the text.
-    pub(super) fn fields(&mut self) -> &mut UsageFields {
-        &mut self.state.body.fields
-    }
-
-    /// Reads a whole text, which is one event or a list of them, and returns its response.
-    pub(super) fn read_whole(mut self, json: &[u8]) -> Result<Response, Error> {
-        if json.trim_ascii_start().first() == Some(&b'[') {
-            self.push(json)?;
-            self.finish()?;
-        } else {
-            self.push_event(json)?;
-        }
-        let names = std::mem::take(&mut self.state.body.names);
-        self.state.response(names)
-    }
-
     /// Returns the response as far as it was read, with estimates of the caller's in the place of
     /// counts that were not reported: those of an interrupted stream. A stream that is
     /// [final](Self::is_final) and has a usage is not estimated.
@@ -209,6 +193,23 @@ impl Stream {
             }
         }
         response
+    }
+
+    /// Returns the fields of the usage, to set counts that are not in the text.
+    pub(super) fn fields(&mut self) -> &mut UsageFields {
+        &mut self.state.body.fields
+    }
+
+    /// Reads a whole text, which is one event or a list of them, and returns its response.
+    pub(super) fn read_whole(mut self, json: &[u8]) -> Result<Response, Error> {
+        if json.trim_ascii_start().first() == Some(&b'[') {
+            self.push(json)?;
+            self.finish()?;
+        } else {
+            self.push_event(json)?;
+        }
+        let names = std::mem::take(&mut self.state.body.names);
+        self.state.response(names)
     }
 }
 
@@ -304,12 +305,10 @@ impl State {
     }
 
     fn response(&self, names: Names) -> Result<Response, Error> {
-        let Some(Session { usage, parts, tools }) = &self.session else {
+        let counted = self.session.as_ref().filter(|known| known.usage.is_some() || !known.parts.is_empty());
+        let Some(Session { usage, parts, tools }) = counted else {
             return Response::of(&self.body, names, self.format);
         };
-        if usage.is_none() && parts.is_empty() {
-            return Response::of(&self.body, names, self.format);
-        }
         // A session in which no response is done yet used nothing but transcriptions.
         let usage = usage.clone().unwrap_or(Usage::UNKNOWN);
         let other = OtherUnits { parts: parts.clone(), ..OtherUnits::default() };

@@ -20,7 +20,7 @@ const CHECKSUM: usize = 4;
 pub(in crate::wire) struct Aws {
     /// The beginning of a frame whose end was not pushed yet.
     buffer: Vec<u8>,
-    /// What models send through Bedrock, decoded.
+    /// The JSON of the latest chunk, decoded.
     decoded: Vec<u8>,
     /// True after a length that cannot be trusted, behind which no frame can be found.
     is_lost: bool,
@@ -129,7 +129,7 @@ fn read_frame(frame: &[u8], decoded: &mut Vec<u8>, receiver: &mut impl Receiver)
     }
 }
 
-/// What a model sends through Bedrock.
+/// A chunk of Bedrock's `InvokeModelWithResponseStream`: the model's event, in Base64.
 #[derive(Deserialize)]
 struct Chunk<'a> {
     #[serde(borrow)]

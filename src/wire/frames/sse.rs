@@ -21,7 +21,7 @@ pub(in crate::wire) struct Sse {
     skips: Skips,
 }
 
-/// What is skipped, since it is too long.
+/// The part of the input that is skipped, since it is too long.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Skips {
     #[default]
