@@ -9,6 +9,8 @@
 //! `--help` lists the forms of a line and the options. A summary goes to standard error, also on
 //! Ctrl-C. Memory use does not grow with the number of lines.
 
+#[path = "price/amounts.rs"]
+mod amounts;
 #[path = "price/answer.rs"]
 mod answer;
 #[path = "price/options.rs"]

@@ -237,7 +237,7 @@ pub use source::HttpSource;
 #[doc(inline)]
 pub use source::Source;
 #[doc(inline)]
-pub use usage::{ServiceTier, Usage};
+pub use usage::{ImageSize, ServiceTier, Units, Usage};
 
 /// Any number of threads may share or send a value of a public type.
 const _: () = {

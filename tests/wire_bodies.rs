@@ -304,11 +304,11 @@ fn openai_transcription() {
     costs(Format::OpenAiTranscription, "transcribe", body, "0.00108");
     let body = r#"{"text": "...", "usage": {"type": "duration", "seconds": 12.5}}"#;
     let response = costs(Format::OpenAiTranscription, "whisper", body, "0.00125");
-    assert_eq!(response.duration(), Some(Duration::from_millis(12_500)));
+    assert_eq!(response.units().input_audio, Some(Duration::from_millis(12_500)));
     let body =
         r#"{"task": "transcribe", "language": "english", "duration": 8.470000267028809, "text": "..."}"#;
     let response = costs(Format::OpenAiTranscription, "whisper", body, "0.0008470000267");
-    assert_eq!(response.duration(), Some(Duration::from_nanos(8_470_000_267)));
+    assert_eq!(response.units().input_audio, Some(Duration::from_nanos(8_470_000_267)));
     // Seconds have no price where tokens are billed, and are not free.
     assert!(matches!(map().cost("gpt-4o", &response), Err(Error::Unpriced(_))));
 }
@@ -547,7 +547,7 @@ fn cohere() {
     assert_eq!(costs(Format::Cohere, "cheap", v1, "0.00008").status(), Some(Status::Incomplete));
     let rerank = r#"{"results": [{"index": 3, "relevance_score": 0.999}], "id": "07734bd2", "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 3}}}"#;
     let response = read(Format::Cohere, rerank);
-    assert_eq!(response.search_units(), 3);
+    assert_eq!(response.units().search_units, Some(3));
     let Err(Error::Unpriced(bill)) = map().cost("rerank", &response) else {
         panic!("search units are not free")
     };
@@ -574,7 +574,7 @@ fn ollama_watsonx_and_ocr() {
     costs(Format::Watsonx, "cheap", body, "0.000116");
     let body = r#"{"pages": [{"index": 0, "markdown": "..."}], "model": "mistral-ocr-2505-completion", "usage_info": {"pages_processed": 29, "doc_size_bytes": 3002783}}"#;
     let response = read(Format::MistralOcr, body);
-    assert_eq!(response.pages(), 29);
+    assert_eq!(response.units().pages, Some(29));
     let Err(Error::Unpriced(bill)) = map().cost("ocr", &response) else { panic!("pages are not free") };
     assert_eq!(bill.to_string(), "no price of ocr is known for page: register one with register_model");
 }

@@ -144,9 +144,17 @@ impl Pricer<'_> {
             let Some(lookup) = self.lookup(request, None) else {
                 return failed(request.id, "invalid_call", "missing field `model`");
             };
-            return match &request.usage {
-                Some(usage) => self.price(request, lookup, Call::new(usage)),
-                None => self.describe(request, lookup),
+            let measured = match request.measured() {
+                Ok(measured) => measured,
+                Err(message) => return failed(request.id, "invalid_call", message),
+            };
+            return match (&measured, &request.usage) {
+                (Some(measured), usage) => {
+                    let call = usage.as_ref().map_or_else(|| measured.call(), Call::new);
+                    self.price(request, lookup, call.units(&measured.units))
+                }
+                (None, Some(usage)) => self.price(request, lookup, Call::new(usage)),
+                (None, None) => self.describe(request, lookup),
             };
         };
         let Received { response, is_final, stream_error } = received;
@@ -181,17 +189,14 @@ impl Pricer<'_> {
         };
         let (outcome, amounts) = match self.snapshot.cost(lookup, call) {
             Ok(cost) => {
-                let (input, output, total) = (cost.input(), cost.output(), cost.total());
-                let key = cost.key().to_owned();
-                (Outcome::Priced, Amounts { key, input, output, tools: Usd::ZERO, total, complete: true })
+                let (input, output, tools) = (cost.input(), cost.output(), cost.tools());
+                let (key, total) = (cost.key().to_owned(), cost.total());
+                (Outcome::Priced, Amounts { key, input, output, tools, total, complete: true })
             }
             Err(Error::Unpriced(bill)) => {
-                let (input, output) = (bill.known_input(), bill.known_output());
+                let (input, output, tools) = (bill.known_input(), bill.known_output(), bill.known_tools());
                 let (key, total) = (bill.key().to_owned(), bill.known_total());
-                (
-                    Outcome::Incomplete,
-                    Amounts { key, input, output, tools: Usd::ZERO, total, complete: false },
-                )
+                (Outcome::Incomplete, Amounts { key, input, output, tools, total, complete: false })
             }
             Err(error) => return self.fail(request, &error),
         };

@@ -12,6 +12,8 @@ Usage: price [OPTIONS] [FILE]...
 Reads the files, or standard input if there are none. A line is one of:
 
   {"id", "model", "provider"?, "usage": {...}}     a usage, in the names of any provider
+  {"id", "model", "provider"?, "usage"?,
+   "unit"?, "amounts": {...}}                      what was used in other units, named below
   {"id", "format"?, "model"?, "provider"?,
    "body": {...}, "headers"?: {...}}               a provider's response
   {..., "stream": "text"}                          a provider's stream, as it was received
@@ -21,6 +23,13 @@ Reads the files, or standard input if there are none. A line is one of:
 Without "model", the model that the response names is priced. A line may also have "service_tier",
 "batch", "data_residency", "vertex_location" and "at" (RFC 3339). The id is echoed. A prefix "data:"
 is removed.
+
+Amounts: "images", "size", "quality", "resolution", "input_images", "seconds" (of a transcription, or of
+what "unit" names: "video", "speech", "session"), "input_seconds", "characters", "output_characters",
+"search_units", "total_tokens", "pages", "annotation_pages", "credits", "queries", "max_results",
+"text_messages", "web_search_requests", "search_context_size", "page_visits", "maps_requests",
+"file_searches", "file_storage_gb_days", "vector_store_gb_days", "code_interpreter_sessions",
+"computer_use_input_tokens", "computer_use_output_tokens".
 
 Options:
   --map FILE          Price by another map than the bundled one

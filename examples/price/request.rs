@@ -12,6 +12,8 @@ use llm_costmap::{Call, Error, Lookup, Usage};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::amounts::{Amounts, Measured};
+
 #[derive(Default, Deserialize)]
 pub(crate) struct Request<'a> {
     #[serde(borrow)]
@@ -22,6 +24,11 @@ pub(crate) struct Request<'a> {
     pub(crate) provider: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) usage: Option<Usage>,
+    /// What `amounts` count, such as `image`.
+    #[serde(borrow)]
+    unit: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    amounts: Option<&'a RawValue>,
     #[serde(borrow)]
     format: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -89,6 +96,17 @@ impl Request<'_> {
         let Some(text) = &self.stream_base64 else { return Ok(None) };
         let bytes = STANDARD.decode(text.trim()).map_err(|error| format!("stream_base64: {error}"))?;
         Ok(Some(Received::stream(format, &bytes)))
+    }
+
+    /// Reads the amounts of the line, if it has some.
+    pub(crate) fn measured(&self) -> Result<Option<Measured>, String> {
+        let Some(amounts) = self.amounts else {
+            let stray = self.unit.is_some();
+            return if stray { Err("missing field `amounts`".to_owned()) } else { Ok(None) };
+        };
+        let amounts: Amounts =
+            serde_json::from_str(amounts.get()).map_err(|error| format!("amounts: {error}"))?;
+        amounts.measured(self.unit.as_deref()).map(Some)
     }
 
     /// Returns the model to look up: the line's own, or the one that a response names.

@@ -9,15 +9,12 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
-use crate::rates::field::{self, Field, Kind, SEARCH_CONTEXT};
-use crate::rates::{BadField, BadRate, Inputs, ProviderRules, compile, from_json};
+use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES};
+use crate::rates::{BadField, BadRate, Inputs, Mode, ProviderRules, SearchRule, compile, from_json};
 
 /// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
 /// linear in their number.
 const MAX_PRICES: usize = 256;
-
-/// The modes whose entries may be billed by the second of wall-clock time.
-const BY_THE_SECOND: [&str; 5] = ["chat", "completion", "embedding", "responses", "audio_transcription"];
 
 /// Checks whether calls can be priced by the fields of a row.
 ///
@@ -43,6 +40,7 @@ pub(super) struct Row<'a> {
     pub(super) warnings: Vec<String>,
     pub(super) mode: Option<Cow<'a, str>>,
     search_context: Option<&'a str>,
+    is_per_query: bool,
     bad: Option<BadField>,
     /// Set if a multiplier is null, which takes back an earlier value of the same field.
     has_null_factor: bool,
@@ -96,10 +94,25 @@ impl<'a> Row<'a> {
             half_price_reads: provider == "fireworks_ai",
             inclusive_thresholds: provider == "xai",
             step_at_128k: provider.starts_with("vertex_ai"),
-            by_the_second: self.mode.as_deref().is_none_or(|mode| BY_THE_SECOND.contains(&mode)),
+            is_per_query: self.is_per_query,
+            is_azure: provider == "azure",
+            searches: SearchRule::of(provider),
+            mode: Mode::of(self.mode.as_deref()),
         };
-        if provider == "perplexity" && self.search_context.is_some() {
-            self.inputs.tables_mut().search_context = self.search_context;
+        self.add_searches()
+    }
+
+    /// Adds the prices of searches by context size. A single price applies to all sizes.
+    fn add_searches(&mut self) -> Result<(), BadField> {
+        let Some(table) = self.search_context.take() else { return Ok(()) };
+        let fields = json::fields(table).ok();
+        for (size, name) in SEARCH_SIZES {
+            let json = fields.as_ref().map_or(Some(table), |fields| json::get(fields, name));
+            match json.map_or(Ok(None), from_json) {
+                Ok(Some(rate)) => self.inputs.fields.push((Field::search(size), rate)),
+                Ok(None) => {}
+                Err(bad) => return Err(BadField::new(SEARCH_CONTEXT, bad)),
+            }
         }
         Ok(())
     }
@@ -126,6 +139,7 @@ impl<'a> Row<'a> {
             "off_peak_pricing" => self.inputs.tables_mut().off_peak_pricing = table(value),
             "provider_specific_entry" => self.inputs.tables_mut().provider_specific_entry = table(value),
             SEARCH_CONTEXT => self.search_context = table(value),
+            "web_search_billing_unit" => self.is_per_query = json::text(value).as_deref() == Some("per_query"),
             "regional_endpoint_uplift_multiplier" => {
                 if let Some(factor) = self.factor(&name, value) {
                     self.inputs.tables_mut().vertex = Some(factor);
@@ -147,18 +161,26 @@ impl<'a> Row<'a> {
                 let reason = format!("one of more than {MAX_PRICES} prices");
                 self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
             }
+            // A table in the place of a unit's price is not read.
+            Kind::Rate(field) if !field.base.is_of_tokens() && value.starts_with(['{', '[']) => {
+                self.unknown.push(name);
+            }
             Kind::Rate(field) => {
-                if let Some(rate) = self.rate(&name, value) {
+                if let Some(rate) = self.rate_of(field, &name, value) {
                     self.inputs.fields.push((field, rate));
+                    // A fee applies where the operator set it.
+                    if field.base == Base::Request {
+                        self.unknown.push(name);
+                    }
                 } else {
                     // A repeated field counts as it is last written, null included.
                     self.inputs.fields.retain(|(known, _): &(Field, Fixed)| *known != field);
                 }
             }
-            // Checked, but not priced by. Tables of rates are not checked.
+            // Checked, but not priced by.
             Kind::Unit => {
-                if !value.starts_with('{') {
-                    self.rate(&name, value);
+                if self.rate(&name, value).is_some() {
+                    self.unknown.push(name);
                 }
             }
             Kind::Unknown => self.unknown.push(name),
@@ -171,6 +193,22 @@ impl<'a> Row<'a> {
         let factor = self.rate(name, value);
         self.has_null_factor |= factor.is_none();
         factor
+    }
+
+    /// Reads the rate of a field, for one unit.
+    fn rate_of(&mut self, field: Field, name: &str, value: &str) -> Option<Fixed> {
+        let rate = self.rate(name, value)?;
+        if !field.base.is_per_thousand() {
+            return Some(rate);
+        }
+        match rate.per_thousand() {
+            None => {
+                let reason = "more than 25 decimals, which cannot be kept exactly";
+                self.bad.get_or_insert_with(|| BadField::new(name, reason));
+                None
+            }
+            rate => rate,
+        }
     }
 
     /// Reads the rate of a field. A value that is not a rate makes the row a bad one.

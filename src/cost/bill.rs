@@ -4,13 +4,14 @@ use super::line::{How, Packed, What, line_units};
 use super::lines::Others;
 use super::note::NoteSet;
 use super::tokens::{self, Counts, RARE};
+use super::units::{UnitLine, UnitLines};
 use super::{Call, Extra, Note};
 use crate::num::decimal::multiply_divide;
 use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
 use crate::rates::{
     COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
-    RuleProvider, Selection,
+    RuleProvider, Selection, Terms,
 };
 
 /// The rates that price a call, and what else of a map decides its price.
@@ -22,6 +23,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) provider: AskedProvider<'a>,
     /// The rates of a router that adds a fee.
     pub(crate) router: Option<&'a RateSet>,
+    /// The rates of the provider's container, which runs its code interpreter.
+    pub(crate) container: Option<&'a RateSet>,
+    /// True if the operator set a fee for a request.
+    pub(crate) has_request_fee: bool,
     /// True if the operator set prices of the entry, which win over an amount that a provider
     /// states.
     pub(crate) operator_priced: bool,
@@ -58,6 +63,7 @@ pub(super) struct Bill<'a> {
     /// The sums so far, in 10^-28 dollars. Their range is checked at the end.
     input: u128,
     output: u128,
+    tools: u128,
     pub(super) is_complete: bool,
     /// The lines that the row prices, as in [`Lines`].
     pub(super) row: &'a RateRow,
@@ -76,6 +82,7 @@ impl<'a> Bill<'a> {
             notes: NoteSet::NONE,
             input: 0,
             output: 0,
+            tools: 0,
             is_complete: true,
             row: &RateRow::EMPTY,
             from: &NO_ORIGINS,
@@ -93,7 +100,7 @@ impl<'a> Bill<'a> {
         self.add_all(subject, call)?;
         let input = Usd::from_unsigned(self.input)?;
         let output = Usd::from_unsigned(self.output)?;
-        let total = input.checked_add(output)?;
+        let total = input.checked_add(output)?.checked_add(Usd::from_unsigned(self.tools)?)?;
         let Some(stated) = call.usage.cost else { return Some([input, output, total]) };
         let computed = Some(total).filter(|_| self.is_complete);
         if computed.is_some_and(|computed| differ_much(computed, stated)) {
@@ -160,13 +167,16 @@ impl<'a> Bill<'a> {
         self.is_complete = true;
         self.used = 0;
         self.others.clear();
+        if let Some(extra) = &mut self.extra {
+            extra.more.clear();
+        }
         let usage = call.usage;
         for (component, count, amount) in [
             (Component::Input, usage.prompt_tokens, input),
             (Component::Output, usage.completion_tokens, output),
         ] {
             if count > 0 || !amount.is_zero() {
-                self.push_line(None, component, count, How::Stated)?;
+                self.push_line(None, component, count, How::Stated);
             }
         }
         Some([input, output, stated])
@@ -181,29 +191,35 @@ impl<'a> Bill<'a> {
             self.notes.add(Note::UnknownServiceTier);
         }
         self.add_remarks(call);
+        let terms =
+            Terms { tier: if call.batch { Tier::Batches } else { tier }, prompt_tokens: usage.prompt_tokens };
+        let units = match self.has_units(subject, call) {
+            true => Some(UnitLines::of(&subject, call, terms)?),
+            false => None,
+        };
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
-            self.add_duration(call)?;
-            return self.add_others(call);
+            return self.add_units(units);
         }
         if usage.is_unknown() {
-            // Nothing was counted that tokens or seconds have a price for.
-            if !call.has_parts() && call.other_counts().iter().all(|(_, count)| *count == 0) {
-                self.push(None, Component::Input, 0, How::Plain)?;
+            // Nothing was counted that has a price.
+            if !call.has_parts && units.as_ref().is_none_or(|units| units.lines.is_empty()) {
+                self.push(None, Component::Input, 0, How::Uncounted)?;
             }
-            return self.add_others(call);
+            return self.add_units(units);
         }
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
         let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
         if let Some((row, position)) = legacy.filter(applies) {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
-            let counts = Counts { common, rare: [0; RARE.len()] };
+            let mut counts = Counts { common, rare: [0; RARE.len()] };
+            self.replace_tokens(units.as_ref(), &mut counts, position)?;
             self.add_tokens(row, position, &counts, call)?;
             self.add_router_fee(subject, call)?;
-            return self.add_others(call);
+            return self.add_units(units);
         }
         let selection = Selection {
-            tier: if call.batch { Tier::Batches } else { tier },
+            tier: terms.tier,
             prompt_tokens: usage.prompt_tokens,
             unix_seconds: if rates.has_off_peak() { call.unix_seconds() } else { 0 },
         };
@@ -212,13 +228,44 @@ impl<'a> Bill<'a> {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
         let batch = if call.batch { Some(rates.cells(position)?) } else { None };
-        let counts = tokens::split(usage, batch)?;
+        let mut counts = tokens::split(usage, batch)?;
+        self.replace_tokens(units.as_ref(), &mut counts, position)?;
         self.add_tokens(row, position, &counts, call)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
         }
         self.add_router_fee(subject, call)?;
-        self.add_others(call)
+        self.add_units(units)
+    }
+
+    /// Returns whether a call may have lines of units.
+    fn has_units(&self, subject: Subject<'a>, call: &Call<'_>) -> bool {
+        call.units_used().is_some()
+            || call.usage.prompt_tokens_details.web_search_requests > 0
+            || self.rates.need().is_some()
+            || !self.rates.second().is_none()
+            || subject.has_request_fee
+    }
+
+    /// Removes the counts of tokens whose place units take.
+    fn replace_tokens(
+        &self,
+        units: Option<&UnitLines>,
+        counts: &mut Counts,
+        position: RowPosition,
+    ) -> Option<()> {
+        if let Some(units) = units {
+            units.replace(counts, self.rates.cells(position)?);
+        }
+        Some(())
+    }
+
+    /// Adds the lines of units.
+    fn add_units(&mut self, units: Option<UnitLines>) -> Option<()> {
+        for UnitLine { component, digits, price, how } in units.into_iter().flat_map(|units| units.lines) {
+            self.push(price.as_ref(), component, digits, how)?;
+        }
+        Some(())
     }
 
     /// Notes what the usage or the response calls for a remark on.
@@ -229,28 +276,13 @@ impl<'a> Bill<'a> {
             (usage.odd_total().is_some(), Note::TotalDoesNotAddUp),
             (usage.lacks_prompt() && !usage.is_unknown(), Note::MissingPromptTokens),
             (tokens::is_inconsistent(usage), Note::InconsistentCounts),
-            (call.lacks_completion(), Note::MissingCompletionTokens),
+            (call.lacks_completion, Note::MissingCompletionTokens),
             (call.serves_unknown_tier(), Note::UnknownServedTier),
         ] {
             if applies {
                 self.notes.add(note);
             }
         }
-    }
-
-    /// Adds what was used beside tokens. Without a price, they make
-    /// lines without one.
-    fn add_others(&mut self, call: &Call<'_>) -> Option<()> {
-        let searches = call.usage.prompt_tokens_details.web_search_requests;
-        if searches > 0 {
-            self.push(self.rates.price(self.rates.search()), Component::Search, searches, How::Plain)?;
-        }
-        for (component, count) in call.other_counts() {
-            if count > 0 {
-                self.push(None, component, count, How::Plain)?;
-            }
-        }
-        Some(())
     }
 
     /// Adds what a row prices: the common components in one sum if none of their amounts is
@@ -324,15 +356,6 @@ impl<'a> Bill<'a> {
         self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
     }
 
-    /// Adds the duration of the call. A duration that was not measured has no price.
-    fn add_duration(&mut self, call: &Call<'_>) -> Option<()> {
-        let Some(duration) = call.duration else {
-            return self.push(None, Component::Duration, 0, How::Plain);
-        };
-        let nanoseconds = u64::try_from(duration.as_nanos()).ok()?;
-        self.push(self.rates.price(self.rates.second()), Component::Duration, nanoseconds, How::Plain)
-    }
-
     #[inline]
     fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
         let how = if cell.is_half() { How::Halved } else { How::Multiplied };
@@ -344,24 +367,24 @@ impl<'a> Bill<'a> {
     fn push(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) -> Option<()> {
         self.is_complete &= price.is_some();
         let units = line_units(price, Fixed::new(digits, component.decimals()), how, &self.factors)?;
-        let side = if component.is_input() { &mut self.input } else { &mut self.output };
+        let side = match component {
+            _ if component.is_input() => &mut self.input,
+            _ if component.is_tool() => &mut self.tools,
+            _ => &mut self.output,
+        };
         *side = side.checked_add(units)?;
-        self.push_line(price, component, digits, how)
+        self.push_line(price, component, digits, how);
+        Some(())
     }
 
-    /// Adds a line behind those that were added. Returns `None` if there is no room; there is room
-    /// for one line of each component.
+    /// Adds a line behind those that were added.
     #[inline]
-    fn push_line(
-        &mut self,
-        price: Option<&Price>,
-        component: Component,
-        digits: u64,
-        how: How,
-    ) -> Option<()> {
+    fn push_line(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) {
         let what = What { component, how, is_priced: price.is_some() };
-        let price = *price.unwrap_or(&Price::NONE);
-        self.others.try_push(Packed { price, digits, what }).ok()
+        let packed = Packed { price: *price.unwrap_or(&Price::NONE), digits, what };
+        if let Err(full) = self.others.try_push(packed) {
+            self.extra.get_or_insert_default().more.push(full.element());
+        }
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::rates::Component;
 use crate::rates::field::Tier;
-use crate::usage::{OtherUnits, Part, ServiceTier, UnknownTier, Usage};
+use crate::usage::{Part, ServiceTier, UnknownTier, Units, Usage};
 
 /// A call: its usage, and what else its price depends on.
 ///
@@ -42,10 +41,14 @@ pub struct Call<'a> {
     pub(super) vertex_location: Option<&'a str>,
     at: Option<SystemTime>,
     pub(super) duration: Option<Duration>,
-    /// Usage that is not the tokens of the model.
-    other: Option<&'a OtherUnits>,
+    /// Usage in other units than tokens.
+    units: Option<&'a Units>,
     /// The usages of other models.
     parts: &'a [Part],
+    /// True if the response used other models, whether or not their usages are here.
+    pub(super) has_parts: bool,
+    /// True if the response was cut before its number of completion tokens.
+    pub(super) lacks_completion: bool,
 }
 
 /// The service tier that a response names beside its usage.
@@ -74,8 +77,10 @@ impl<'a> Call<'a> {
             vertex_location: None,
             at: None,
             duration: None,
-            other: None,
+            units: None,
             parts: &[],
+            has_parts: false,
+            lacks_completion: false,
         }
     }
 
@@ -162,12 +167,36 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Sets what was used beside the tokens of the model.
-    pub(crate) fn other_units(mut self, other: &'a OtherUnits) -> Self {
-        if *other != OtherUnits::default() {
-            (self.other, self.parts, self.is_special) = (Some(other), &other.parts, true);
+    /// Sets what was used in other units than tokens, such as images, seconds and searches. Default:
+    /// nothing.
+    #[inline]
+    pub fn units(mut self, units: &'a Units) -> Self {
+        (self.units, self.is_special) = (Some(units), true);
+        self
+    }
+
+    /// Sets the usages of other models in the same response.
+    pub(crate) fn parts_of(mut self, parts: &'a [Part]) -> Self {
+        if !parts.is_empty() {
+            (self.parts, self.has_parts, self.is_special) = (parts, true, true);
         }
         self
+    }
+
+    /// Sets that the response was cut before its number of completion tokens.
+    pub(crate) fn cut(mut self) -> Self {
+        (self.lacks_completion, self.is_special) = (true, true);
+        self
+    }
+
+    /// Returns the units, if they say that images were made which the usage does not count in tokens.
+    pub(crate) fn made_images(&self) -> Option<&'a Units> {
+        let has_tokens = (self.usage.prompt_tokens, self.usage.completion_tokens) != (0, 0);
+        self.units.filter(|units| units.images.is_some() && !has_tokens)
+    }
+
+    pub(crate) fn units_used(&self) -> Option<&'a Units> {
+        self.units
     }
 
     /// Returns the usages of other models.
@@ -187,35 +216,16 @@ impl<'a> Call<'a> {
     where
         'a: 'p,
     {
-        let Part { usage, duration, .. } = part;
-        Call { usage, other: None, parts: &[], duration: *duration, requested_model: None, ..*self }
+        let Part { usage, units, .. } = part;
+        let call = Self { parts: &[], duration: None, requested_model: None, ..*self };
+        let call = Call { usage, units: None, has_parts: false, ..call };
+        if units.is_empty() { call } else { call.units(units) }
     }
 
     /// Returns whether the usage has an amount that the provider states.
     #[inline]
     pub(crate) fn states_cost(&self) -> bool {
         self.usage.cost.is_some()
-    }
-
-    /// Returns what was used in units that have no price yet.
-    pub(super) fn other_counts(&self) -> [(Component, u64); 4] {
-        let count = |of: fn(&OtherUnits) -> u64| self.other.map_or(0, of);
-        [
-            (Component::Page, count(|other| other.pages)),
-            (Component::SearchUnit, count(|other| other.search_units)),
-            (Component::Image, count(|other| other.images)),
-            (Component::ToolCall, count(|other| other.tool_calls)),
-        ]
-    }
-
-    /// Returns whether the response used other models.
-    pub(super) fn has_parts(&self) -> bool {
-        self.other.is_some_and(|other| !other.parts.is_empty())
-    }
-
-    /// Returns whether the response was cut before its number of completion tokens.
-    pub(super) fn lacks_completion(&self) -> bool {
-        self.other.is_some_and(|other| other.lacks_completion)
     }
 
     /// Returns whether the tier that was served is an unknown word, by which nothing is priced.
@@ -241,7 +251,7 @@ impl<'a> Call<'a> {
     /// Returns whether the call is described by its usage and its service tier alone. The billing
     /// time and the duration matter to few entries, which are told apart by their rates.
     #[inline]
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         !self.is_special
     }
 
@@ -274,6 +284,14 @@ impl<'a> From<&'a Usage> for Call<'a> {
     #[inline]
     fn from(usage: &'a Usage) -> Self {
         Self::new(usage)
+    }
+}
+
+/// A call of which no tokens were counted.
+impl<'a> From<&'a Units> for Call<'a> {
+    fn from(units: &'a Units) -> Self {
+        static UNKNOWN: Usage = Usage::UNKNOWN;
+        Self::new(&UNKNOWN).units(units)
     }
 }
 

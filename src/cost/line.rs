@@ -35,6 +35,8 @@ pub(super) enum How {
     Plain,
     /// A share of the amount that the provider states.
     Stated,
+    /// Nothing: the quantity is not known.
+    Uncounted,
 }
 
 impl Packed {
@@ -65,7 +67,7 @@ impl Packed {
         let price = self.price()?.rate();
         match self.what.how {
             How::Halved => units(Fixed::ONE, price, &Factors::ONE, true).and_then(Usd::from_unsigned),
-            How::Multiplied | How::Plain | How::Stated => price.usd(),
+            How::Multiplied | How::Plain | How::Stated | How::Uncounted => price.usd(),
         }
     }
 }
@@ -82,7 +84,7 @@ pub(super) fn line_units(
     let Some(price) = price else { return Some(0) };
     let factors = match how {
         How::Multiplied | How::Halved => factors,
-        How::Plain | How::Stated => &Factors::ONE,
+        How::Plain | How::Stated | How::Uncounted => &Factors::ONE,
     };
     units(quantity, price.rate(), factors, how == How::Halved)
 }
@@ -95,8 +97,11 @@ pub enum Basis {
     Rate,
     /// The provider stated what it charged: the amount is a share of that.
     Stated,
-    /// No rate is known, or the quantity is not: the amount is zero, and the bill is not complete.
+    /// No rate is known: the amount is zero, and the bill is not complete.
     Unpriced,
+    /// The model is billed for the component, and the call does not count it: quantity and amount are
+    /// zero, and the bill is not complete.
+    Uncounted,
 }
 
 words! {
@@ -104,6 +109,7 @@ words! {
     Rate = "rate",
     Stated = "stated",
     Unpriced = "unpriced",
+    Uncounted = "uncounted",
 }
 
 impl fmt::Display for Basis {
@@ -151,11 +157,12 @@ impl<'a> Line<'a> {
             rate: packed.rate(),
             multiplier: match how {
                 How::Multiplied | How::Halved => factors.number(),
-                How::Plain | How::Stated => Number::ONE,
+                How::Plain | How::Stated | How::Uncounted => Number::ONE,
             },
             amount,
             basis: match (how, packed.price()) {
                 (How::Stated, _) => Basis::Stated,
+                (How::Uncounted, _) => Basis::Uncounted,
                 (_, Some(_)) => Basis::Rate,
                 (_, None) => Basis::Unpriced,
             },
@@ -173,16 +180,20 @@ impl<'a> Line<'a> {
         self.component.unit()
     }
 
-    /// Returns whether the map has no rate for the component, so that the bill is not complete.
+    /// Returns whether the amount is not known, so that the bill is not complete: the map has no rate
+    /// for the component, or the call does not count it.
     #[must_use]
     pub fn is_unpriced(&self) -> bool {
-        self.basis == Basis::Unpriced
+        matches!(self.basis, Basis::Unpriced | Basis::Uncounted)
     }
 }
 
 /// `1200 tokens of cache_read x 0.0000003 = 0.00036 (cache_read_input_token_cost)`.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.basis == Basis::Uncounted {
+            return write!(f, "{} of {}: not counted", self.unit(), self.component);
+        }
         write!(f, "{} {} of {}", self.quantity, self.unit(), self.component)?;
         match (self.rate, self.source) {
             (Some(rate), Some(source)) => {
@@ -210,7 +221,8 @@ pub struct RateSource {
 
 impl RateSource {
     /// Returns the name of the field that holds the rate, such as
-    /// `input_cost_per_token_above_200k_tokens_priority`.
+    /// `input_cost_per_token_above_200k_tokens_priority`. The rate of a line is that of one unit, also
+    /// where the field holds the price of a thousand.
     #[must_use]
     pub fn field(&self) -> String {
         self.from.field().to_string()
@@ -231,7 +243,7 @@ impl RateSource {
     /// Returns the threshold, in prompt tokens. The rate applies above it; for xAI, at it as well.
     #[must_use]
     pub fn threshold(&self) -> Option<u64> {
-        Some(self.from.field().above).filter(|above| *above > 0).map(u64::from)
+        Some(self.from.field().threshold()).filter(|above| *above > 0).map(u64::from)
     }
 
     /// Returns the component's own field, if the entry lacks it and another field's rate stands in.
@@ -239,7 +251,7 @@ impl RateSource {
     pub fn fallback_for(&self) -> Option<&'static str> {
         let own = self.component.own_base()?;
         let base = self.from.field().base;
-        (base != own && self.component != Component::Duration).then(|| own.name())
+        (base != own).then(|| own.name())
     }
 
     /// Returns whether the rate is half of the field's value: that of a batch without batch rates,
@@ -260,6 +272,7 @@ impl fmt::Display for RateSource {
             RatePlace::TieredPricing => "tiered_pricing.",
             RatePlace::OffPeakPricing => "off_peak_pricing.",
             RatePlace::BatchDiscount => "the batch discount of cache writes on ",
+            RatePlace::Default => "LiteLLM's default of ",
         })?;
         write!(f, "{}", self.from.field())?;
         match self.fallback_for() {

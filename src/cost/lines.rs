@@ -1,12 +1,14 @@
-//! The lines of a cost. They are kept inline, so that making them allocates nothing.
+//! The lines of a cost. Up to a number that few bills reach, they are kept inline, so that making them
+//! allocates nothing.
 
 use arrayvec::ArrayVec;
 
 use super::line::{How, Packed, What};
-use crate::rates::{COMMON, CommonCounts, Component, Price, PriceOrigin, RateRow};
+use crate::rates::{COMMON, CommonCounts, Price, PriceOrigin, RateRow};
 
-/// The most lines beside those that a row prices: one for each component.
-const MOST: usize = Component::ToolCall as usize + 1;
+/// The number of lines beside those that a row prices that are kept inline. Moving a cost is measurable,
+/// and hardly a bill has more.
+const INLINE: usize = 8;
 
 /// The lines of a cost, in the order of their components.
 #[derive(Debug, Clone)]
@@ -20,23 +22,34 @@ pub(super) struct Lines {
     pub(super) others: Others,
 }
 
-/// All lines that the row does not price. If there are none, their room is not written to.
-pub(super) type Others = ArrayVec<Packed, MOST>;
+/// The first lines that the row does not price. If there are none, their room is not written to.
+pub(super) type Others = ArrayVec<Packed, INLINE>;
 
 impl Lines {
+    /// Returns the lines. `more` are those that the row does not price and that are not inline.
     #[inline]
-    pub(super) fn iter(&self) -> Iter<'_> {
-        Iter { lines: self, left: self.used, next: 0 }
+    pub(super) fn iter<'a>(&'a self, more: &'a [Packed]) -> Iter<'a> {
+        Iter { lines: self, more, left: self.used, next: 0 }
     }
 }
 
 /// An iterator over lines, which merges the common components with the others.
 pub(super) struct Iter<'a> {
     lines: &'a Lines,
+    more: &'a [Packed],
     /// The lines of common components that are left, one bit each.
     left: u8,
     /// The position of the next of the others.
     next: usize,
+}
+
+impl Iter<'_> {
+    /// Returns the next line that the row does not price.
+    #[inline]
+    fn other(&self) -> Option<&Packed> {
+        let inline = &self.lines.others;
+        inline.get(self.next).or_else(|| self.more.get(self.next.checked_sub(inline.len())?))
+    }
 }
 
 impl Iterator for Iter<'_> {
@@ -47,10 +60,10 @@ impl Iterator for Iter<'_> {
         let lines = self.lines;
         let place = self.left.trailing_zeros() as usize;
         let common = COMMON.get(place);
-        if let Some(other) = lines.others.get(self.next) {
+        if let Some(other) = self.other().copied() {
             if common.is_none_or(|common| other.what.component < *common) {
                 self.next += 1;
-                return Some(*other);
+                return Some(other);
             }
         }
         let component = *common?;
@@ -62,7 +75,7 @@ impl Iterator for Iter<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let others = self.lines.others.len();
+        let others = self.lines.others.len() + self.more.len();
         let left = self.left.count_ones() as usize + others - self.next;
         (left, Some(left))
     }

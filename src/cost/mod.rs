@@ -13,6 +13,7 @@ mod note;
 mod price;
 mod record;
 mod tokens;
+mod units;
 mod unpriced;
 
 use std::fmt;
@@ -79,6 +80,8 @@ pub struct Cost {
 /// The parts of a bill that few bills have.
 #[derive(Debug, Clone, Default)]
 struct Extra {
+    /// The lines for which there was no room inline.
+    more: Vec<Packed>,
     /// The lines of other models that the same response used. (Without the `Arc`, a cost is dropped
     /// out of line and therefore moved to be unwrapped, which is measurable.)
     parts: Arc<Vec<Part>>,
@@ -95,6 +98,7 @@ struct Part {
     factors: Factors,
     key: Key,
     lines: Lines,
+    more: Vec<Packed>,
 }
 
 impl Cost {
@@ -106,19 +110,28 @@ impl Cost {
     }
 
     /// Returns the sum of the input lines, in US dollars: the prompt, cache reads and cache writes,
-    /// citations, a router's fee, and the duration. See [`Component::is_input`].
+    /// citations, a router's fee, the duration, and what the model was sent or reads. See
+    /// [`Component::is_input`].
     #[inline]
     #[must_use]
     pub fn input(&self) -> Usd {
         self.input
     }
 
-    /// Returns the sum of the other lines, in US dollars: the completion, its reasoning, and
-    /// searches.
+    /// Returns the sum of the output lines, in US dollars: the completion, its reasoning, what the model
+    /// made, and searches that are part of an answer.
     #[inline]
     #[must_use]
     pub fn output(&self) -> Usd {
         self.output
+    }
+
+    /// Returns the sum of the other lines, in US dollars: tools that the provider ran. See
+    /// [`Component::is_tool`]. It is zero if the provider states an amount for all.
+    #[must_use]
+    pub fn tools(&self) -> Usd {
+        let tools = self.total.checked_sub(self.input).and_then(|rest| rest.checked_sub(self.output));
+        tools.unwrap_or(Usd::ZERO)
     }
 
     /// Returns the sum of all lines, in US dollars.
@@ -136,10 +149,14 @@ impl Cost {
         AllLines {
             key: &self.key,
             factors: &self.factors,
-            lines: self.lines.iter(),
+            lines: self.lines.iter(self.more()),
             stated: [self.input, self.output],
             parts: self.parts().iter(),
         }
+    }
+
+    fn more(&self) -> &[Packed] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.more)
     }
 
     fn parts(&self) -> &[Part] {
@@ -169,9 +186,10 @@ impl Cost {
         let [input, output, total] = sums.map(|(sum, more)| sum.checked_add(more));
         (self.input, self.output, self.total) = (input?, output?, total?);
         self.notes.add_all(part.notes);
-        let Self { factors, key, lines, .. } = part;
+        let Self { factors, key, lines, extra, .. } = part;
+        let more = extra.map(|extra| extra.more).unwrap_or_default();
         let parts = &mut self.extra.get_or_insert_default().parts;
-        Arc::make_mut(parts).push(Part { factors, key, lines });
+        Arc::make_mut(parts).push(Part { factors, key, lines, more });
         Some(())
     }
 
@@ -234,14 +252,14 @@ impl<'a> Iterator for AllLines<'a> {
             if let Some(packed) = self.lines.next() {
                 return Some(self.line(&packed));
             }
-            let Part { key, factors, lines } = self.parts.next()?;
-            (self.key, self.factors, self.lines) = (key, factors, lines.iter());
+            let Part { key, factors, lines, more } = self.parts.next()?;
+            (self.key, self.factors, self.lines) = (key, factors, lines.iter(more));
         }
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.lines.len() + self.parts.clone().map(|part| part.lines.iter().len()).sum::<usize>();
+        let left = self.lines.len() + self.parts.clone().map(|part| part.lines.iter(&part.more).len()).sum::<usize>();
         (left, Some(left))
     }
 }

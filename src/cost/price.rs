@@ -269,6 +269,8 @@ mod tests {
                             key: entry.key(),
                             provider: AskedProvider::InName(entry.key()),
                             router: None,
+                            container: None,
+                            has_request_fee: false,
                             operator_priced: false,
                             trusts_stated: false,
                             generation: 1,

@@ -36,6 +36,9 @@ pub struct CostRecord {
     pub input: Usd,
     /// The sum of the output lines.
     pub output: Usd,
+    /// The sum of the lines of tools.
+    #[serde(default)]
+    pub tools: Usd,
     /// The sum of all lines.
     pub total: Usd,
     /// True for the record of a [`Cost`]. False for that of an [`Unpriced`] bill, whose sums are
@@ -167,6 +170,7 @@ impl Cost {
             key: self.key().to_owned(),
             input: self.input(),
             output: self.output(),
+            tools: self.tools(),
             total: self.total(),
             complete,
             generation: self.generation(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cost, Line, Note};
+use super::{Basis, Cost, Line, Note};
 use crate::num::Usd;
 use crate::rates::Component;
 
@@ -56,6 +56,12 @@ impl Unpriced {
         self.partial.output()
     }
 
+    /// Returns the sum of the lines of tools that have a price.
+    #[must_use]
+    pub fn known_tools(&self) -> Usd {
+        self.partial.tools()
+    }
+
     /// Returns the sum of the lines that have a price.
     #[must_use]
     pub fn known_total(&self) -> Usd {
@@ -77,11 +83,12 @@ impl Unpriced {
 impl fmt::Display for Unpriced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key();
-        if self.lines().any(|line| line.component == Component::Duration && line.is_unpriced()) {
-            return write!(
-                f,
-                "{key} is billed by the second, and the call has no duration: set Call::duration"
-            );
+        if let Some(line) = self.lines().find(|line| line.basis == Basis::Uncounted) {
+            let (component, setter) = (line.component, line.component.setter());
+            if component == Component::Duration {
+                return write!(f, "{key} is billed by the second, and the call has no duration: set {setter}");
+            }
+            return write!(f, "{key} is billed for {component}, which the call does not count: set {setter}");
         }
         write!(f, "no price of {key} is known for ")?;
         for (position, line) in self.lines().filter(Line::is_unpriced).enumerate() {

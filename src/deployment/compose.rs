@@ -343,6 +343,12 @@ impl<'a> FoundDeployment<'a> {
         if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
     }
 
+    /// Returns whether the deployment itself sets a field.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        let parts = [Part::LitellmParams, Part::ModelInfo];
+        parts.into_iter().any(|part| Params(self.deployment.part(part)).get(name).is_some())
+    }
+
     /// Returns the entry of the deployment's model.
     fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
         self.with_lookup(layers, |lookup| match look_up(layers, lookup)?.answer {

@@ -65,6 +65,12 @@ impl Fixed {
         Some(Self { digits: fits(decimal.digits)?, scale: u8::try_from(decimal.decimals()).ok()? })
     }
 
+    /// Returns a thousandth, or `None` if it has more decimals than money.
+    pub(crate) fn per_thousand(self) -> Option<Self> {
+        let scale = u32::from(self.scale) + 3;
+        u8::try_from(scale).ok().filter(|_| scale <= Usd::DECIMALS).map(|scale| Self { scale, ..self })
+    }
+
     #[inline]
     pub(crate) fn is_zero(self) -> bool {
         self.digits == 0

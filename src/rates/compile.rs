@@ -2,7 +2,7 @@
 //! once.
 
 use super::field::{Base, Field, Tier};
-use super::inputs::{BadField, Inputs};
+use super::inputs::{BadField, Inputs, Mode};
 use super::{
     COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails, Tail,
 };
@@ -48,9 +48,9 @@ pub(super) struct Compiler<'a> {
     pub(super) inputs: &'a Inputs<'a>,
     /// All prices. The entry's own fields come first, in their order.
     pub(super) prices: Vec<Price>,
-    /// The entry's own fields without a threshold, by base and tier. Looked up dozens of times per
-    /// entry.
-    flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
+    /// The entry's own rates of tokens without a threshold, by base and tier. Looked up dozens of
+    /// times per entry.
+    flat: [[Cell; Tier::ALL.len()]; Base::TOKENS],
     pub(super) rows: Vec<Draft>,
     /// The rates that the off-peak twin of each row is built from. Empty if the entry has no
     /// `off_peak_pricing`; rows of batches have no twins.
@@ -93,15 +93,17 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
     let prices =
         inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, RatePlace::Entry)).collect();
     let mut thresholds: Vec<u32> =
-        inputs.fields.iter().map(|(field, _)| field.above).filter(|above| *above > 0).collect();
+        inputs.fields.iter().map(|(field, _)| field.threshold()).filter(|above| *above > 0).collect();
     thresholds.sort_unstable();
     thresholds.dedup();
     if thresholds.len() > MAX_THRESHOLDS {
         return Err(BadField::new("", format!("more than {MAX_THRESHOLDS} thresholds")));
     }
-    let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::ALL.len()];
-    for (position, (field, _)) in inputs.fields.iter().enumerate().filter(|(_, (field, _))| field.above == 0)
-    {
+    let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::TOKENS];
+    for (position, (field, _)) in inputs.fields.iter().enumerate() {
+        if field.qualifier > 0 {
+            continue;
+        }
         let slot = flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize));
         if let (Some(slot), Some(cell)) = (slot, Cell::new(position)) {
             *slot = cell;
@@ -146,10 +148,13 @@ impl Compiler<'_> {
             residency: self.residency_factors(),
             vertex: self.inputs.tables().vertex,
             specific: self.specific_factors()?,
-            search: self.search()?,
+            searches: self.searches()?,
             legacy_vertex: self.add_legacy_vertex()?,
         };
         let (second, citation) = (self.second(), self.own(Base::Citation));
+        let need = self.need(&extras.searches);
+        // A request may have a fee, and a call that does not say what it is billed by has no price.
+        let is_by_tokens = second.is_none() && need.is_none() && self.own(Base::Request).is_none();
         let prices: Box<[Price]> = self.prices.into();
         let mut rows = self.rows.iter().map(|draft| draft.row(&prices));
         let Some(first) = rows.next() else { return Err(too_many()) };
@@ -157,7 +162,7 @@ impl Compiler<'_> {
         Ok(RateSet {
             first,
             is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
-            is_simple: second.is_none() && extras.is_plain(),
+            is_simple: is_by_tokens && extras.is_plain(),
             inclusive: self.inputs.rules.inclusive_thresholds,
             elsewhere,
             columns,
@@ -167,6 +172,8 @@ impl Compiler<'_> {
                 prices,
                 second,
                 citation,
+                need,
+                rules: self.inputs.rules,
                 extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
             }),
         })
@@ -180,7 +187,7 @@ impl Compiler<'_> {
     /// Returns the price of a field, if the entry has it. The last of a repeated field counts, as
     /// in JSON.
     pub(super) fn find(&self, field: Field) -> Cell {
-        if field.above == 0 {
+        if field.qualifier == 0 && field.base.is_of_tokens() {
             let row = self.flat.get(field.base as usize);
             return row.and_then(|row| row.get(field.tier as usize)).copied().unwrap_or(Cell::NONE);
         }
@@ -224,8 +231,8 @@ impl Compiler<'_> {
             .inputs
             .fields
             .iter()
-            .filter(|(field, _)| field.above > 0 && applies(field.tier) && MOVING.contains(&field.base))
-            .map(|(field, _)| field.above)
+            .filter(|(field, _)| field.qualifier > 0 && applies(field.tier) && MOVING.contains(&field.base))
+            .map(|(field, _)| field.qualifier)
             .collect();
         thresholds.sort_unstable();
         thresholds.dedup();
@@ -237,7 +244,7 @@ impl Compiler<'_> {
     fn moves_long_writes(&self) -> bool {
         self.inputs.fields.iter().any(|(field, _)| {
             field.tier == Tier::Standard
-                && field.above > 0
+                && field.qualifier > 0
                 && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
         })
     }
@@ -287,7 +294,7 @@ impl Compiler<'_> {
         let field = self.prices.get(cell.index()).map(Price::field);
         field.is_some_and(|field| {
             field.tier == Tier::Standard
-                && field.above > 0
+                && field.qualifier > 0
                 && !self.find(Field::new(field.base).tier(tier)).is_none()
         })
     }
@@ -381,14 +388,16 @@ impl Compiler<'_> {
     }
 
     /// Returns the price of a second, if the entry is billed by the second: it prices no tokens,
-    /// and its mode allows it.
+    /// and its mode allows it. Of a transcription, a positive price of output goes first.
     fn second(&self) -> Cell {
         let prices_tokens = !self.is_zero(self.own(Base::Input)) || !self.is_zero(self.own(Base::Output));
-        if prices_tokens || self.inputs.tables().tiered_pricing.is_some() || !self.inputs.rules.by_the_second
-        {
+        let mode = self.inputs.rules.mode;
+        if prices_tokens || self.inputs.tables().tiered_pricing.is_some() || !mode.is_by_the_second() {
             return Cell::NONE;
         }
-        self.own(Base::Second).or(self.own(Base::InputSecond)).or(self.own(Base::OutputSecond))
+        let output = self.own(Base::OutputSecond);
+        let first = if mode == Mode::Transcription && !self.is_zero(output) { output } else { Cell::NONE };
+        first.or(self.own(Base::Second)).or(self.own(Base::InputSecond)).or(output)
     }
 
     /// Adds the four rows of a model with a step at 128k tokens: prompt and completion each below

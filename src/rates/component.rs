@@ -46,18 +46,60 @@ pub enum Component {
     Citation,
     /// The flat fee of a router, by prompt tokens (Azure's model router).
     RouterFee,
-    /// Seconds that the call took, for models that are billed by the second.
+    /// Seconds that the call or the session took, for models that are billed by the second.
     Duration,
-    /// Searches that the model made (Perplexity).
-    Search,
+    /// The request itself, if the operator's prices have a fee for it.
+    Request,
+    /// Text messages of a session.
+    TextMessage,
+    /// Characters of the prompt.
+    InputCharacter,
+    /// Characters of the completion.
+    OutputCharacter,
+    /// Images that the model was sent.
+    SentImage,
+    /// Seconds of audio that the model was sent.
+    SentAudio,
+    /// Seconds of video that the model was sent.
+    SentVideo,
+    /// Images that the model made, billed by the image.
+    MadeImage,
+    /// Pixels of the images that the model made, billed by the pixel.
+    MadePixel,
+    /// Seconds of audio that the model made.
+    MadeAudio,
+    /// Seconds of video that the model made.
+    MadeVideo,
     /// Pages that were read (OCR).
     Page,
+    /// Pages that were annotated (OCR).
+    AnnotatedPage,
+    /// Credits of the provider (OCR).
+    Credit,
     /// Search units of a reranker.
     SearchUnit,
-    /// Images that were embedded or made.
-    Image,
-    /// Calls of tools that the provider ran and has a fee for, other than searches.
-    ToolCall,
+    /// Queries of a search or embedding API.
+    Query,
+    /// Searches that are part of an answer (Perplexity).
+    Search,
+    /// Searches of the web, a tool that the provider ran. So are the components below.
+    WebSearch,
+    /// Pages that a browser opened (Groq).
+    PageVisit,
+    /// Requests of Grounding with Google Maps.
+    MapsGrounding,
+    /// Searches of files.
+    FileSearch,
+    /// Storage of the files that are searched, in gigabytes times days (Azure).
+    FileStorage,
+    /// Storage of vectors, in gigabytes times days.
+    VectorStore,
+    /// Sessions of a code interpreter.
+    CodeInterpreter,
+    /// Input tokens of computer use.
+    ComputerInput,
+    /// Output tokens of computer use.
+    ComputerOutput,
 }
 
 words! {
@@ -80,19 +122,56 @@ words! {
     Citation = "citation",
     RouterFee = "router_fee",
     Duration = "duration",
-    Search = "search",
+    Request = "request",
+    TextMessage = "text_message",
+    InputCharacter = "input_character",
+    OutputCharacter = "output_character",
+    SentImage = "sent_image",
+    SentAudio = "sent_audio",
+    SentVideo = "sent_video",
+    MadeImage = "made_image",
+    MadePixel = "made_pixel",
+    MadeAudio = "made_audio",
+    MadeVideo = "made_video",
     Page = "page",
+    AnnotatedPage = "annotated_page",
+    Credit = "credit",
     SearchUnit = "search_unit",
-    Image = "image",
-    ToolCall = "tool_call",
+    Query = "query",
+    Search = "search",
+    WebSearch = "web_search",
+    PageVisit = "page_visit",
+    MapsGrounding = "maps_grounding",
+    FileSearch = "file_search",
+    FileStorage = "file_storage",
+    VectorStore = "vector_store",
+    CodeInterpreter = "code_interpreter",
+    ComputerInput = "computer_input",
+    ComputerOutput = "computer_output",
 }
 
 impl Component {
-    /// Returns whether the component counts towards [`Cost::input`](crate::Cost::input). All others
-    /// are output.
+    /// Returns whether the component counts towards [`Cost::input`](crate::Cost::input): the prompt,
+    /// what is billed by the request or by its duration, and what the model was sent or reads.
     #[must_use]
     pub fn is_input(self) -> bool {
-        self < Self::Output || matches!(self, Self::Citation | Self::RouterFee | Self::Duration)
+        let is_output = matches!(
+            self,
+            Self::OutputCharacter
+                | Self::MadeImage
+                | Self::MadePixel
+                | Self::MadeAudio
+                | Self::MadeVideo
+                | Self::Search
+        );
+        self < Self::Output || (self > Self::OutputVideo && !is_output && !self.is_tool())
+    }
+
+    /// Returns whether the component counts towards [`Cost::tools`](crate::Cost::tools): tools that the
+    /// provider ran.
+    #[must_use]
+    pub fn is_tool(self) -> bool {
+        self >= Self::WebSearch
     }
 
     /// Returns whether the component is read from a cache.
@@ -100,29 +179,41 @@ impl Component {
         matches!(self, Self::CacheRead | Self::CacheReadAudio | Self::CacheReadImage)
     }
 
-    /// Returns the number of decimals of the component's counts: seconds are counted in
-    /// nanoseconds.
+    /// Returns the number of decimals of the component's counts, which are whole numbers: seconds are
+    /// counted in nanoseconds.
     #[inline]
     pub(crate) fn decimals(self) -> u8 {
-        if self == Self::Duration { 9 } else { 0 }
+        match self.unit() {
+            Unit::Seconds | Unit::Credits | Unit::GigabyteDays => 9,
+            _ => 0,
+        }
     }
 
     /// Returns the unit of the component's quantities.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
-            Self::Duration => Unit::Seconds,
-            Self::Search => Unit::Queries,
-            Self::Page => Unit::Pages,
+            Self::Duration | Self::SentAudio | Self::SentVideo | Self::MadeAudio | Self::MadeVideo => {
+                Unit::Seconds
+            }
+            Self::Request | Self::MapsGrounding => Unit::Requests,
+            Self::TextMessage => Unit::Messages,
+            Self::InputCharacter | Self::OutputCharacter => Unit::Characters,
+            Self::SentImage | Self::MadeImage => Unit::Images,
+            Self::MadePixel => Unit::Pixels,
+            Self::Page | Self::AnnotatedPage | Self::PageVisit => Unit::Pages,
+            Self::Credit => Unit::Credits,
             Self::SearchUnit => Unit::SearchUnits,
-            Self::Image => Unit::Images,
-            Self::ToolCall => Unit::Calls,
+            Self::Query | Self::Search | Self::WebSearch => Unit::Queries,
+            Self::FileSearch => Unit::Calls,
+            Self::FileStorage | Self::VectorStore => Unit::GigabyteDays,
+            Self::CodeInterpreter => Unit::Sessions,
             _ => Unit::Tokens,
         }
     }
 
     /// Returns the base of the field that prices the component. Returns `None` for components that
-    /// no field is read for yet.
+    /// several fields price alike.
     pub(crate) fn own_base(self) -> Option<Base> {
         Some(match self {
             Self::Input | Self::RouterFee => Base::Input,
@@ -136,15 +227,44 @@ impl Component {
             Self::InputImage => Base::InputImage,
             Self::InputVideo => Base::InputVideo,
             Self::Citation => Base::Citation,
-            Self::Duration => Base::Second,
             Self::Output => Base::Output,
             Self::Reasoning => Base::Reasoning,
             Self::OutputAudio => Base::OutputAudio,
             Self::OutputImage => Base::OutputImage,
             Self::OutputVideo => Base::OutputVideo,
-            Self::Search => Base::SearchContext,
-            Self::Page | Self::SearchUnit | Self::Image | Self::ToolCall => return None,
+            Self::AnnotatedPage => Base::AnnotatedPage,
+            _ => return None,
         })
+    }
+
+    /// Returns the method that sets the count of the component, for errors.
+    pub(crate) fn setter(self) -> &'static str {
+        match self {
+            Self::Duration => "Call::duration",
+            Self::TextMessage => "Units::text_messages",
+            Self::InputCharacter => "Units::input_characters",
+            Self::OutputCharacter => "Units::output_characters",
+            Self::SentImage => "Units::input_images",
+            Self::SentAudio => "Units::input_audio",
+            Self::SentVideo => "Units::input_video",
+            Self::MadeImage | Self::MadePixel => "Units::images",
+            Self::MadeAudio => "Units::audio",
+            Self::MadeVideo => "Units::video",
+            Self::Page => "Units::pages",
+            Self::AnnotatedPage => "Units::annotated_pages",
+            Self::Credit => "Units::credits",
+            Self::SearchUnit => "Units::search_units",
+            Self::Query => "Units::queries",
+            Self::WebSearch => "Units::web_searches",
+            Self::PageVisit => "Units::page_visits",
+            Self::MapsGrounding => "Units::maps_requests",
+            Self::FileSearch => "Units::file_searches",
+            Self::FileStorage => "Units::file_storage",
+            Self::VectorStore => "Units::vector_store",
+            Self::CodeInterpreter => "Units::code_interpreter_sessions",
+            Self::ComputerInput | Self::ComputerOutput => "Units::computer_use",
+            _ => "the tokens of the usage",
+        }
     }
 }
 
@@ -162,27 +282,48 @@ pub enum Unit {
     Tokens,
     /// Seconds.
     Seconds,
-    /// Search queries.
-    Queries,
-    /// Pages.
-    Pages,
-    /// Search units.
-    SearchUnits,
+    /// Requests.
+    Requests,
+    /// Messages.
+    Messages,
+    /// Characters.
+    Characters,
     /// Images.
     Images,
+    /// Pixels.
+    Pixels,
+    /// Pages.
+    Pages,
+    /// Credits of a provider.
+    Credits,
+    /// Search units.
+    SearchUnits,
+    /// Search queries.
+    Queries,
     /// Calls.
     Calls,
+    /// Gigabytes times days.
+    GigabyteDays,
+    /// Sessions.
+    Sessions,
 }
 
 words! {
     Unit is a "unit":
     Tokens = "tokens",
     Seconds = "seconds",
-    Queries = "queries",
-    Pages = "pages",
-    SearchUnits = "search_units",
+    Requests = "requests",
+    Messages = "messages",
+    Characters = "characters",
     Images = "images",
+    Pixels = "pixels",
+    Pages = "pages",
+    Credits = "credits",
+    SearchUnits = "search_units",
+    Queries = "queries",
     Calls = "calls",
+    GigabyteDays = "gigabyte_days",
+    Sessions = "sessions",
 }
 
 impl fmt::Display for Unit {

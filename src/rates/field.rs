@@ -2,124 +2,130 @@
 //!
 //! ```text
 //! FIELD = BASE [ "_above_" TTL ] [ "_above_" N ["k"] "_tokens" ] [ "_" TIER ]
+//!       | BASE "_" SIZE [ "_" TIER ]
+//! SIZE  = N [ "." N ] [ "p" | "k" | "K" ]
 //! ```
 //!
 //! Only cache writes have a TTL, so the bases below include it. Names are parsed, not listed, so
-//! that a future `_above_1024k_tokens` is priced without a new release.
+//! that a future `_above_1024k_tokens` or `_8k` is priced without a new release.
 
 use std::fmt;
 
-/// The subject of a rate, without threshold and tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Base {
-    Input,
-    CacheRead,
-    ExplicitCacheRead,
-    CacheReadAudio,
-    CacheReadImage,
-    CacheWrite,
-    CacheWrite1h,
-    CacheWrite12h,
-    InputAudio,
-    InputImage,
-    InputVideo,
-    Output,
-    Reasoning,
-    OutputAudio,
-    OutputImage,
-    OutputVideo,
-    Citation,
-    Second,
-    InputSecond,
-    OutputSecond,
-    /// A table by search context size. Read with the entry, not parsed as a field. Its low rate
-    /// prices Perplexity's searches.
-    SearchContext,
+/// Defines the bases, each with the name that the map has for it.
+macro_rules! bases {
+    ($($(#[$doc:meta])* $base:ident = $name:literal,)+) => {
+        /// The subject of a rate, without threshold, size and tier.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Base {
+            $($(#[$doc])* $base,)+
+        }
+
+        impl Base {
+            /// All bases, in the order of their discriminants.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$base),+];
+
+            /// Returns the base that the map calls by a name.
+            fn named(name: &str) -> Option<Self> {
+                Some(match name {
+                    $($name => Self::$base,)+
+                    _ => return None,
+                })
+            }
+
+            /// Returns the name that the map has for the base.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$base => $name,)+
+                }
+            }
+        }
+    };
+}
+
+bases! {
+    Input = "input_cost_per_token",
+    CacheRead = "cache_read_input_token_cost",
+    ExplicitCacheRead = "explicit_cache_read_input_token_cost",
+    CacheReadAudio = "cache_read_input_audio_token_cost",
+    CacheReadImage = "cache_read_input_image_token_cost",
+    CacheWrite = "cache_creation_input_token_cost",
+    CacheWrite1h = "cache_creation_input_token_cost_above_1hr",
+    CacheWrite12h = "cache_creation_input_token_cost_above_12hr",
+    InputAudio = "input_cost_per_audio_token",
+    InputImage = "input_cost_per_image_token",
+    InputVideo = "input_cost_per_video_token",
+    Output = "output_cost_per_token",
+    Reasoning = "output_cost_per_reasoning_token",
+    OutputAudio = "output_cost_per_audio_token",
+    OutputImage = "output_cost_per_image_token",
+    OutputVideo = "output_cost_per_video_token",
+    // The bases above are the rates of tokens, which rows hold. Those below are looked up by unit.
+    Citation = "citation_cost_per_token",
+    Second = "cost_per_second",
+    InputSecond = "input_cost_per_second",
+    /// By resolution, in fields such as `output_cost_per_second_720p`.
+    OutputSecond = "output_cost_per_second",
+    Request = "input_cost_per_request",
+    TextMessage = "input_cost_per_text_message",
+    InputCharacter = "input_cost_per_character",
+    OutputCharacter = "output_cost_per_character",
+    /// Images that are sent; images that are made, with models that make images and have no
+    /// [`PerOutputImage`](Self::PerOutputImage).
+    PerInputImage = "input_cost_per_image",
+    /// By resolution, in fields such as `output_cost_per_image_2K`.
+    PerOutputImage = "output_cost_per_image",
+    InputPixel = "input_cost_per_pixel",
+    OutputPixel = "output_cost_per_pixel",
+    InputAudioSecond = "input_cost_per_audio_per_second",
+    OutputAudioSecond = "output_cost_per_audio_per_second",
+    InputVideoSecond = "input_cost_per_video_per_second",
+    OutputVideoSecond = "output_cost_per_video_per_second",
+    Query = "input_cost_per_query",
+    Page = "ocr_cost_per_page",
+    AnnotatedPage = "annotation_cost_per_page",
+    Credit = "ocr_cost_per_credit",
+    /// By search context size. A table, which [`Field::search`] reads its fields of.
+    SearchContext = "search_context_cost_per_query",
+    MapsGrounding = "google_maps_grounding_cost_per_query",
+    FileSearch = "file_search_cost_per_1k_calls",
+    FileStorage = "file_search_cost_per_gb_per_day",
+    VectorStore = "vector_store_cost_per_gb_per_day",
+    CodeInterpreter = "code_interpreter_cost_per_session",
+    ComputerInput = "computer_use_input_cost_per_1k_tokens",
+    ComputerOutput = "computer_use_output_cost_per_1k_tokens",
+    /// LiteLLM's name of a constant. No entry of the public map has the field.
+    PageVisit = "groq_browser_visit_website_cost_per_call",
 }
 
 impl Base {
-    /// All bases, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 21] = [
-        Self::Input,
-        Self::CacheRead,
-        Self::ExplicitCacheRead,
-        Self::CacheReadAudio,
-        Self::CacheReadImage,
-        Self::CacheWrite,
-        Self::CacheWrite1h,
-        Self::CacheWrite12h,
-        Self::InputAudio,
-        Self::InputImage,
-        Self::InputVideo,
-        Self::Output,
-        Self::Reasoning,
-        Self::OutputAudio,
-        Self::OutputImage,
-        Self::OutputVideo,
-        Self::Citation,
-        Self::Second,
-        Self::InputSecond,
-        Self::OutputSecond,
-        Self::SearchContext,
-    ];
+    /// The number of bases that are rates of tokens. They come first.
+    pub(crate) const TOKENS: usize = Self::Citation as usize;
 
-    /// Returns the base that the map calls by a name.
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "input_cost_per_token" => Self::Input,
-            "cache_read_input_token_cost" => Self::CacheRead,
-            "explicit_cache_read_input_token_cost" => Self::ExplicitCacheRead,
-            "cache_read_input_audio_token_cost" => Self::CacheReadAudio,
-            "cache_read_input_image_token_cost" => Self::CacheReadImage,
-            "cache_creation_input_token_cost" => Self::CacheWrite,
-            "cache_creation_input_token_cost_above_1hr" => Self::CacheWrite1h,
-            "cache_creation_input_token_cost_above_12hr" => Self::CacheWrite12h,
-            "input_cost_per_audio_token" => Self::InputAudio,
-            "input_cost_per_image_token" => Self::InputImage,
-            "input_cost_per_video_token" => Self::InputVideo,
-            "output_cost_per_token" => Self::Output,
-            "output_cost_per_reasoning_token" => Self::Reasoning,
-            "output_cost_per_audio_token" => Self::OutputAudio,
-            "output_cost_per_image_token" => Self::OutputImage,
-            "output_cost_per_video_token" => Self::OutputVideo,
-            "citation_cost_per_token" => Self::Citation,
-            "cost_per_second" => Self::Second,
-            "input_cost_per_second" => Self::InputSecond,
-            "output_cost_per_second" => Self::OutputSecond,
-            _ => return None,
-        })
+    /// Returns whether the base is a rate of tokens.
+    pub(crate) fn is_of_tokens(self) -> bool {
+        (self as usize) < Self::TOKENS
     }
 
-    /// Returns the name that the map has for the base.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Input => "input_cost_per_token",
-            Self::CacheRead => "cache_read_input_token_cost",
-            Self::ExplicitCacheRead => "explicit_cache_read_input_token_cost",
-            Self::CacheReadAudio => "cache_read_input_audio_token_cost",
-            Self::CacheReadImage => "cache_read_input_image_token_cost",
-            Self::CacheWrite => "cache_creation_input_token_cost",
-            Self::CacheWrite1h => "cache_creation_input_token_cost_above_1hr",
-            Self::CacheWrite12h => "cache_creation_input_token_cost_above_12hr",
-            Self::InputAudio => "input_cost_per_audio_token",
-            Self::InputImage => "input_cost_per_image_token",
-            Self::InputVideo => "input_cost_per_video_token",
-            Self::Output => "output_cost_per_token",
-            Self::Reasoning => "output_cost_per_reasoning_token",
-            Self::OutputAudio => "output_cost_per_audio_token",
-            Self::OutputImage => "output_cost_per_image_token",
-            Self::OutputVideo => "output_cost_per_video_token",
-            Self::Citation => "citation_cost_per_token",
-            Self::Second => "cost_per_second",
-            Self::InputSecond => "input_cost_per_second",
-            Self::OutputSecond => "output_cost_per_second",
-            Self::SearchContext => SEARCH_CONTEXT,
-        }
+    /// Returns whether the base may have rates by size, in the place of thresholds.
+    pub(crate) fn has_sizes(self) -> bool {
+        matches!(self, Self::OutputSecond | Self::PerOutputImage | Self::SearchContext)
+    }
+
+    /// Returns whether the field holds the price of a thousand units.
+    pub(crate) fn is_per_thousand(self) -> bool {
+        matches!(self, Self::FileSearch | Self::ComputerInput | Self::ComputerOutput)
     }
 }
 
 /// The name of the table of prices by search context size.
 pub(crate) const SEARCH_CONTEXT: &str = "search_context_cost_per_query";
+
+/// The fields of the table of prices by search context size.
+pub(crate) const SEARCH_SIZES: [(Size, &str); 3] = [
+    (Size::LOW, "search_context_size_low"),
+    (Size::MEDIUM, "search_context_size_medium"),
+    (Size::HIGH, "search_context_size_high"),
+];
 
 /// The column of a rate: a service tier or a kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,18 +166,82 @@ impl Tier {
     }
 }
 
-/// A field that prices tokens, or seconds of a call.
+/// A size that a price applies to, as fields and calls name it: a resolution such as `720p`, `4k`,
+/// `0.5K` or `1024`, or a search context size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Size(
+    /// A number in tenths, followed by a bit for whether it has a fraction, and by two bits for the
+    /// unit. Never zero.
+    u32,
+);
+
+impl Size {
+    pub(crate) const LOW: Self = Self(1 << 3);
+    pub(crate) const MEDIUM: Self = Self(2 << 3);
+    pub(crate) const HIGH: Self = Self(3 << 3);
+
+    const UNITS: [&'static str; 4] = ["", "p", "k", "K"];
+    const FRACTION: u32 = 1 << 2;
+
+    /// Reads a resolution. Returns `None` for texts of another form.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = Self::UNITS.iter().position(|unit| text.strip_prefix(digits) == Some(unit))?;
+        let (whole, fraction) = match digits.split_once('.') {
+            Some((whole, fraction)) if fraction.len() == 1 => (whole, fraction),
+            Some(_) => return None,
+            None => (digits, ""),
+        };
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 6 || !is_number(whole) || !is_number(fraction) {
+            return None;
+        }
+        // A number that is written otherwise, such as `0720`, would not be shown as it was read.
+        if whole.starts_with('0') && whole != "0" {
+            return None;
+        }
+        let tenths = whole.parse::<u32>().ok()? * 10 + fraction.parse().unwrap_or(0);
+        let has_fraction = if fraction.is_empty() { 0 } else { Self::FRACTION };
+        let unit = u32::try_from(unit).ok()?;
+        (tenths > 0).then_some(Self(tenths << 3 | has_fraction | unit))
+    }
+
+    /// Returns whether both are the same size: `2K` is the same as `2k`.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        let unit = |size: Self| (size.0 & 3).min(2);
+        self.0 >> 3 == other.0 >> 3 && unit(self) == unit(other)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0 >> 3;
+        write!(f, "{}", tenths / 10)?;
+        if self.0 & Self::FRACTION != 0 {
+            write!(f, ".{}", tenths % 10)?;
+        }
+        f.write_str(Self::UNITS.get((self.0 & 3) as usize).unwrap_or(&""))
+    }
+}
+
+/// A field that holds a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Field {
     pub(crate) base: Base,
     pub(crate) tier: Tier,
-    /// The number of prompt tokens above which the rate applies; 0 if it has no threshold.
-    pub(crate) above: u32,
+    /// The number of prompt tokens above which the rate applies, or the [`Size`] that it applies to
+    /// if the base [has sizes](Base::has_sizes); 0 if it has neither.
+    pub(crate) qualifier: u32,
 }
 
 impl Field {
     pub(crate) const fn new(base: Base) -> Self {
-        Self { base, tier: Tier::Standard, above: 0 }
+        Self { base, tier: Tier::Standard, qualifier: 0 }
+    }
+
+    /// Returns the field of the table of searches for a context size.
+    pub(crate) const fn search(size: Size) -> Self {
+        Self::new(Base::SearchContext).sized(size)
     }
 
     pub(crate) fn tier(self, tier: Tier) -> Self {
@@ -180,11 +250,25 @@ impl Field {
 
     /// Returns a number that is unique to the field. The lowest byte is zero.
     pub(crate) fn as_u64(self) -> u64 {
-        u64::from(self.above) << 32 | (self.base as u64) << 16 | (self.tier as u64) << 8
+        u64::from(self.qualifier) << 32 | (self.base as u64) << 16 | (self.tier as u64) << 8
     }
 
-    pub(crate) fn above(self, above: u32) -> Self {
-        Self { above, ..self }
+    pub(crate) fn above(self, tokens: u32) -> Self {
+        Self { qualifier: tokens, ..self }
+    }
+
+    const fn sized(self, size: Size) -> Self {
+        Self { qualifier: size.0, ..self }
+    }
+
+    /// Returns the number of prompt tokens above which the rate applies; 0 if it has no threshold.
+    pub(crate) fn threshold(self) -> u32 {
+        if self.base.has_sizes() { 0 } else { self.qualifier }
+    }
+
+    /// Returns the size that the rate applies to.
+    pub(crate) fn size(self) -> Option<Size> {
+        (self.base.has_sizes() && self.qualifier > 0).then_some(Size(self.qualifier))
     }
 }
 
@@ -192,7 +276,14 @@ impl Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.base.name())?;
-        match self.above {
+        if self.base == Base::SearchContext {
+            let sizes = SEARCH_SIZES.iter().find(|(size, _)| self.size() == Some(*size));
+            return sizes.map_or(Ok(()), |(_, name)| write!(f, ".{name}"));
+        }
+        if let Some(size) = self.size() {
+            write!(f, "_{size}")?;
+        }
+        match self.threshold() {
             0 => {}
             n if n % 1000 == 0 => write!(f, "_above_{}k_tokens", n / 1000)?,
             n => write!(f, "_above_{n}_tokens")?,
@@ -206,8 +297,7 @@ impl fmt::Display for Field {
 pub(crate) enum Kind {
     /// A rate that prices calls.
     Rate(Field),
-    /// A known price, or a table of prices, that does not price tokens here: it is priced elsewhere
-    /// or not yet.
+    /// A known price that no call is priced by, or a table of prices.
     Unit,
     /// A name with `cost` in it that the grammar does not know.
     Unknown,
@@ -215,42 +305,18 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// Known prices other than a rate times a count of tokens.
-const UNITS: [&str; 14] = [
-    "ocr_cost_per_page",
-    "ocr_cost_per_credit",
-    "annotation_cost_per_page",
-    "code_interpreter_cost_per_session",
-    "computer_use_input_cost_per_1k_tokens",
-    "computer_use_output_cost_per_1k_tokens",
-    "file_search_cost_per_1k_calls",
-    "file_search_cost_per_gb_per_day",
-    "vector_store_cost_per_gb_per_day",
-    "google_maps_grounding_cost_per_query",
-    "cache_creation_input_audio_token_cost",
-    "cache_creation_input_image_token_cost",
-    SEARCH_CONTEXT,
-    "search_queries_cost_per_query",
-];
-
-/// Units that follow `input_cost_per_` and `output_cost_per_`.
-const PER: [&str; 9] = [
-    "character",
-    "image",
-    "pixel",
-    "second",
-    "query",
-    "request",
-    "audio_per_second",
-    "video_per_second",
-    "audio_second",
-];
+/// Known prices that no call is priced by: usages do not say which of the tokens that they wrote to
+/// a cache are audio or images.
+const NOT_PRICED_BY: [&str; 2] =
+    ["cache_creation_input_audio_token_cost", "cache_creation_input_image_token_cost"];
 
 /// Parses the name of a field.
 pub(crate) fn parse(name: &str) -> Kind {
     // Fast path: most prices have neither a tier nor a threshold.
-    if let Some(base) = Base::named(name) {
-        return Kind::Rate(Field::new(base));
+    match Base::named(name) {
+        Some(Base::SearchContext) => return Kind::Unit,
+        Some(base) => return Kind::Rate(Field::new(base)),
+        None => {}
     }
     if name.starts_with("supports_") || !name.as_bytes().windows(4).any(|part| part == b"cost") {
         return Kind::Other;
@@ -260,10 +326,19 @@ pub(crate) fn parse(name: &str) -> Kind {
         return Kind::Unknown;
     };
     match Base::named(base_name) {
-        Some(base) => Kind::Rate(Field { base, tier, above }),
-        None if is_unit(base_name) => Kind::Unit,
-        None => Kind::Unknown,
+        Some(base) if above > 0 && base.has_sizes() => Kind::Unknown,
+        Some(base) => Kind::Rate(Field::new(base).tier(tier).above(above)),
+        None if NOT_PRICED_BY.contains(&base_name) => Kind::Unit,
+        None if above > 0 => Kind::Unknown,
+        None => sized(base_name).map_or(Kind::Unknown, |field| Kind::Rate(field.tier(tier))),
     }
+}
+
+/// Parses the name of a rate by size, without its tier.
+fn sized(name: &str) -> Option<Field> {
+    let (base, size) = name.rsplit_once('_')?;
+    let base = Base::named(base).filter(|base| base.has_sizes() && *base != Base::SearchContext)?;
+    Some(Field::new(base).sized(Size::parse(size)?))
 }
 
 /// Returns whether a field holds a price or a table of prices.
@@ -297,23 +372,6 @@ fn strip_threshold(name: &str) -> Option<(&str, u32)> {
     let above = digits.parse::<u32>().ok()?.checked_mul(factor)?;
     // No map has "above 0", which would be every prompt. Here, 0 means "no threshold".
     (above > 0).then_some((rest, above))
-}
-
-fn is_unit(name: &str) -> bool {
-    let per = name.strip_prefix("input_cost_per_").or_else(|| name.strip_prefix("output_cost_per_"));
-    match per {
-        // `image` and `second` may be followed by a size: `image_1024`, `second_720p`.
-        Some(per) => PER.iter().any(|unit| {
-            per.strip_prefix(unit).is_some_and(|size| {
-                size.is_empty()
-                    || (matches!(*unit, "image" | "second")
-                        && size.starts_with('_')
-                        && size.contains(|c: char| c.is_ascii_digit())
-                        && !size.contains("_above_"))
-            })
-        }),
-        None => UNITS.contains(&name),
-    }
 }
 
 #[cfg(test)]
@@ -362,15 +420,40 @@ mod tests {
     }
 
     #[test]
-    fn tells_units_from_what_it_does_not_know() {
+    fn reads_the_rates_of_units() {
         for name in [
             "output_cost_per_image",
             "output_cost_per_image_1024",
+            "output_cost_per_image_0.5K",
             "output_cost_per_second_720p",
+            "output_cost_per_second_4k",
+            "output_cost_per_second_4k_flex",
             "input_cost_per_video_per_second_above_128k_tokens",
             "ocr_cost_per_page_batches",
             "input_cost_per_request",
         ] {
+            assert_eq!(rate(name).to_string(), name);
+        }
+        assert_eq!(rate("output_cost_per_image_2K").size(), Size::parse("2K"));
+        assert_eq!((rate("output_cost_per_image_2K").threshold(), rate("input_cost_per_image").size()), (0, None));
+        assert_eq!(Field::search(Size::LOW).to_string(), "search_context_cost_per_query.search_context_size_low");
+    }
+
+    #[test]
+    fn sizes_are_the_same_in_any_case() {
+        let size = |text: &str| Size::parse(text).unwrap_or_else(|| panic!("{text}"));
+        assert!(size("2K").is_same(size("2k")) && size("0.5K").is_same(size("0.5k")));
+        for (one, other) in [("2K", "2"), ("720p", "720"), ("1080p", "1080k"), ("2K", "20K")] {
+            assert!(!size(one).is_same(size(other)), "{one} {other}");
+        }
+        for text in ["", "p", "K", "0", "-1", "1.25K", "1.K", "01K", "1234567p", "2M", "1e3", "wide", "٣p"] {
+            assert_eq!(Size::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn tells_what_no_call_is_priced_by() {
+        for name in ["search_context_cost_per_query", "cache_creation_input_audio_token_cost"] {
             assert_eq!(parse(name), Kind::Unit, "{name}");
         }
         for name in [
@@ -383,6 +466,9 @@ mod tests {
             "input_cost_per_token_above_1hr",
             "input_cost_per_video_per_second_above_15s_interval",
             "guardrail_cost_per_unit",
+            "output_cost_per_image_above_128k_tokens",
+            "output_cost_per_image_wide",
+            "input_cost_per_image_1024",
             "input_cost_per_token_hyperspeed",
         ] {
             assert_eq!(parse(name), Kind::Unknown, "{name}");

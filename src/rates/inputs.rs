@@ -25,7 +25,6 @@ pub(crate) struct Tables<'a> {
     pub(crate) tiered_pricing: Option<&'a str>,
     pub(crate) off_peak_pricing: Option<&'a str>,
     pub(crate) provider_specific_entry: Option<&'a str>,
-    pub(crate) search_context: Option<&'a str>,
 }
 
 impl<'a> Inputs<'a> {
@@ -36,7 +35,6 @@ impl<'a> Inputs<'a> {
             tiered_pricing: None,
             off_peak_pricing: None,
             provider_specific_entry: None,
-            search_context: None,
         };
         self.tables.as_deref().unwrap_or(NONE)
     }
@@ -78,8 +76,88 @@ pub(crate) struct ProviderRules {
     pub(crate) inclusive_thresholds: bool,
     /// Vertex AI: the entry may have a step at 128k tokens.
     pub(crate) step_at_128k: bool,
-    /// The mode of the entry may be billed by the second.
-    pub(crate) by_the_second: bool,
+    /// The billing unit of searches is the query, not the prompt.
+    pub(crate) is_per_query: bool,
+    /// Azure: storage and computer use have default prices, and searches of files have none.
+    pub(crate) is_azure: bool,
+    pub(crate) searches: SearchRule,
+    pub(crate) mode: Mode,
+}
+
+/// The way in which a provider bills searches of the web.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
+pub(crate) enum SearchRule {
+    /// Each search that a response of OpenAI's Responses shows, else one for all, at the price of the
+    /// context size that was asked for.
+    #[default]
+    OfContext,
+    /// Each search, at the price of the medium context size.
+    Each,
+    /// Gemini: each query or prompt.
+    Grounding,
+    /// Groq: as [`Each`](Self::Each), and each page that was opened.
+    Groq,
+    /// xAI: each search, at the first price of a context size.
+    Xai,
+    /// Perplexity: each search is output, at the price of the low context size.
+    Perplexity,
+}
+
+impl SearchRule {
+    /// Returns the rule of a provider, as entries name it.
+    pub(crate) fn of(provider: &str) -> Self {
+        match provider {
+            "anthropic" | "azure_ai" | "vertex_ai-anthropic_models" => Self::Each,
+            "gemini" => Self::Grounding,
+            "groq" => Self::Groq,
+            "xai" => Self::Xai,
+            "perplexity" => Self::Perplexity,
+            _ if provider.starts_with("vertex_ai") => Self::Grounding,
+            _ => Self::OfContext,
+        }
+    }
+}
+
+/// The mode of an entry, as far as prices depend on it.
+#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
+pub(crate) enum Mode {
+    /// No mode, or one of text: `chat`, `completion`, `embedding`, `responses`.
+    #[default]
+    Text,
+    /// `image_generation`, `image_edit`.
+    Image,
+    /// `audio_speech`.
+    Speech,
+    /// `audio_transcription`.
+    Transcription,
+    /// `video_generation`.
+    Video,
+    /// `rerank`.
+    Rerank,
+    /// `realtime`.
+    Realtime,
+    Other,
+}
+
+impl Mode {
+    pub(crate) fn of(mode: Option<&str>) -> Self {
+        match mode {
+            None | Some("chat" | "completion" | "embedding" | "responses") => Self::Text,
+            Some("image_generation" | "image_edit") => Self::Image,
+            Some("audio_speech") => Self::Speech,
+            Some("audio_transcription") => Self::Transcription,
+            Some("video_generation") => Self::Video,
+            Some("rerank") => Self::Rerank,
+            Some("realtime") => Self::Realtime,
+            Some(_) => Self::Other,
+        }
+    }
+
+    /// Returns whether entries without rates of tokens are billed by the second of a call, a session
+    /// or a transcribed audio.
+    pub(crate) fn is_by_the_second(self) -> bool {
+        matches!(self, Self::Text | Self::Transcription | Self::Realtime)
+    }
 }
 
 /// The reason why an entry cannot be priced: a field and its defect.
@@ -119,14 +197,14 @@ mod tests {
             with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(1)))),
             with(&|inputs| inputs.fields.push((Field::new(Base::Input), rate(2)))),
             with(&|inputs| inputs.fields.push((Field::new(Base::Input).tier(Tier::Flex), rate(2)))),
-            with(&|inputs| inputs.rules.by_the_second = true),
+            with(&|inputs| inputs.rules.mode = Mode::Image),
             with(&|inputs| inputs.tables_mut().vertex = Some(rate(1))),
             with(&|inputs| inputs.tables_mut().vertex = Some(rate(2))),
             with(&|inputs| inputs.tables_mut().residency.push(("eu".into(), rate(1)))),
             with(&|inputs| inputs.tables_mut().tiered_pricing = Some("[1]")),
             with(&|inputs| inputs.tables_mut().off_peak_pricing = Some("[1]")),
             with(&|inputs| inputs.tables_mut().provider_specific_entry = Some("[1]")),
-            with(&|inputs| inputs.tables_mut().search_context = Some("[1]")),
+            with(&|inputs| inputs.rules.is_per_query = true),
         ]
         .into();
         assert_eq!(hashes.len(), 12);

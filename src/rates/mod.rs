@@ -11,14 +11,16 @@ mod provider;
 mod rate;
 mod row;
 mod tables;
+mod units;
 
 pub(crate) use compile::compile;
 pub use component::{Component, Unit};
-pub(crate) use inputs::{BadField, Inputs, ProviderRules};
+pub(crate) use inputs::{BadField, Inputs, Mode, ProviderRules, SearchRule};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factors, from_json, units};
 pub(crate) use row::{COMMON, CommonCounts, RateRow};
+pub(crate) use units::{Terms, default_price};
 
 use crate::num::Fixed;
 use crate::words::words;
@@ -37,6 +39,9 @@ pub enum RatePlace {
     /// No field: the rate is the standard rate times the ratio of the batch rate to the standard
     /// rate of plain cache writes.
     BatchDiscount,
+    /// No field: the rate is the one that LiteLLM has for all models of the provider whose entries
+    /// have none.
+    Default,
 }
 
 words! {
@@ -45,6 +50,7 @@ words! {
     TieredPricing = "tiered_pricing",
     OffPeakPricing = "off_peak_pricing",
     BatchDiscount = "batch_discount",
+    Default = "default",
 }
 
 /// A price and the field it came from. Two words long, so that every line can hold a copy.
@@ -86,10 +92,10 @@ impl PriceOrigin {
     }
 
     pub(crate) fn field(self) -> Field {
-        let above = u32::try_from(self.0 >> 32).unwrap_or(u32::MAX);
+        let qualifier = u32::try_from(self.0 >> 32).unwrap_or(u32::MAX);
         let base = Base::ALL.get(self.byte(16)).copied().unwrap_or(Base::Input);
         let tier = Tier::ALL.get(self.byte(8)).copied().unwrap_or(Tier::Standard);
-        Field { base, tier, above }
+        Field { base, tier, qualifier }
     }
 
     pub(crate) fn place(self) -> RatePlace {
@@ -211,8 +217,8 @@ pub(crate) struct RateSet {
     first: RateRow,
     /// True if the first row applies to every service tier and every prompt.
     is_flat: bool,
-    /// True if the tier and the length of the prompt alone select the row, and only tokens are
-    /// billed.
+    /// True if the tier and the length of the prompt alone select the row, and calls are billed by
+    /// tokens.
     is_simple: bool,
     /// True if calls to xAI reach a threshold at its number of tokens, not above it.
     inclusive: bool,
@@ -237,6 +243,9 @@ struct Tail {
     /// The price of a second, if the entry is billed by the second.
     second: Cell,
     citation: Cell,
+    /// The component that calls are billed for instead of tokens, or beside them.
+    need: Option<Component>,
+    rules: ProviderRules,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
 }
@@ -262,10 +271,18 @@ struct Extras {
     vertex: Option<Fixed>,
     /// Multipliers by lower-case geo. The name `fast` is a speed.
     specific: NamedFactors,
-    /// The price of a search at the low context size.
-    search: Option<Cell>,
+    /// The prices of queries by the number of results.
+    searches: Box<[ResultRange]>,
     /// The first of four rows for calls to Vertex AI, if the model has a step at 128k tokens.
     legacy_vertex: Option<u16>,
+}
+
+/// A tier of `tiered_pricing` by the number of results. It applies if `least <= results <= most`.
+#[derive(Debug, Clone, Copy)]
+struct ResultRange {
+    least: u64,
+    most: u64,
+    price: Cell,
 }
 
 #[derive(Debug)]
@@ -312,10 +329,6 @@ impl RateSet {
 
     pub(crate) fn citation(&self) -> Cell {
         self.tail.citation
-    }
-
-    pub(crate) fn search(&self) -> Cell {
-        self.tail.extras.as_ref().and_then(|extras| extras.search).unwrap_or(Cell::NONE)
     }
 
     #[inline]
@@ -454,7 +467,7 @@ impl Extras {
         matching.or(self.ranges.last())?.row
     }
 
-    /// Returns whether these tables hold nothing but multipliers and the price of a search.
+    /// Returns whether these tables hold nothing but multipliers and prices of queries.
     fn is_plain(&self) -> bool {
         self.ranges.is_empty() && self.off_peak.is_none() && self.legacy_vertex.is_none()
     }
@@ -465,7 +478,7 @@ impl Extras {
             && self.residency.is_empty()
             && self.vertex.is_none()
             && self.specific.is_empty()
-            && self.search.is_none()
+            && self.searches.is_empty()
             && self.legacy_vertex.is_none()
     }
 }
@@ -480,8 +493,8 @@ mod tests {
         for base in Base::ALL {
             for tier in Tier::ALL {
                 for place in RatePlace::ALL {
-                    for above in [0, 200_000, u32::MAX] {
-                        let field = Field { base, tier, above };
+                    for qualifier in [0, 200_000, u32::MAX] {
+                        let field = Field { base: *base, tier, qualifier };
                         let price = Price::new(Fixed::new(u64::MAX, 28), field, *place);
                         assert_eq!((price.origin().field(), price.origin().place()), (field, *place));
                         assert_eq!(price.rate(), Fixed::new(u64::MAX, 28));

@@ -1,10 +1,10 @@
-//! Compiles the tables of an entry: `tiered_pricing`, `off_peak_pricing`, multipliers, searches.
+//! Compiles the tables of an entry: `tiered_pricing`, `off_peak_pricing`, multipliers, queries.
 
 use super::compile::{Block, Compiler, Draft, Moving, too_many};
 use super::field::{Base, Field, Tier};
 use super::inputs::BadField;
 use super::off_peak::OffPeakHours;
-use super::{Cell, Component, NamedFactors, OffPeak, RangeTier, RatePlace, from_json};
+use super::{Cell, Component, NamedFactors, OffPeak, RangeTier, RatePlace, ResultRange, from_json};
 use crate::json;
 use crate::num::decimal::{Decimal, pow10};
 
@@ -20,8 +20,8 @@ impl Compiler<'_> {
             let Ok(tier) = json::fields(tier) else {
                 return Err(BadField::new("tiered_pricing", "a tier is not an object"));
             };
-            // Search prices by number of results are another kind of table.
-            if tier.iter().any(|(name, _)| name == "max_results_range") {
+            // Prices of queries by the number of results are another kind of table.
+            if tier.iter().any(|(name, _)| name == RESULTS) {
                 continue;
             }
             let Some((start, end)) = json::get(&tier, "range").and_then(range_bounds) else {
@@ -138,23 +138,35 @@ impl Compiler<'_> {
         Ok(factors.into())
     }
 
-    pub(super) fn search(&mut self) -> Result<Option<Cell>, BadField> {
-        let Some(json) = self.inputs.tables().search_context else { return Ok(None) };
-        let flat = match json::fields(json) {
-            Ok(table) => json::get(&table, "search_context_size_low").unwrap_or("null"),
-            Err(_) => json,
-        };
-        match from_json(flat) {
-            Ok(Some(rate)) => {
-                self.add_price(rate, Field::new(Base::SearchContext), RatePlace::Entry).map(Some)
+    /// Returns the prices of queries by the number of results, in the order of the table.
+    pub(super) fn searches(&mut self) -> Result<Box<[ResultRange]>, BadField> {
+        let tiers = self.inputs.tables().tiered_pricing.and_then(|json| json::list(json).ok());
+        let mut ranges = Vec::new();
+        for tier in tiers.unwrap_or_default() {
+            let Ok(tier) = json::fields(tier) else { continue };
+            let Some(range) = json::get(&tier, RESULTS) else { continue };
+            let Some((least, most)) = range_bounds(range) else {
+                self.warnings.push(format!("tiered_pricing: a {RESULTS} of other than two numbers is ignored"));
+                continue;
+            };
+            let name = Base::Query.name();
+            match json::get(&tier, name).map(from_json) {
+                None | Some(Ok(None)) => {}
+                Some(Ok(Some(rate))) => {
+                    let price = self.add_price(rate, Field::new(Base::Query), RatePlace::TieredPricing)?;
+                    ranges.push(ResultRange { least, most, price });
+                }
+                Some(Err(bad)) => return Err(BadField::new(format!("tiered_pricing.{name}"), bad)),
             }
-            Ok(None) => Ok(None),
-            Err(bad) => Err(BadField::new(Base::SearchContext.name(), bad)),
         }
+        Ok(ranges.into())
     }
 }
 
-/// Reads `[start, end]` as whole tokens. Fractions are cut off: comparisons with whole numbers come
+/// The range of a tier of `tiered_pricing` by the number of results.
+const RESULTS: &str = "max_results_range";
+
+/// Reads `[start, end]` as whole numbers. Fractions are cut off: comparisons with whole numbers come
 /// out the same. Negative bounds are 0.
 fn range_bounds(range: &str) -> Option<(u64, u64)> {
     let bound = |json: &str| {

@@ -2,6 +2,7 @@
 
 mod explain;
 mod families;
+mod images;
 mod lookup;
 mod memo;
 mod names;
@@ -16,6 +17,7 @@ use crate::json;
 
 pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
+pub(crate) use images::image_entry;
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
 pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::Spellings;

@@ -19,7 +19,7 @@ impl Snapshot {
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
         let own = call.without_parts();
-        self.add_parts(self.price(entry, provider, lookup, trusts, &own), lookup, call)
+        self.add_parts(self.price_by(entry, provider, lookup, trusts, &own), lookup, call)
     }
 
     /// Adds the bills of the other models that a response used. If one of them has no price, the

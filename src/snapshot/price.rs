@@ -5,8 +5,10 @@ use crate::catalog::{EntryRef, NameHash};
 use crate::cost::{self, AskedProvider, Call, Cost, Note, Subject};
 use crate::error::Error;
 use crate::num::Usd;
-use crate::rates::RuleProvider;
-use crate::resolve::{Answer, Lookup, Remembered, is_router_entry, look_up, router_fee, row_set_aside};
+use crate::rates::{RateSet, RuleProvider};
+use crate::resolve::{
+    Answer, Lookup, Remembered, image_entry, is_router_entry, look_up, router_fee, row_set_aside,
+};
 use crate::text::clip;
 use crate::usage::UnknownTier;
 
@@ -131,10 +133,16 @@ impl Snapshot {
         }
     }
 
-    /// Returns the cost of a call to a model that the map does not know: what its provider states, if
-    /// it is trusted with that.
+    /// Returns the cost of a call to a model that the map does not know: that of its images by quality
+    /// and size, or what its provider states, if it is trusted with that.
     #[cold]
     fn cost_of_unknown(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        let images = call.made_images().filter(|_| !lookup.strict);
+        let entry = images.and_then(|units| image_entry(self.layers(), lookup.name, lookup.provider, units));
+        if let Some(entry) = entry {
+            let provider = RuleProvider::of(lookup.provider, lookup.name);
+            return self.price(entry, Some(provider), lookup, None, call);
+        }
         let stated = call.states_cost() && self.trusted.trust(lookup, None);
         let is_set_aside = || row_set_aside(self.layers(), lookup).is_some();
         let cost = if stated && !lookup.strict && !is_set_aside() {
@@ -180,7 +188,7 @@ impl Snapshot {
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
             Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, None, call),
-            None if !call.states_cost() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            None if call.is_plain() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
     }
@@ -195,9 +203,42 @@ impl Snapshot {
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        if !call.parts().is_empty() {
-            return self.price_with_parts(entry, provider, lookup, trusts, call);
+        if call.is_plain() {
+            self.price_by(entry, provider, lookup, trusts, call)
+        } else {
+            self.price_special(entry, provider, lookup, trusts, call)
         }
+    }
+
+    /// Prices a call that may have made images, or used several models.
+    #[inline(never)]
+    fn price_special(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        trusts: Option<bool>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        let by_size = |units| image_entry(self.layers(), entry.key(), entry.provider(), units);
+        let entry = call.made_images().and_then(by_size).unwrap_or(entry);
+        if call.parts().is_empty() {
+            self.price_by(entry, provider, lookup, trusts, call)
+        } else {
+            self.price_with_parts(entry, provider, lookup, trusts, call)
+        }
+    }
+
+    /// Prices a call by the rates of an entry alone.
+    #[inline]
+    pub(super) fn price_by(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        trusts: Option<bool>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
         let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
         let (key, asked) = (entry.key(), asked(provider, lookup));
         cost::price(rates, key, asked, self.generation, call, || {
@@ -210,12 +251,27 @@ impl Snapshot {
                 provider: asked,
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
+                container: self.container(lookup, entry, call),
+                has_request_fee: self.sets(key, REQUEST_FEE),
                 operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
                     && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
                 generation: self.generation,
             }
         })
+    }
+
+    /// Returns the rates of the container that runs the provider's code interpreter.
+    fn container(&self, lookup: Lookup<'_>, entry: EntryRef<'_>, call: &Call<'_>) -> Option<&RateSet> {
+        call.units_used()?.code_interpreter_sessions?;
+        let provider = lookup.provider.or(entry.provider())?;
+        self.layers().exact(&format!("{provider}/container"))?.rates()
+    }
+
+    /// Returns whether the operator set a field of a model.
+    fn sets(&self, key: &str, field: &str) -> bool {
+        let set = self.own.as_deref().map_or(&[][..], |own| own.fields_set(key));
+        set.iter().any(|known| **known == *field)
     }
 
     pub(crate) fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {
@@ -234,12 +290,14 @@ impl Snapshot {
             });
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
-            let own = call.without_parts();
-            let cost = cost::price(rates, key, provider, self.generation, &own, || Subject {
+            let only = call.without_parts();
+            let cost = cost::price(rates, key, provider, self.generation, &only, || Subject {
                 rates,
                 key,
                 provider,
                 router: None,
+                container: own.and_then(|own| self.container(lookup, own, call)),
+                has_request_fee: found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE),
                 // Own prices win over an amount that a provider states.
                 operator_priced: true,
                 trusts_stated: false,
@@ -249,6 +307,9 @@ impl Snapshot {
         })
     }
 }
+
+/// The fee of a request. In the public map it is not billed, as in LiteLLM.
+const REQUEST_FEE: &str = "input_cost_per_request";
 
 /// Returns the provider that rules of prices ask for; if none is known, the one that the name
 /// begins with.

@@ -9,12 +9,13 @@ use super::lists::{CacheDetails, Modalities, Predictions, Results};
 use super::slot::{List, Object, Slot, object, read_object, slots_by};
 use super::turns::Turns;
 use super::{Count, Format, Seconds, ServiceTier, Text, Word};
-use crate::num::Usd;
+use crate::num::{Number, Usd};
 
 object! {
     /// Anthropic's `server_tool_use`, and xAI's `server_side_tool_usage_details`.
     struct ServerTools {
         web_searches: Count = "web_search_requests" | "web_search_calls",
+        page_visits: Count = "browser_open_requests",
     }
 }
 
@@ -49,6 +50,12 @@ object! {
         image_tokens: Count = "image_tokens",
         video_tokens: Count = "video_tokens",
         web_search_requests: Count = "web_search_requests",
+        // LiteLLM's counts in other units.
+        character_count: Count = "character_count",
+        image_count: Count = "image_count",
+        video_length_seconds: Seconds = "video_length_seconds",
+        audio_length_seconds: Seconds = "audio_length_seconds",
+        maps_requests: Count = "google_maps_grounding_requests",
     }
 }
 
@@ -166,6 +173,8 @@ object! {
         llama_output: Count = "generation_token_count",
         // Mistral's OCR.
         pages: Count = "pages_processed",
+        annotated_pages: Count = "pages_processed_annotation",
+        credits: Option<Number> = "credits",
     }
 }
 

@@ -1,5 +1,5 @@
 //! [`Usage`]: the usage of a call, as LiteLLM normalises it. [`Counter`] and [`Provenance`]: its
-//! counts, and where each is from.
+//! counts, and where each is from. [`Units`]: what was used in other units than tokens.
 
 mod counter;
 mod fields;
@@ -11,6 +11,7 @@ mod read;
 mod slot;
 mod tier;
 mod turns;
+mod units;
 mod value;
 mod write;
 
@@ -21,11 +22,12 @@ use counter::CounterSet;
 pub use counter::{Counter, Provenance};
 pub(crate) use fields::{Shape, UsageFields};
 pub use format::Format;
-pub(crate) use normal::{Context, Normal, OtherUnits, Part};
+pub(crate) use normal::{Context, Normal, Part};
 pub(crate) use not_read::NotRead;
 pub(crate) use slot::{List, Object, Place, Slot, object, read_each, read_list, read_object, slots_by};
 pub use tier::{ServiceTier, UnknownTier};
 pub(crate) use turns::Turns;
+pub use units::{ImageSize, ParseImageSizeError, SearchContextSize, Units};
 pub(crate) use value::{Count, Seconds, Text, TextVisitor, Word};
 
 /// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes
@@ -117,8 +119,9 @@ pub struct PromptTokensDetails {
     pub image_tokens: u64,
     /// Video tokens.
     pub video_tokens: u64,
-    /// The number of web searches that the model made. Only Perplexity's have a price so far; a
-    /// call to another model that made searches is an [`Error::Unpriced`](crate::Error::Unpriced).
+    /// The number of searches of the web that the model made. How they are billed depends on the
+    /// provider: each query, each search, or once a call. See
+    /// [`Units::web_searches`](super::Units::web_searches).
     pub web_search_requests: u64,
 }
 

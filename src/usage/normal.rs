@@ -1,12 +1,10 @@
 //! Normalisation: from the counts of a format to a [`Usage`].
 
-use std::time::Duration;
-
 use super::fields::{KnownFields, LifetimeFields};
 use super::not_read::NotRead;
 use super::turns::Turn;
 use super::value::Count;
-use super::{Counter, Format, ServiceTier, Usage, UsageFields};
+use super::{Counter, Format, Seconds, ServiceTier, Units, Usage, UsageFields};
 use crate::num::Usd;
 
 /// The facts of a response beside its usage that the usage depends on.
@@ -25,31 +23,26 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Part {
     pub(crate) model: String,
     pub(crate) usage: Usage,
-    /// The seconds of audio, if the model is billed by them.
-    pub(crate) duration: Option<Duration>,
-}
-
-/// Usage in other units than tokens, and of other models.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct OtherUnits {
-    pub(crate) parts: Vec<Part>,
-    pub(crate) pages: u64,
-    pub(crate) search_units: u64,
-    pub(crate) images: u64,
-    /// Calls of tools that the provider ran and has a fee for, other than searches of the web.
-    pub(crate) tool_calls: u64,
-    /// True if the format always has a number of completion tokens, and there is none: the response
-    /// was cut.
-    pub(crate) lacks_completion: bool,
+    pub(crate) units: Units,
 }
 
 /// A usage, and what was used beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Normal {
     pub(crate) usage: Usage,
-    pub(crate) other: OtherUnits,
-    /// The seconds of audio, if the call is billed by them.
-    pub(crate) duration: Option<Duration>,
+    pub(crate) units: Units,
+    /// The usages of other models.
+    pub(crate) parts: Vec<Part>,
+    /// True if the format always has a number of completion tokens, and there is none: the response
+    /// was cut.
+    pub(crate) lacks_completion: bool,
+}
+
+impl Normal {
+    /// A usage of which nothing is known yet.
+    pub(crate) fn unknown() -> Self {
+        Self { usage: Usage::UNKNOWN, units: Units::new(), parts: Vec::new(), lacks_completion: false }
+    }
 }
 
 /// A sum of counts, of which those that are absent count as zero. It is absent if all are.
@@ -113,7 +106,7 @@ impl UsageFields {
         if known.iterations.has_too_many_models {
             return Err(NotRead::TooManyModels);
         }
-        let mut normal = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };
+        let mut normal = Normal::unknown();
         let usage = &mut normal.usage;
         match format {
             Format::OpenAiChat => chat(known, usage)?,
@@ -122,9 +115,9 @@ impl UsageFields {
             | Format::OpenAiRealtime
             | Format::OpenAiTranscription => {
                 responses(known, usage);
-                normal.duration = known.seconds.0;
+                normal.units.input_audio = known.seconds.0;
             }
-            Format::Anthropic => normal.other.parts = anthropic(known, usage, context.model)?,
+            Format::Anthropic => normal.parts = anthropic(known, usage, context.model)?,
             Format::Gemini => gemini(known, usage, context.is_grounded)?,
             Format::BedrockConverse => bedrock(known, usage)?,
             Format::BedrockInvoke => {
@@ -133,7 +126,7 @@ impl UsageFields {
                 let output = output.or(known.llama_output);
                 beside(usage, input, output, [known.bedrock_read, known.bedrock_write])?;
             }
-            Format::Cohere => cohere(known, usage, &mut normal.other)?,
+            Format::Cohere => cohere(known, usage, &mut normal.units)?,
             Format::Ollama => {
                 usage.put(Counter::PromptTokens, known.prompt_eval_count);
                 usage.put(Counter::CompletionTokens, known.eval_count);
@@ -143,7 +136,11 @@ impl UsageFields {
                 usage.put(Counter::CompletionTokens, self.results.output);
             }
             Format::VertexPredictions => usage.put(Counter::PromptTokens, self.predictions.tokens),
-            Format::MistralOcr => normal.other.pages = known.pages.unwrap_or(0),
+            Format::MistralOcr => {
+                normal.units.pages = known.pages;
+                normal.units.annotated_pages = known.annotated_pages.filter(|pages| *pages > 0);
+                normal.units.credits = known.credits;
+            }
         }
         if !self.has_counts(format, &normal) {
             return Err(NotRead::Missing { format: Some(format), found: self.found() });
@@ -152,10 +149,11 @@ impl UsageFields {
             format,
             Format::Anthropic | Format::BedrockConverse | Format::OpenAiResponses | Format::OpenAiRealtime
         );
-        normal.other.lacks_completion = always_completes
+        normal.lacks_completion = always_completes
             && normal.usage.get(Counter::CompletionTokens).is_none()
             && !normal.usage.is_unknown();
         common(known, &mut normal.usage, context);
+        put_units(known, &mut normal.units);
         Ok(normal)
     }
 
@@ -163,12 +161,9 @@ impl UsageFields {
     fn has_counts(&self, format: Format, normal: &Normal) -> bool {
         let has = |counter| normal.usage.get(counter).is_some();
         match format {
-            Format::MistralOcr => self.known.pages.is_some(),
-            Format::Cohere if normal.other != OtherUnits::default() => true,
-            _ if normal.duration.is_some() => true,
-            _ => {
-                has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.other.parts.is_empty()
-            }
+            Format::MistralOcr => self.known.pages.or(self.known.annotated_pages).is_some(),
+            _ if !normal.units.is_empty() => true,
+            _ => has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.parts.is_empty(),
         }
     }
 
@@ -229,6 +224,20 @@ fn common(known: &KnownFields, usage: &mut Usage, context: Context<'_>) {
             usage.estimated.insert(*counter);
         }
     }
+}
+
+/// Sets the counts of other units, as usages of several formats hold them. LiteLLM writes those of the
+/// prompt's details, zero where nothing was counted.
+fn put_units(known: &KnownFields, units: &mut Units) {
+    let input = &known.input;
+    let positive = |count: Count| count.filter(|count| *count > 0);
+    let seconds = |seconds: &Seconds| seconds.0.filter(|seconds| !seconds.is_zero());
+    units.input_characters = units.input_characters.or(positive(input.character_count));
+    units.input_images = units.input_images.or(positive(input.image_count));
+    units.input_video = units.input_video.or(seconds(&input.video_length_seconds));
+    units.input_audio = units.input_audio.or(seconds(&input.audio_length_seconds));
+    units.maps_requests = positive(input.maps_requests);
+    units.page_visits = positive(known.server_tools.page_visits);
 }
 
 /// Returns the charge that a provider states. OpenRouter's `cost` includes the upstream's charge,
@@ -342,7 +351,7 @@ fn beside(usage: &mut Usage, input: Count, output: Count, [read, write]: [Count;
 }
 
 /// Cohere: the tokens that version 2 of the chat reports, and else the units that are billed.
-fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut OtherUnits) -> Result<(), NotRead> {
+fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut Units) -> Result<(), NotRead> {
     let meta = &known.cohere_meta;
     let units = [&known.cohere_tokens, &known.cohere_billed, &meta.billed, &meta.tokens];
     let has = |is_wanted: fn(u64) -> bool| {
@@ -358,8 +367,8 @@ fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut OtherUnits) -> Res
     }
     usage.put(Counter::CachedTokens, known.cached_tokens);
     let billed = [&known.cohere_billed, &meta.billed];
-    other.search_units = billed.iter().find_map(|units| units.search_units).unwrap_or(0);
-    other.images = billed.iter().find_map(|units| units.images).unwrap_or(0);
+    other.search_units = billed.iter().find_map(|units| units.search_units);
+    other.input_images = billed.iter().find_map(|units| units.images);
     Ok(())
 }
 
@@ -392,7 +401,7 @@ fn anthropic(known: &KnownFields, usage: &mut Usage, model: Option<&str>) -> Res
         let mut usage = Usage::UNKNOWN;
         put_turn(&mut usage, turn)?;
         put_thinking(&mut usage, turn.thinking);
-        Ok(Part { model: turn.model.clone().unwrap_or_default(), usage, duration: None })
+        Ok(Part { model: turn.model.clone().unwrap_or_default(), usage, units: Units::new() })
     };
     others.into_iter().map(part).collect()
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::ServiceTier;
 use super::slot::{Slot, skip_list, skip_object, skips};
 use crate::json::{self, Name, Raw};
-use crate::num::Usd;
+use crate::num::{Number, Usd};
 use crate::num::decimal::Decimal;
 use crate::text::clip;
 
@@ -243,6 +243,16 @@ impl Slot for Option<Usd> {
     fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
         let Raw(json) = Raw::deserialize(value)?;
         *self = amount(&json).or(*self);
+        Ok(())
+    }
+}
+
+/// A place for a number: `1.5` or `"1.5"`. Other values are skipped.
+impl Slot for Option<Number> {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let Raw(json) = Raw::deserialize(value)?;
+        let text = json::text(&json);
+        *self = text.as_deref().unwrap_or(&json).trim().parse().ok().or(*self);
         Ok(())
     }
 }

@@ -1,13 +1,11 @@
 //! [`Response`]: what a response says of its call.
 
-use std::time::Duration;
-
 use super::body::{Body, Names};
 use super::tools::ToolCalls;
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;
-use crate::usage::{Context, Format, Normal, NotRead, OtherUnits, ServiceTier, Usage, Word};
+use crate::usage::{Context, Format, Normal, NotRead, Part, ServiceTier, Units, Usage, Word};
 use crate::words::words;
 
 /// A response of a provider, as far as its price is concerned.
@@ -38,8 +36,9 @@ pub struct Response {
     finish_reason: Word,
     tool_calls: ToolCalls,
     usage: Usage,
-    other: OtherUnits,
-    duration: Option<Duration>,
+    units: Units,
+    parts: Vec<Part>,
+    lacks_completion: bool,
 }
 
 /// The state in which a response ended.
@@ -129,8 +128,8 @@ impl Response {
     ) -> Self {
         tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
         tool_calls.maps_grounding = body.grounding.maps_requests();
-        let mut other = normal.other;
-        other.tool_calls = tool_calls.with_a_fee();
+        let mut units = normal.units;
+        tool_calls.count_units(format, &mut units);
         let finish = [body.finish, body.fields.results.stop_reason];
         let finish = finish.into_iter().find(|word| word.get().is_some()).unwrap_or_default();
         // The status of a Responses body says more than the reason for which it is incomplete.
@@ -145,8 +144,9 @@ impl Response {
             finish_reason: finish,
             tool_calls,
             usage: normal.usage,
-            other,
-            duration: normal.duration,
+            units,
+            parts: normal.parts,
+            lacks_completion: normal.lacks_completion,
         }
     }
 
@@ -205,8 +205,8 @@ impl Response {
 
     /// Returns the usage. A charge that the provider states is its [`cost`](Usage::cost).
     ///
-    /// To price the response, hand it over whole: it may have [`parts`](Self::parts), pages or
-    /// seconds beside its usage.
+    /// To price the response, hand it over whole: it may have [`parts`](Self::parts) and
+    /// [`units`](Self::units) beside its usage.
     #[must_use]
     pub fn usage(&self) -> &Usage {
         &self.usage
@@ -222,36 +222,35 @@ impl Response {
     /// They are not part of the [`usage`](Self::usage), and are lines of the same cost.
     #[must_use]
     pub fn parts(&self) -> impl ExactSizeIterator<Item = (&str, &Usage)> {
-        self.other.parts.iter().map(|part| (&*part.model, &part.usage))
+        self.parts.iter().map(|part| (&*part.model, &part.usage))
     }
 
-    /// Returns the pages that were read (OCR).
-    #[must_use]
-    pub fn pages(&self) -> u64 {
-        self.other.pages
+    /// Returns what was used in other units than tokens, as far as the response shows it: pages, search
+    /// units, seconds of audio, images, and tools that the provider ran.
+    pub fn units(&self) -> &Units {
+        &self.units
     }
 
-    /// Returns the search units that were used (rerank).
+    /// Returns the units, to add what a response does not show, such as the context size of searches or
+    /// the resolution of a video.
     #[must_use]
-    pub fn search_units(&self) -> u64 {
-        self.other.search_units
-    }
-
-    /// Returns the duration of the audio of a transcription that is billed by it.
-    #[must_use]
-    pub fn duration(&self) -> Option<Duration> {
-        self.duration
+    pub fn units_mut(&mut self) -> &mut Units {
+        &mut self.units
     }
 
     /// Returns the call, to be described further before it is priced.
     pub fn call(&self) -> Call<'_> {
-        let mut call = Call::new(&self.usage).other_units(&self.other);
-        if let Some(tier) = self.tier {
-            // Anthropic reports a batch as a service tier.
-            call = if tier.as_str() == "batch" { call.batch() } else { call.served_tier(tier) };
+        let mut call = Call::new(&self.usage).parts_of(&self.parts);
+        if !self.units.is_empty() {
+            call = call.units(&self.units);
         }
-        match self.duration {
-            Some(duration) => call.duration(duration),
+        if self.lacks_completion {
+            call = call.cut();
+        }
+        match self.tier {
+            // Anthropic reports a batch as a service tier.
+            Some(tier) if tier.as_str() == "batch" => call.batch(),
+            Some(tier) => call.served_tier(tier),
             None => call,
         }
     }
@@ -266,8 +265,8 @@ impl<'a> From<&'a Response> for Call<'a> {
 impl Body {
     /// Returns the usage of a transcription that reports only how long the audio is.
     fn transcribed(&self) -> Option<Normal> {
-        let duration = self.duration.0?;
-        Some(Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: Some(duration) })
+        let units = Units::new().input_audio(self.duration.0?);
+        Some(Normal { units, ..Normal::unknown() })
     }
 
     /// Returns the usage so far of the fields in the format of their own.

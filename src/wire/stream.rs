@@ -6,7 +6,7 @@ use super::json::{invalid, read_json};
 use super::response::Response;
 use super::tools::ToolCalls;
 use crate::error::Error;
-use crate::usage::{Counter, Format, Normal, OtherUnits, Part, Shape, Usage, UsageFields};
+use crate::usage::{Counter, Format, Normal, Part, Shape, Usage, UsageFields};
 
 /// The most models that may transcribe the input of a session, since what is kept is limited.
 const MOST_MODELS: usize = 64;
@@ -180,9 +180,8 @@ impl Stream {
         }
         let mut response = self.response().unwrap_or_else(|_| {
             let format = self.state.format.unwrap_or(Format::OpenAiChat);
-            let unknown = Normal { usage: Usage::UNKNOWN, other: OtherUnits::default(), duration: None };
             let body = &self.state.body;
-            Response::with(body, body.names.clone(), format, unknown, body.tools)
+            Response::with(body, body.names.clone(), format, Normal::unknown(), body.tools)
         });
         let usage = response.usage_mut();
         for (counter, estimate) in
@@ -285,7 +284,7 @@ impl State {
     /// Adds the usage of a transcription within a realtime session.
     fn end_transcription(&mut self) -> Result<(), Error> {
         let model = self.body.transcription_model.get().unwrap_or("input_audio_transcription").to_owned();
-        let Some(Normal { usage, duration, .. }) = self.take_usage(Format::OpenAiTranscription)? else {
+        let Some(Normal { usage, units, .. }) = self.take_usage(Format::OpenAiTranscription)? else {
             return Ok(());
         };
         let session = self.session.get_or_insert_default();
@@ -293,10 +292,13 @@ impl State {
         match session.parts.iter_mut().find(|part| part.model == model) {
             Some(part) => {
                 part.usage = add(Some(part.usage.clone()), usage)?;
-                let sum = part.duration.unwrap_or_default().checked_add(duration.unwrap_or_default());
-                part.duration = part.duration.or(duration).and(sum);
+                let [sum, more] = [&mut part.units.input_audio, &mut { units.input_audio }];
+                *sum = match (*sum, *more) {
+                    (Some(sum), Some(more)) => sum.checked_add(more),
+                    (sum, more) => sum.or(more),
+                };
             }
-            None if has_room => session.parts.push(Part { model, usage, duration }),
+            None if has_room => session.parts.push(Part { model, usage, units }),
             None => {
                 return Err(invalid("the session has too many models that transcribe its input"));
             }
@@ -311,8 +313,7 @@ impl State {
         };
         // A session in which no response is done yet used nothing but transcriptions.
         let usage = usage.clone().unwrap_or(Usage::UNKNOWN);
-        let other = OtherUnits { parts: parts.clone(), ..OtherUnits::default() };
-        let normal = Normal { usage, other, duration: None };
+        let normal = Normal { usage, parts: parts.clone(), ..Normal::unknown() };
         Ok(Response::with(&self.body, names, Format::OpenAiRealtime, normal, *tools))
     }
 }

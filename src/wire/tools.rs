@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::de::MapAccess;
 
-use crate::usage::{Count, List, Object, Text, object, slots_by};
+use crate::usage::{Count, Format, List, Object, Text, Units, object, slots_by};
 
 slots_by!(read_list: Queries);
 slots_by!(read_each: Chunks);
@@ -19,8 +19,13 @@ pub struct ToolCalls {
     pub web_searches: u64,
     /// Searches of files that the provider ran.
     pub file_searches: u64,
+    /// Pages that a browser of the provider's opened (Groq).
+    pub page_visits: u64,
     /// Runs of the provider's code interpreter.
     pub code_interpreter: u64,
+    /// Sessions of the provider's code interpreter: its containers, or one if it ran and the response
+    /// names none.
+    pub code_interpreter_sessions: u64,
     /// Actions on a computer.
     pub computer_use: u64,
     /// Requests of Grounding with Google Maps.
@@ -48,10 +53,17 @@ impl ToolCalls {
         self.functions = self.functions.saturating_add(1);
     }
 
-    /// Returns the number of calls that providers have a fee for, other than searches of the web.
-    pub(super) fn with_a_fee(&self) -> u64 {
-        let calls = [self.file_searches, self.code_interpreter, self.maps_grounding, self.image_generation];
-        calls.into_iter().fold(0, u64::saturating_add)
+    /// Sets the units of the calls that providers have a fee for. Searches of OpenAI's Responses are
+    /// billed one by one; how others are billed depends on the provider.
+    pub(super) fn count_units(&self, format: Format, units: &mut Units) {
+        let positive = |calls: u64| Some(calls).filter(|calls| *calls > 0);
+        if format == Format::OpenAiResponses {
+            units.web_searches = positive(self.web_searches);
+        }
+        units.maps_requests = positive(self.maps_grounding).or(units.maps_requests);
+        units.page_visits = positive(self.page_visits).or(units.page_visits);
+        units.file_searches = positive(self.file_searches);
+        units.code_interpreter_sessions = positive(self.code_interpreter_sessions);
     }
 
     pub(super) fn add(&mut self, more: Self) {
@@ -59,7 +71,9 @@ impl ToolCalls {
             (&mut self.functions, more.functions),
             (&mut self.web_searches, more.web_searches),
             (&mut self.file_searches, more.file_searches),
+            (&mut self.page_visits, more.page_visits),
             (&mut self.code_interpreter, more.code_interpreter),
+            (&mut self.code_interpreter_sessions, more.code_interpreter_sessions),
             (&mut self.computer_use, more.computer_use),
             (&mut self.maps_grounding, more.maps_grounding),
             (&mut self.image_generation, more.image_generation),

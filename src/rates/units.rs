@@ -1,0 +1,140 @@
+//! The prices of other units than tokens: which one applies to a call, and which one an entry is billed by.
+
+use super::compile::Compiler;
+use super::field::{Base, Field, Size, Tier};
+use super::inputs::{Mode, ProviderRules};
+use super::{Component, Price, RatePlace, RateSet, ResultRange, SearchRule};
+use crate::num::Fixed;
+
+/// The properties of a call that select the price of a unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// The service tier, or [`Tier::Batches`].
+    pub(crate) tier: Tier,
+    pub(crate) prompt_tokens: u64,
+}
+
+impl RateSet {
+    /// Returns the price of a unit: the one above the highest threshold that the prompt crosses, of the
+    /// tier if the entry has one of it, else the standard one. A batch has no discount but its own
+    /// prices.
+    pub(crate) fn unit(&self, base: Base, terms: Terms) -> Option<&Price> {
+        self.best(base, terms, |field| field.size().is_none())
+    }
+
+    /// Returns the price of a unit of a size, or the one that has no size.
+    pub(crate) fn unit_of_size(&self, base: Base, size: Option<Size>, terms: Terms) -> Option<&Price> {
+        let of_size = size.and_then(|size| {
+            self.best(base, terms, |field| field.size().is_some_and(|known| known.is_same(size)))
+        });
+        of_size.or_else(|| self.unit(base, terms))
+    }
+
+    fn best(&self, base: Base, terms: Terms, applies: impl Fn(Field) -> bool) -> Option<&Price> {
+        let of_entry = self.tail.prices.iter().filter(|price| price.origin().place() == RatePlace::Entry);
+        let applying = of_entry.filter(|price| {
+            let field = price.field();
+            let above = field.threshold();
+            field.base == base
+                && (field.tier == Tier::Standard || field.tier == terms.tier)
+                && (above == 0 || terms.prompt_tokens > u64::from(above))
+                && applies(field)
+        });
+        // Of repeated fields, the last counts.
+        applying.max_by_key(|price| (price.field().threshold(), price.field().tier == terms.tier))
+    }
+
+    /// Returns the price of a query that may return so many results.
+    pub(crate) fn query(&self, results: u64, terms: Terms) -> Option<&Price> {
+        let ranges = self.tail.extras.as_ref().map_or(&[][..], |extras| &extras.searches);
+        let fits = |range: &&ResultRange| (range.least..=range.most).contains(&results);
+        // Beyond the table, its last tier applies, as in LiteLLM.
+        match ranges.iter().find(fits).or(ranges.last()) {
+            Some(range) => self.price(range.price),
+            None => self.unit(Base::Query, terms),
+        }
+    }
+
+    /// Returns the component that calls are billed for instead of tokens, or beside them. A call that
+    /// does not count it has no price.
+    pub(crate) fn need(&self) -> Option<Component> {
+        self.tail.need
+    }
+
+    /// Returns the rules of the entry's provider and mode.
+    pub(crate) fn rules(&self) -> ProviderRules {
+        self.tail.rules
+    }
+
+    /// Returns whether the entry has a positive rate of tokens.
+    pub(crate) fn prices_tokens(&self) -> bool {
+        self.tail.prices.iter().any(|price| price.field().base.is_of_tokens() && !price.rate().is_zero())
+    }
+}
+
+/// Returns the price that all models of a provider have whose entries have none: as LiteLLM 1.109.1 has
+/// them.
+pub(crate) fn default_price(base: Base, rules: ProviderRules) -> Option<Price> {
+    let (digits, scale) = match (base, rules.searches) {
+        (Base::SearchContext, SearchRule::Grounding) => (35, 3),
+        (Base::SearchContext, SearchRule::Xai) => (5, 3),
+        (Base::MapsGrounding, SearchRule::Grounding) if rules.is_per_query => (14, 3),
+        (Base::MapsGrounding, SearchRule::Grounding) => (25, 3),
+        (Base::PageVisit, SearchRule::Groq) => (1, 3),
+        (Base::FileSearch, _) if !rules.is_azure => (25, 4),
+        (Base::FileStorage | Base::VectorStore, _) if rules.is_azure => (1, 1),
+        (Base::ComputerInput, _) if rules.is_azure => (3, 6),
+        (Base::ComputerOutput, _) if rules.is_azure => (12, 6),
+        _ => return None,
+    };
+    Some(Price::new(Fixed::new(digits, scale), Field::new(base), RatePlace::Default))
+}
+
+impl Compiler<'_> {
+    /// Returns the component that calls to the entry are billed for instead of tokens, or beside them:
+    /// that of the entry's first positive price of a unit, if it has no positive rate of tokens, or none
+    /// of input for the input that it prices by the unit.
+    pub(super) fn need(&self, searches: &[ResultRange]) -> Option<Component> {
+        let fields = &self.inputs.fields;
+        let has = |wanted: &dyn Fn(Field) -> bool| {
+            fields.iter().any(|(field, rate)| !rate.is_zero() && wanted(*field))
+        };
+        let prices_input = fields.iter().any(|(field, _)| field.base == Base::Input);
+        let tables = self.inputs.tables();
+        let prices_tokens = has(&|field| field.base.is_of_tokens())
+            || (tables.tiered_pricing.is_some() && searches.is_empty());
+        if prices_tokens && prices_input {
+            return None;
+        }
+        let mode = self.inputs.rules.mode;
+        let second = match mode {
+            Mode::Video => Component::MadeVideo,
+            Mode::Speech => Component::MadeAudio,
+            _ => Component::SentAudio,
+        };
+        let queries = if mode == Mode::Rerank { Component::SearchUnit } else { Component::Query };
+        let sent = if mode == Mode::Image { Component::MadeImage } else { Component::SentImage };
+        let needs = [
+            (Base::PerOutputImage, Component::MadeImage),
+            (Base::OutputVideoSecond, Component::MadeVideo),
+            (Base::OutputSecond, second),
+            (Base::OutputAudioSecond, Component::MadeAudio),
+            (Base::OutputPixel, Component::MadeImage),
+            (Base::InputCharacter, Component::InputCharacter),
+            (Base::PerInputImage, sent),
+            (Base::InputPixel, Component::MadeImage),
+            (Base::InputVideoSecond, Component::SentVideo),
+            (Base::InputAudioSecond, Component::SentAudio),
+            (Base::InputSecond, second),
+            (Base::Query, queries),
+            (Base::Page, Component::Page),
+            (Base::Credit, Component::Credit),
+            (Base::OutputCharacter, Component::OutputCharacter),
+            (Base::CodeInterpreter, Component::CodeInterpreter),
+        ];
+        let needed = needs.into_iter().find(|(base, component)| {
+            (!prices_tokens || component.is_input()) && has(&|field| field.base == *base)
+        });
+        needed.map(|(_, component)| component).or(if searches.is_empty() { None } else { Some(queries) })
+    }
+}
