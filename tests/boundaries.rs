@@ -274,7 +274,7 @@ fn seconds_price_what_tokens_do_not() {
     let priced = r#"{"input_cost_per_token": 1, "cost_per_second": 5}"#;
     assert_eq!(cost(priced, &Usage::new(3, 0)).total().to_string(), "3");
     assert_eq!(
-        unpriced(r#"{"mode": "realtime", "cost_per_second": 5}"#, &Usage::new(3, 0)),
+        unpriced(r#"{"mode": "image_generation", "cost_per_second": 5}"#, &Usage::new(3, 0)),
         "no price of m is known for input: register one with register_model"
     );
 }

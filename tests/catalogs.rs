@@ -35,8 +35,9 @@ fn fields_that_name_an_unknown_cost_are_listed() {
     assert_eq!(
         fields,
         [
+            ("cache_creation_input_audio_token_cost", 24),
             ("guardrail_cost_per_unit", 1),
-            ("input_cost_per_text_message", 3),
+            ("input_cost_per_request", 4),
             ("input_cost_per_token_cache_hit", 41),
             ("input_cost_per_video_per_second_above_15s_interval", 2),
             ("input_cost_per_video_per_second_above_8s_interval", 2),

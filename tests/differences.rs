@@ -44,7 +44,7 @@ fn searches_without_a_price_are_an_error() {
     let mut usage = Usage::new(2, 3);
     usage.prompt_tokens_details.web_search_requests = 4;
     let Err(Error::Unpriced(bill)) = map.cost("m", &usage) else { panic!("a bill without a price") };
-    assert_eq!(bill.to_string(), "no price of m is known for search: register one with register_model");
+    assert_eq!(bill.to_string(), "no price of m is known for web_search: register one with register_model");
     assert_eq!(bill.known_total().to_string(), "8");
     usage.prompt_tokens_details.web_search_requests = 0;
     assert_eq!(amounts(&map, "m", &usage), pair("2", "6"));

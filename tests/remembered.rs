@@ -141,7 +141,7 @@ fn a_resolved_model_costs_what_its_name_does() {
             }
         }
     }
-    assert_eq!((compared, priced), (17_968, 14_782));
+    assert_eq!((compared, priced), (17_968, 14_666));
     // A model that only fallback rules describe has no price.
     let described = snapshot.resolve("claude-opus-9-9").unwrap();
     let error = described.cost(&usage).unwrap_err().to_string();

@@ -60,7 +60,8 @@ impl Amounts {
     /// Sorts the amounts by what they count. `unit` says what was measured in seconds.
     pub(crate) fn measured(self, unit: Option<&str>) -> Result<Measured, String> {
         let seconds = |name: &str, seconds: Option<Number>| {
-            seconds.map(|seconds| duration(seconds).ok_or(format!("amounts: {name}: {seconds} is no duration")))
+            seconds
+                .map(|seconds| duration(seconds).ok_or(format!("amounts: {name}: {seconds} is no duration")))
         };
         let mut units = Units::new();
         (units.images, units.input_images) = (self.images, self.input_images);

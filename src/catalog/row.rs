@@ -139,7 +139,9 @@ impl<'a> Row<'a> {
             "off_peak_pricing" => self.inputs.tables_mut().off_peak_pricing = table(value),
             "provider_specific_entry" => self.inputs.tables_mut().provider_specific_entry = table(value),
             SEARCH_CONTEXT => self.search_context = table(value),
-            "web_search_billing_unit" => self.is_per_query = json::text(value).as_deref() == Some("per_query"),
+            "web_search_billing_unit" => {
+                self.is_per_query = json::text(value).as_deref() == Some("per_query");
+            }
             "regional_endpoint_uplift_multiplier" => {
                 if let Some(factor) = self.factor(&name, value) {
                     self.inputs.tables_mut().vertex = Some(factor);

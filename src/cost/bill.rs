@@ -193,10 +193,8 @@ impl<'a> Bill<'a> {
         self.add_remarks(call);
         let terms =
             Terms { tier: if call.batch { Tier::Batches } else { tier }, prompt_tokens: usage.prompt_tokens };
-        let units = match self.has_units(subject, call) {
-            true => Some(UnitLines::of(&subject, call, terms)?),
-            false => None,
-        };
+        let has_units = self.has_units(subject, call);
+        let units = if has_units { Some(UnitLines::of(&subject, call, terms)?) } else { None };
         if !rates.second().is_none() {
             self.add_router_fee(subject, call)?;
             return self.add_units(units);

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::rates::field::Tier;
-use crate::usage::{Part, ServiceTier, UnknownTier, Units, Usage};
+use crate::usage::{Part, ServiceTier, Units, UnknownTier, Usage};
 
 /// A call: its usage, and what else its price depends on.
 ///
@@ -26,6 +26,7 @@ use crate::usage::{Part, ServiceTier, UnknownTier, Units, Usage};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about a call")]
 pub struct Call<'a> {
     pub(crate) usage: &'a Usage,
     pub(crate) requested_model: Option<&'a str>,

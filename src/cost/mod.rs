@@ -259,7 +259,8 @@ impl<'a> Iterator for AllLines<'a> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.lines.len() + self.parts.clone().map(|part| part.lines.iter(&part.more).len()).sum::<usize>();
+        let left = self.lines.len()
+            + self.parts.clone().map(|part| part.lines.iter(&part.more).len()).sum::<usize>();
         (left, Some(left))
     }
 }

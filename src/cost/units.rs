@@ -136,7 +136,8 @@ impl Reader<'_> {
             return Some(());
         }
         // The multipliers of a call are those of its model.
-        let is_of_model = !component.is_tool() && !matches!(component, Component::Search | Component::Request);
+        let is_of_model =
+            !component.is_tool() && !matches!(component, Component::Search | Component::Request);
         let how = if is_of_model { How::Multiplied } else { How::Plain };
         self.of.push(UnitLine { component, digits, price, how })
     }
@@ -216,13 +217,7 @@ impl Reader<'_> {
 
         let video = optional(units.input_video)?;
         let tokens = Some(Component::InputVideo);
-        self.add_counted(
-            Component::SentVideo,
-            video,
-            self.unit(Base::InputVideoSecond),
-            tokens,
-            in_tokens,
-        )?;
+        self.add_counted(Component::SentVideo, video, self.unit(Base::InputVideoSecond), tokens, in_tokens)?;
         if !(is_by_the_second && self.rules.mode == Mode::Transcription) {
             let (audio, second) = (optional(units.input_audio)?, self.second_of_sent_audio());
             let tokens = Some(Component::InputAudio);
@@ -265,9 +260,8 @@ impl Reader<'_> {
             let price = self.rates.unit_of_size(Base::PerOutputImage, resolution, self.terms);
             price.filter(|price| resolution.is_some() && price.field().size().is_some()).copied()
         };
-        let whole_pixels = |size: ImageSize| {
-            size.pixels().div_ceil(MEGAPIXEL).checked_mul(MEGAPIXEL)?.checked_mul(images)
-        };
+        let whole_pixels =
+            |size: ImageSize| size.pixels().div_ceil(MEGAPIXEL).checked_mul(MEGAPIXEL)?.checked_mul(images);
         let known_pixels = size.filter(|_| self.unit(Base::PerOutputImage).is_some());
         let pixels = size.or_else(|| size_in(self.key)).unwrap_or(ImageSize::DEFAULT).pixels();
         let pixels = pixels.checked_mul(images)?;

@@ -86,7 +86,10 @@ impl fmt::Display for Unpriced {
         if let Some(line) = self.lines().find(|line| line.basis == Basis::Uncounted) {
             let (component, setter) = (line.component, line.component.setter());
             if component == Component::Duration {
-                return write!(f, "{key} is billed by the second, and the call has no duration: set {setter}");
+                return write!(
+                    f,
+                    "{key} is billed by the second, and the call has no duration: set {setter}"
+                );
             }
             return write!(f, "{key} is billed for {component}, which the call does not count: set {setter}");
         }

@@ -435,8 +435,14 @@ mod tests {
             assert_eq!(rate(name).to_string(), name);
         }
         assert_eq!(rate("output_cost_per_image_2K").size(), Size::parse("2K"));
-        assert_eq!((rate("output_cost_per_image_2K").threshold(), rate("input_cost_per_image").size()), (0, None));
-        assert_eq!(Field::search(Size::LOW).to_string(), "search_context_cost_per_query.search_context_size_low");
+        assert_eq!(
+            (rate("output_cost_per_image_2K").threshold(), rate("input_cost_per_image").size()),
+            (0, None)
+        );
+        assert_eq!(
+            Field::search(Size::LOW).to_string(),
+            "search_context_cost_per_query.search_context_size_low"
+        );
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Compiler<'_> {
             let Ok(tier) = json::fields(tier) else { continue };
             let Some(range) = json::get(&tier, RESULTS) else { continue };
             let Some((least, most)) = range_bounds(range) else {
-                self.warnings.push(format!("tiered_pricing: a {RESULTS} of other than two numbers is ignored"));
+                self.warnings
+                    .push(format!("tiered_pricing: a {RESULTS} of other than two numbers is ignored"));
                 continue;
             };
             let name = Base::Query.name();

@@ -47,8 +47,7 @@ pub(crate) fn image_entry<'m>(
         format!("{size}/{rest}"),
         format!("high/{size}/{rest}"),
     ];
-    let fits =
-        |entry: &EntryRef<'_>| provider.is_empty() || entry.provider().is_none_or(|of| of == provider);
+    let fits = |entry: &EntryRef<'_>| provider.is_empty() || entry.provider().is_none_or(|of| of == provider);
     names.iter().filter_map(|name| layers.exact(name)).find(fits)
 }
 

@@ -348,7 +348,7 @@ impl UsageFields {
         if has(&[self.results.input, self.results.output]) {
             return Some(Format::Watsonx);
         }
-        if has(&[self.predictions.tokens]) {
+        if has(&[self.predictions.tokens, self.predictions.images]) {
             return Some(Format::VertexPredictions);
         }
         if has(&[known.pages]) {

@@ -1,7 +1,7 @@
 //! Lists in usage objects and beside them, of which sums are kept.
 
 use super::slot::{List, object, slots_by};
-use super::{Count, Word};
+use super::{Count, Present, Word};
 
 slots_by!(read_list: Modalities, CacheDetails, Results, Predictions);
 
@@ -152,13 +152,16 @@ object! {
 object! {
     struct Prediction {
         embeddings: Embeddings = "embeddings",
+        /// An image that was made.
+        image: Present = "bytesBase64Encoded",
     }
 }
 
-/// The tokens of Vertex AI's embeddings.
+/// The tokens of Vertex AI's embeddings, and the images of its image models.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Predictions {
     pub(crate) tokens: Count,
+    pub(crate) images: Count,
     pub(crate) overflows: bool,
 }
 
@@ -170,6 +173,9 @@ impl List for Predictions {
     }
 
     fn add(&mut self, element: Prediction) {
+        if element.image.0 {
+            self.images = self.images.unwrap_or(0).checked_add(1);
+        }
         if let Some(tokens) = element.embeddings.statistics.tokens {
             self.tokens = self.tokens.unwrap_or(0).checked_add(tokens);
             self.overflows |= self.tokens.is_none();

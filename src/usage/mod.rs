@@ -24,11 +24,13 @@ pub(crate) use fields::{Shape, UsageFields};
 pub use format::Format;
 pub(crate) use normal::{Context, Normal, Part};
 pub(crate) use not_read::NotRead;
-pub(crate) use slot::{List, Object, Place, Slot, object, read_each, read_list, read_object, slots_by};
+pub(crate) use slot::{
+    List, Object, Place, Slot, object, read_each, read_list, read_list_or_object, read_object, slots_by,
+};
 pub use tier::{ServiceTier, UnknownTier};
 pub(crate) use turns::Turns;
 pub use units::{ImageSize, ParseImageSizeError, SearchContextSize, Units};
-pub(crate) use value::{Count, Seconds, Text, TextVisitor, Word};
+pub(crate) use value::{Count, Present, Seconds, Text, TextVisitor, Word};
 
 /// The usage of a call, in LiteLLM's terms and by OpenAI's convention: `prompt_tokens` includes
 /// tokens read from and written to a cache, and `completion_tokens` includes reasoning.

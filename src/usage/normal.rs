@@ -135,7 +135,10 @@ impl UsageFields {
                 usage.put(Counter::PromptTokens, self.results.input);
                 usage.put(Counter::CompletionTokens, self.results.output);
             }
-            Format::VertexPredictions => usage.put(Counter::PromptTokens, self.predictions.tokens),
+            Format::VertexPredictions => {
+                usage.put(Counter::PromptTokens, self.predictions.tokens);
+                normal.units.images = self.predictions.images;
+            }
             Format::MistralOcr => {
                 normal.units.pages = known.pages;
                 normal.units.annotated_pages = known.annotated_pages.filter(|pages| *pages > 0);

@@ -136,6 +136,14 @@ pub(crate) fn read_each<'de, O: Object, D: Deserializer<'de>>(
     value.deserialize_any(EachVisitor(object))
 }
 
+/// Reads a list, or an object into its places. Values of other types are skipped.
+pub(crate) fn read_list_or_object<'de, T: List + Object, D: Deserializer<'de>>(
+    either: &mut T,
+    value: D,
+) -> Result<(), D::Error> {
+    value.deserialize_any(EitherVisitor(either))
+}
+
 /// Methods of a visitor that skip values of other types than the one that is expected.
 macro_rules! skips {
     ($($method:ident($type:ty)),+) => {
@@ -217,6 +225,30 @@ impl<'de, O: Object> Visitor<'de> for EachVisitor<'_, O> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while list.next_element_seed(ObjectSeed(&mut *self.0))?.is_some() {}
         Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+
+    skips!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+}
+
+struct EitherVisitor<'a, T>(&'a mut T);
+
+impl<'de, T: List + Object> Visitor<'de> for EitherVisitor<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        ObjectVisitor(self.0).visit_map(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        ListVisitor(self.0).visit_seq(list)
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {

@@ -4,14 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::ServiceTier;
 use super::slot::{Slot, skip_list, skip_object, skips};
 use crate::json::{self, Name, Raw};
-use crate::num::{Number, Usd};
 use crate::num::decimal::Decimal;
+use crate::num::{Number, Usd};
 use crate::text::clip;
 
 /// A place for a count: a whole number, which may be written as `12.0`.
@@ -268,6 +268,18 @@ fn amount(json: &str) -> Option<Usd> {
         None => amount.parse().ok(),
     };
     amount.filter(|cost| *cost >= Usd::ZERO)
+}
+
+/// Whether a field is present, and not null.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Present(pub(crate) bool);
+
+impl Slot for Present {
+    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
+        let skipped: Option<IgnoredAny> = Deserialize::deserialize(value)?;
+        self.0 = skipped.is_some();
+        Ok(())
+    }
 }
 
 /// A place for a duration in seconds: a number, or a string of one. Other values are skipped.

@@ -3,13 +3,11 @@
 
 use serde::de::MapAccess;
 
-use super::places::{
-    ErrorPlace, IncompleteDetails, IsNull, Named, ProviderError, TierObject, WordSeed, read,
-};
-use super::tools::{Grounding, GroundingMetadata, ToolCalls};
+use super::places::{ErrorPlace, IncompleteDetails, Named, ProviderError, TierObject, WordSeed, read};
+use super::tools::{ExecutedTools, Grounding, GroundingMetadata, Item, OfferedTools, Tools, made_images};
 use crate::usage::{
-    Context, Count, Format, Object, Seconds, ServiceTier, Shape, Text, Turns, UsageFields, Word, object,
-    slots_by,
+    Context, Count, Format, List, Object, Present, Seconds, ServiceTier, Shape, Text, Turns, Units,
+    UsageFields, Word, object, slots_by,
 };
 
 /// The facts that are known of a response. Each event of a stream is read into the same body, and
@@ -24,13 +22,16 @@ pub(super) struct Body {
     /// The state of the response, in the provider's word.
     pub(super) status: Word,
     pub(super) error: Option<ProviderError>,
-    pub(super) tools: ToolCalls,
+    pub(super) tools: Tools,
     pub(super) grounding: Grounding,
     pub(super) duration: Seconds,
     /// The model that transcribes the input of a realtime session.
     pub(super) transcription_model: Text,
-    /// True if the body has `data`, as images have.
-    has_data: bool,
+    /// The images of a body.
+    data: Images,
+    /// The size and the quality of the images of a body.
+    size: Word,
+    quality: Word,
     /// The `object` of a body.
     object: Word,
     /// The `type` of a body or of an event.
@@ -72,7 +73,35 @@ object! {
     }
 }
 
-slots_by!(read_each: Within<'_>, Body, Output<'_>);
+object! {
+    struct Image {
+        url: Present = "url",
+        base64: Present = "b64_json",
+    }
+}
+
+/// The `data` of a body, which are images in OpenAI's image APIs.
+#[derive(Debug, Default)]
+struct Images {
+    is_present: bool,
+    count: u64,
+}
+
+impl List for Images {
+    type Element = Image;
+
+    fn begin(&mut self) {
+        *self = Self { is_present: true, count: 0 };
+    }
+
+    fn add(&mut self, element: Image) {
+        self.count += u64::from(element.url.0 || element.base64.0);
+    }
+}
+
+slots_by!(read_each: Within<'_>, Body);
+slots_by!(read_list: Images);
+slots_by!(read_list_or_object: Output<'_>);
 
 /// A part of a response, whose fields belong to the response.
 struct Within<'a> {
@@ -94,6 +123,8 @@ enum Part {
     Item,
     /// A list of calls of functions, or one call.
     Calls,
+    /// What an answer cites.
+    Annotation,
     /// The session of a realtime API, or a part of it.
     Session,
     /// The transcription settings of a session.
@@ -108,6 +139,7 @@ impl Object for Within<'_> {
             Part::Candidate => self.body.read_candidate_field(name, map),
             Part::Item => self.body.read_item_field(name, map),
             Part::Calls => self.body.read_call_field(name, map),
+            Part::Annotation => self.body.read_annotation_field(name, map),
             Part::Session | Part::Transcription => self.body.read_session_field(self.part, name, map),
         }
     }
@@ -138,7 +170,7 @@ impl Body {
             self.shape = Shape::Response;
         } else if kind.starts_with("transcript.") || self.duration.0.is_some() {
             self.shape = Shape::Transcription;
-        } else if kind.starts_with("image_") || (self.has_data && object.is_empty()) {
+        } else if kind.starts_with("image_") || (self.data.is_present && object.is_empty()) {
             self.shape = Shape::Images;
         }
     }
@@ -181,9 +213,10 @@ impl Body {
         ends || self.is_done == Some(true) || gemini() || watsonx()
     }
 
-    /// Forgets the calls of tools, which are counted anew.
-    fn recount(&mut self) {
-        self.tools = ToolCalls::default();
+    /// Returns the images of a body, if it holds some.
+    pub(super) fn images(&self) -> Option<Units> {
+        let is_images = self.shape == Shape::Images && self.data.count > 0;
+        is_images.then(|| made_images(self.data.count, self.size, self.quality))
     }
 
     /// Takes the usage of Bedrock's metadata, if there is no other but metrics.
@@ -202,11 +235,10 @@ impl Body {
 
     /// Returns what a usage depends on beside its counts.
     pub(super) fn context<'a>(&self, names: &'a Names) -> Context<'a> {
-        let shown = self.tools.web_searches;
         Context {
             model: names.model.get(),
             is_grounded: self.grounding.is_grounded(),
-            web_searches: self.grounding.web_searches().or((shown > 0).then_some(shown)),
+            web_searches: self.grounding.web_searches().or(self.tools.web_searches()),
         }
     }
 
@@ -263,8 +295,8 @@ impl Body {
             "finish_reason" | "stop_reason" | "stopReason" => read(&mut self.finish, map),
             "message" | "delta" | "start" => self.within(Part::Fragment, map),
             "tool_calls" | "function_call" => self.within(Part::Calls, map),
-            // Groq's tools.
-            "executed_tools" => self.within(Part::Item, map),
+            "executed_tools" => read(&mut ExecutedTools(&mut self.tools), map),
+            "annotations" => self.within(Part::Annotation, map),
             "toolUse" => self.count_function(map),
             _ => Ok(false),
         }
@@ -291,7 +323,7 @@ impl Body {
     fn read_item_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "type" => {
-                map.next_value_seed(WordSeed(|kind: &str| self.tools.count(kind)))?;
+                map.next_value_seed(WordSeed(|kind: &str| self.tools.calls.count(kind)))?;
                 Ok(true)
             }
             // Gemini's and Bedrock's calls. Gemini's content has parts.
@@ -302,10 +334,10 @@ impl Body {
     }
 
     fn count_function<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
-        let mut is_null = IsNull(true);
-        read(&mut is_null, map)?;
-        if !is_null.0 {
-            self.tools.count_function();
+        let mut call = Present::default();
+        read(&mut call, map)?;
+        if call.0 {
+            self.tools.calls.count_function();
         }
         Ok(true)
     }
@@ -316,7 +348,7 @@ impl Body {
             "name" => {
                 map.next_value_seed(WordSeed(|name: &str| {
                     if !name.is_empty() {
-                        self.tools.count_function();
+                        self.tools.calls.count_function();
                     }
                 }))?;
                 Ok(true)
@@ -324,6 +356,22 @@ impl Body {
             "function" | "custom" => self.within(Part::Calls, map),
             _ => Ok(false),
         }
+    }
+
+    /// Chat completions show no calls of tools that the provider ran, but what they found.
+    fn read_annotation_field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        if name != "type" {
+            return Ok(false);
+        }
+        map.next_value_seed(WordSeed(|kind: &str| {
+            self.tools.cites_web |= kind == "url_citation";
+            self.tools.cites_files |= kind == "file_citation";
+        }))?;
+        Ok(true)
     }
 
     fn read_session_field<'de, A: MapAccess<'de>>(
@@ -375,13 +423,15 @@ impl Object for Body {
             | "additionalModelResponseFields" => self.within(Part::Fragment, map),
             "message" => self.within(Part::Message, map),
             "content" | "content_block" => self.within(Part::Item, map),
-            "item" if self.kind.is("response.output_item.done") => self.within(Part::Item, map),
+            "item" if self.kind.is("response.output_item.done") => {
+                let mut item = Item::default();
+                read(&mut item, map)?;
+                self.tools.count_item(item);
+                Ok(true)
+            }
             "tool_calls" => self.within(Part::Calls, map),
             // OpenAI's items are a list, and Bedrock's message is an object.
-            "output" => {
-                self.recount();
-                read(&mut Output(self), map)
-            }
+            "output" => read(&mut Output(self), map),
             // Events of OpenAI's hold a response, and so do Cloud Code's and Cloudflare's. What is within
             // that under the same names may be the model's answer.
             "response" | "result" if !self.is_within => {
@@ -398,10 +448,11 @@ impl Object for Body {
                 self.is_done = Some(true);
                 self.read_usage(map)
             }
-            "data" => {
-                self.has_data = true;
-                Ok(false)
-            }
+            "data" => read(&mut self.data, map),
+            "size" => read(&mut self.size, map),
+            "quality" => read(&mut self.quality, map),
+            "tools" => read(&mut OfferedTools(&mut self.tools), map),
+            "tool_usage" => read(self.tools.usage_mut(), map),
             "duration" => read(&mut self.duration, map),
             "done" | "is_finished" => read(&mut self.is_done, map),
             "prompt_eval_count"
@@ -420,9 +471,18 @@ struct Output<'a>(&'a mut Body);
 
 impl Object for Output<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        match name {
-            "message" => self.0.within(Part::Candidate, map),
-            _ => self.0.read_item_field(name, map),
-        }
+        if name == "message" { self.0.within(Part::Candidate, map) } else { Ok(false) }
+    }
+}
+
+impl List for Output<'_> {
+    type Element = Item;
+
+    fn begin(&mut self) {
+        self.0.tools.recount();
+    }
+
+    fn add(&mut self, element: Item) {
+        self.0.tools.count_item(element);
     }
 }

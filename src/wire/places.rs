@@ -128,14 +128,3 @@ impl Object for IncompleteDetails<'_> {
         if name == "reason" { read(self.0, map) } else { Ok(false) }
     }
 }
-
-/// Tells null from any other value.
-pub(super) struct IsNull(pub(super) bool);
-
-impl Slot for IsNull {
-    fn read<'de, D: Deserializer<'de>>(&mut self, _: &'static str, value: D) -> Result<(), D::Error> {
-        let skipped: Option<serde::de::IgnoredAny> = serde::Deserialize::deserialize(value)?;
-        self.0 = skipped.is_none();
-        Ok(())
-    }
-}

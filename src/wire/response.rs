@@ -1,7 +1,7 @@
 //! [`Response`]: what a response says of its call.
 
 use super::body::{Body, Names};
-use super::tools::ToolCalls;
+use super::tools::{ToolCalls, Tools};
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;
@@ -105,31 +105,39 @@ impl Response {
         };
         let error = match known {
             Ok(format) => match body.fields.normalise(format, body.context(&names)) {
-                Ok(normal) => return Ok(Self::with(body, names, format, normal, body.tools)),
+                Ok(normal) => return Ok(Self::with(body, names, format, normal, &body.tools)),
                 Err(error) => error,
             },
             Err(error) => error,
         };
-        match body.transcribed() {
-            Some(normal) if format.is_none_or(|format| format == Format::OpenAiTranscription) => {
-                Ok(Self::with(body, names, Format::OpenAiTranscription, normal, body.tools))
+        // Some responses report no usage but what they hold.
+        let counted = [
+            (Format::OpenAiTranscription, body.duration.0.map(|duration| Units::new().input_audio(duration))),
+            (Format::OpenAiImages, body.images()),
+        ];
+        let mut counted = counted.into_iter().filter(|(of, _)| format.is_none_or(|format| format == *of));
+        match counted.find_map(|(of, units)| Some((of, units?))) {
+            Some((format, units)) => {
+                let normal = Normal { units, ..Normal::unknown() };
+                Ok(Self::with(body, names, format, normal, &body.tools))
             }
-            _ => Err(not_read(body, &error)),
+            None => Err(not_read(body, &error)),
         }
     }
 
     #[inline]
-    pub(super) fn with(
-        body: &Body,
-        names: Names,
-        format: Format,
-        normal: Normal,
-        mut tool_calls: ToolCalls,
-    ) -> Self {
+    pub(super) fn with(body: &Body, names: Names, format: Format, normal: Normal, tools: &Tools) -> Self {
+        let mut tool_calls = tools.calls;
         tool_calls.web_searches = normal.usage.prompt_tokens_details.web_search_requests;
         tool_calls.maps_grounding = body.grounding.maps_requests();
-        let mut units = normal.units;
-        tool_calls.count_units(format, &mut units);
+        let (mut units, mut parts) = (normal.units, normal.parts);
+        tools.count_units(format, &tool_calls, &mut units);
+        parts.append(&mut tools.image_parts());
+        if format == Format::OpenAiImages && units.images.is_none() {
+            if let Some(Units { images, image_size, image_quality, .. }) = body.images() {
+                (units.images, units.image_size, units.image_quality) = (images, image_size, image_quality);
+            }
+        }
         let finish = [body.finish, body.fields.results.stop_reason];
         let finish = finish.into_iter().find(|word| word.get().is_some()).unwrap_or_default();
         // The status of a Responses body says more than the reason for which it is incomplete.
@@ -145,7 +153,7 @@ impl Response {
             tool_calls,
             usage: normal.usage,
             units,
-            parts: normal.parts,
+            parts,
             lacks_completion: normal.lacks_completion,
         }
     }
@@ -233,7 +241,6 @@ impl Response {
 
     /// Returns the units, to add what a response does not show, such as the context size of searches or
     /// the resolution of a video.
-    #[must_use]
     pub fn units_mut(&mut self) -> &mut Units {
         &mut self.units
     }
@@ -263,12 +270,6 @@ impl<'a> From<&'a Response> for Call<'a> {
 }
 
 impl Body {
-    /// Returns the usage of a transcription that reports only how long the audio is.
-    fn transcribed(&self) -> Option<Normal> {
-        let units = Units::new().input_audio(self.duration.0?);
-        Some(Normal { units, ..Normal::unknown() })
-    }
-
     /// Returns the usage so far of the fields in the format of their own.
     pub(super) fn normal(&self, format: Format) -> Result<Normal, Error> {
         self.fields.normalise(format, Context::default()).map_err(|error| not_read(self, &error))

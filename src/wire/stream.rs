@@ -4,7 +4,7 @@ use super::body::{Body, Names};
 use super::frames::{Event, Frames, Receiver};
 use super::json::{invalid, read_json};
 use super::response::Response;
-use super::tools::ToolCalls;
+use super::tools::Tools;
 use crate::error::Error;
 use crate::usage::{Counter, Format, Normal, Part, Shape, Usage, UsageFields};
 
@@ -66,7 +66,7 @@ struct State {
 struct Session {
     usage: Option<Usage>,
     parts: Vec<Part>,
-    tools: ToolCalls,
+    tools: Tools,
 }
 
 impl Default for Stream {
@@ -181,7 +181,7 @@ impl Stream {
         let mut response = self.response().unwrap_or_else(|_| {
             let format = self.state.format.unwrap_or(Format::OpenAiChat);
             let body = &self.state.body;
-            Response::with(body, body.names.clone(), format, Normal::unknown(), body.tools)
+            Response::with(body, body.names.clone(), format, Normal::unknown(), &body.tools)
         });
         let usage = response.usage_mut();
         for (counter, estimate) in
@@ -314,7 +314,7 @@ impl State {
         // A session in which no response is done yet used nothing but transcriptions.
         let usage = usage.clone().unwrap_or(Usage::UNKNOWN);
         let normal = Normal { usage, parts: parts.clone(), ..Normal::unknown() };
-        Ok(Response::with(&self.body, names, Format::OpenAiRealtime, normal, *tools))
+        Ok(Response::with(&self.body, names, Format::OpenAiRealtime, normal, tools))
     }
 }
 
