@@ -95,7 +95,7 @@ impl<'a> Bill<'a> {
 
     /// Adds all lines, and returns input, output and total. Returns `None` if an amount or a count
     /// overflows.
-    pub(super) fn make(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
+    pub(super) fn make(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
         self.find_factors(call)?;
         self.add_all(subject, call)?;
         let input = Usd::from_unsigned(self.input)?;
@@ -184,37 +184,66 @@ impl<'a> Bill<'a> {
 
     /// Adds every line of a call, in the order of components. Returns `None` if an amount or a
     /// count overflows.
-    fn add_all(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
-        let (rates, usage) = (self.rates, call.usage);
+    fn add_all(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<()> {
         let (tier, knows_tier) = call.billed_tier();
         if !knows_tier {
             self.notes.add(Note::UnknownServiceTier);
         }
         self.add_remarks(call);
-        let terms =
-            Terms { tier: if call.batch { Tier::Batches } else { tier }, prompt_tokens: usage.prompt_tokens };
-        let has_units = self.has_units(subject, call);
-        let units = if has_units { Some(UnitLines::of(&subject, call, terms)?) } else { None };
-        if !rates.second().is_none() {
-            self.add_router_fee(subject, call)?;
-            return self.add_units(units);
+        let tier = if call.batch { Tier::Batches } else { tier };
+        let terms = Terms { tier, prompt_tokens: call.usage.prompt_tokens };
+        let has_searches = call.usage.prompt_tokens_details.web_search_requests > 0;
+        if call.units_used().is_some() || has_searches || !self.rates.is_by_tokens() {
+            return self.add_all_with_units(subject, call, terms);
         }
+        self.add_all_tokens(subject, call, terms, None)?;
+        self.add_router_fee(subject, call)
+    }
+
+    /// Adds every line of a call that may have lines of units.
+    #[inline(never)]
+    fn add_all_with_units(&mut self, subject: &Subject<'a>, call: &Call<'_>, terms: Terms) -> Option<()> {
+        let units = UnitLines::of(subject, call, terms)?;
+        if self.rates.second().is_none() {
+            self.add_all_tokens(subject, call, terms, Some(&units))?;
+        }
+        self.add_router_fee(subject, call)?;
+        for UnitLine { component, digits, price, how } in units.lines {
+            self.push(price.as_ref(), component, digits, how)?;
+        }
+        Some(())
+    }
+
+    /// Adds the lines of tokens, except for those whose place units take.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
+    fn add_all_tokens(
+        &mut self,
+        subject: &Subject<'a>,
+        call: &Call<'_>,
+        terms: Terms,
+        units: Option<&UnitLines>,
+    ) -> Option<()> {
+        let (rates, usage) = (self.rates, call.usage);
         if usage.is_unknown() {
             // Nothing was counted that has a price.
-            if !call.has_parts && units.as_ref().is_none_or(|units| units.lines.is_empty()) {
+            if call.parts().is_empty() && units.is_none_or(|units| units.lines.is_empty()) {
                 self.push(None, Component::Input, 0, How::Uncounted)?;
             }
-            return self.add_units(units);
+            return Some(());
         }
+        let without_replaced = |mut counts: Counts, position: RowPosition| {
+            if let Some(units) = units {
+                units.replace(&mut counts, rates.cells(position)?);
+            }
+            Some(counts)
+        };
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
         let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
         if let Some((row, position)) = legacy.filter(applies) {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
-            let mut counts = Counts { common, rare: [0; RARE.len()] };
-            self.replace_tokens(units.as_ref(), &mut counts, position)?;
-            self.add_tokens(row, position, &counts, call)?;
-            self.add_router_fee(subject, call)?;
-            return self.add_units(units);
+            let counts = without_replaced(Counts { common, rare: [0; RARE.len()] }, position)?;
+            return self.add_tokens(row, position, &counts, call);
         }
         let selection = Selection {
             tier: terms.tier,
@@ -226,42 +255,10 @@ impl<'a> Bill<'a> {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
         let batch = if call.batch { Some(rates.cells(position)?) } else { None };
-        let mut counts = tokens::split(usage, batch)?;
-        self.replace_tokens(units.as_ref(), &mut counts, position)?;
+        let counts = without_replaced(tokens::split(usage, batch)?, position)?;
         self.add_tokens(row, position, &counts, call)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
-        }
-        self.add_router_fee(subject, call)?;
-        self.add_units(units)
-    }
-
-    /// Returns whether a call may have lines of units.
-    fn has_units(&self, subject: Subject<'a>, call: &Call<'_>) -> bool {
-        call.units_used().is_some()
-            || call.usage.prompt_tokens_details.web_search_requests > 0
-            || self.rates.need().is_some()
-            || !self.rates.second().is_none()
-            || subject.has_request_fee
-    }
-
-    /// Removes the counts of tokens whose place units take.
-    fn replace_tokens(
-        &self,
-        units: Option<&UnitLines>,
-        counts: &mut Counts,
-        position: RowPosition,
-    ) -> Option<()> {
-        if let Some(units) = units {
-            units.replace(counts, self.rates.cells(position)?);
-        }
-        Some(())
-    }
-
-    /// Adds the lines of units.
-    fn add_units(&mut self, units: Option<UnitLines>) -> Option<()> {
-        for UnitLine { component, digits, price, how } in units.into_iter().flat_map(|units| units.lines) {
-            self.push(price.as_ref(), component, digits, how)?;
         }
         Some(())
     }
@@ -343,7 +340,7 @@ impl<'a> Bill<'a> {
     }
 
     /// Adds the fee of a router: the input rate of its own entry for every prompt token.
-    fn add_router_fee(&mut self, subject: Subject<'a>, call: &Call<'_>) -> Option<()> {
+    fn add_router_fee(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<()> {
         let Some(router) = subject.router else { return Some(()) };
         let tokens = call.usage.prompt_tokens;
         let (_, position) = router.pick_simply(Tier::Standard, tokens, || RuleProvider::Other)?;

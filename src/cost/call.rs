@@ -46,8 +46,9 @@ pub struct Call<'a> {
     units: Option<&'a Units>,
     /// The usages of other models.
     parts: &'a [Part],
-    /// True if the response used other models, whether or not their usages are here.
-    pub(super) has_parts: bool,
+    /// True until the entry that prices the images that were made is known, and the bills of other
+    /// models are left to the caller.
+    pub(crate) is_apart: bool,
     /// True if the response was cut before its number of completion tokens.
     pub(super) lacks_completion: bool,
 }
@@ -80,7 +81,7 @@ impl<'a> Call<'a> {
             duration: None,
             units: None,
             parts: &[],
-            has_parts: false,
+            is_apart: false,
             lacks_completion: false,
         }
     }
@@ -173,13 +174,14 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn units(mut self, units: &'a Units) -> Self {
         (self.units, self.is_special) = (Some(units), true);
+        self.is_apart |= units.images.is_some();
         self
     }
 
     /// Sets the usages of other models in the same response.
     pub(crate) fn parts_of(mut self, parts: &'a [Part]) -> Self {
         if !parts.is_empty() {
-            (self.parts, self.has_parts, self.is_special) = (parts, true, true);
+            (self.parts, self.is_apart, self.is_special) = (parts, true, true);
         }
         self
     }
@@ -206,9 +208,9 @@ impl<'a> Call<'a> {
         self.parts
     }
 
-    /// Returns the call without the usages of other models.
-    pub(crate) fn without_parts(&self) -> Self {
-        Self { parts: &[], ..*self }
+    /// Returns the call to be priced by one entry: see [`is_apart`](Self::is_apart).
+    pub(crate) fn settled(&self) -> Self {
+        Self { is_apart: false, ..*self }
     }
 
     /// Returns the call with the usage of another model of the same response in the place of its
@@ -219,7 +221,7 @@ impl<'a> Call<'a> {
     {
         let Part { usage, units, .. } = part;
         let call = Self { parts: &[], duration: None, requested_model: None, ..*self };
-        let call = Call { usage, units: None, has_parts: false, ..call };
+        let call = Call { usage, units: None, is_apart: false, ..call };
         if units.is_empty() { call } else { call.units(units) }
     }
 

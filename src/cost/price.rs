@@ -110,7 +110,7 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
 fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Result<Cost, E> {
     let Subject { key, generation, .. } = subject;
     let mut bill = Bill::new(subject.rates);
-    let Some([input, output, total]) = bill.make(subject, call) else {
+    let Some([input, output, total]) = bill.make(&subject, call) else {
         return stated_alone(&subject, call)
             .ok_or_else(|| NotPriced::Overflow { key: key.to_owned() }.into());
     };

@@ -162,6 +162,7 @@ impl Compiler<'_> {
         Ok(RateSet {
             first,
             is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
+            is_by_tokens,
             is_simple: is_by_tokens && extras.is_plain(),
             inclusive: self.inputs.rules.inclusive_thresholds,
             elsewhere,

@@ -217,6 +217,8 @@ pub(crate) struct RateSet {
     first: RateRow,
     /// True if the first row applies to every service tier and every prompt.
     is_flat: bool,
+    /// True if calls are billed by tokens, unless they say that they used something else.
+    is_by_tokens: bool,
     /// True if the tier and the length of the prompt alone select the row, and calls are billed by
     /// tokens.
     is_simple: bool,
@@ -317,6 +319,12 @@ impl RateSet {
     #[inline]
     pub(crate) fn is_simple(&self) -> bool {
         self.is_simple
+    }
+
+    /// Returns whether calls are billed by tokens, unless they say that they used something else.
+    #[inline]
+    pub(crate) fn is_by_tokens(&self) -> bool {
+        self.is_by_tokens
     }
 
     pub(crate) fn has_off_peak(&self) -> bool {

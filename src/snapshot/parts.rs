@@ -1,27 +1,11 @@
 //! Prices responses that used several models: each part by the entry of its own model.
 
 use super::Snapshot;
-use crate::catalog::EntryRef;
 use crate::cost::{Call, Cost, NotPriced, Note};
 use crate::error::Error;
-use crate::rates::RuleProvider;
 use crate::resolve::Lookup;
 
 impl Snapshot {
-    /// Prices a call, and adds the bills of the other models that its response used.
-    #[cold]
-    pub(super) fn price_with_parts(
-        &self,
-        entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
-        lookup: Lookup<'_>,
-        trusts: Option<bool>,
-        call: &Call<'_>,
-    ) -> Result<Cost, Error> {
-        let own = call.without_parts();
-        self.add_parts(self.price_by(entry, provider, lookup, trusts, &own), lookup, call)
-    }
-
     /// Adds the bills of the other models that a response used. If one of them has no price, the
     /// whole bill is not complete.
     pub(super) fn add_parts(

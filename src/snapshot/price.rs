@@ -203,42 +203,9 @@ impl Snapshot {
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        if call.is_plain() {
-            self.price_by(entry, provider, lookup, trusts, call)
-        } else {
-            self.price_special(entry, provider, lookup, trusts, call)
+        if call.is_apart {
+            return self.price_apart(entry, provider, lookup, trusts, call);
         }
-    }
-
-    /// Prices a call that may have made images, or used several models.
-    #[inline(never)]
-    fn price_special(
-        &self,
-        entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
-        lookup: Lookup<'_>,
-        trusts: Option<bool>,
-        call: &Call<'_>,
-    ) -> Result<Cost, Error> {
-        let by_size = |units| image_entry(self.layers(), entry.key(), entry.provider(), units);
-        let entry = call.made_images().and_then(by_size).unwrap_or(entry);
-        if call.parts().is_empty() {
-            self.price_by(entry, provider, lookup, trusts, call)
-        } else {
-            self.price_with_parts(entry, provider, lookup, trusts, call)
-        }
-    }
-
-    /// Prices a call by the rates of an entry alone.
-    #[inline]
-    pub(super) fn price_by(
-        &self,
-        entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
-        lookup: Lookup<'_>,
-        trusts: Option<bool>,
-        call: &Call<'_>,
-    ) -> Result<Cost, Error> {
         let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
         let (key, asked) = (entry.key(), asked(provider, lookup));
         cost::price(rates, key, asked, self.generation, call, || {
@@ -259,6 +226,23 @@ impl Snapshot {
                 generation: self.generation,
             }
         })
+    }
+
+    /// Prices a call that made images or used several models: by the entry of the images' size and
+    /// quality, and with the bills of the other models.
+    #[cold]
+    fn price_apart(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        trusts: Option<bool>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        let by_size = |units| image_entry(self.layers(), entry.key(), entry.provider(), units);
+        let entry = call.made_images().and_then(by_size).unwrap_or(entry);
+        let own = self.price(entry, provider, lookup, trusts, &call.settled());
+        if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) }
     }
 
     /// Returns the rates of the container that runs the provider's code interpreter.
@@ -290,7 +274,7 @@ impl Snapshot {
             });
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
-            let only = call.without_parts();
+            let only = call.settled();
             let cost = cost::price(rates, key, provider, self.generation, &only, || Subject {
                 rates,
                 key,
