@@ -177,18 +177,18 @@ fn totals_are_made_by_model_provider_and_day() {
     for (by, expected) in [
         (
             "model",
-            "{\"model\":\"azure/gpt-4o\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n\
-             {\"model\":\"gpt-4o\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n",
+            "{\"model\":\"azure/gpt-4o\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0.0025\"}\n\
+             {\"model\":\"gpt-4o\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"tools\":\"0\",\"total\":\"0.00251\"}\n",
         ),
         (
             "provider",
-            "{\"provider\":\"azure\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n\
-             {\"provider\":\"openai\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n",
+            "{\"provider\":\"azure\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0.0025\"}\n\
+             {\"provider\":\"openai\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"tools\":\"0\",\"total\":\"0.00251\"}\n",
         ),
         (
             "day",
-            "{\"day\":\"2026-11-18\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"total\":\"0.00251\"}\n\
-             {\"day\":\"2026-11-19\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"total\":\"0.0025\"}\n",
+            "{\"day\":\"2026-11-18\",\"calls\":2,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0.00001\",\"tools\":\"0\",\"total\":\"0.00251\"}\n\
+             {\"day\":\"2026-11-19\",\"calls\":1,\"incomplete\":0,\"input\":\"0.0025\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0.0025\"}\n",
         ),
     ] {
         let output = run(&["--by", by], CALLS);
@@ -198,9 +198,9 @@ fn totals_are_made_by_model_provider_and_day() {
     let output = run(&["--by", "model", "--csv"], CALLS);
     assert_eq!(
         text(&output.stdout),
-        "model,calls,incomplete,input,output,total\n\
-         azure/gpt-4o,1,0,0.0025,0,0.0025\n\
-         gpt-4o,2,0,0.0025,0.00001,0.00251\n"
+        "model,calls,incomplete,input,output,tools,total\n\
+         azure/gpt-4o,1,0,0.0025,0,0,0.0025\n\
+         gpt-4o,2,0,0.0025,0.00001,0,0.00251\n"
     );
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct Amounts {
     credits: Option<Number>,
     queries: Option<u64>,
     max_results: Option<u64>,
+    search_mode: Option<String>,
     text_messages: Option<u64>,
     web_search_requests: Option<u64>,
     search_context_size: Option<String>,
@@ -74,7 +75,7 @@ impl Amounts {
             (self.search_units, self.queries, self.max_results);
         (units.pages, units.annotated_pages, units.credits) =
             (self.pages, self.annotation_pages, self.credits);
-        units.text_messages = self.text_messages;
+        (units.search_mode, units.text_messages) = (self.search_mode, self.text_messages);
         let size = self.search_context_size.map(|size| size.parse::<SearchContextSize>()).transpose();
         units.search_context_size = size.map_err(|error| format!("amounts: search_context_size: {error}"))?;
         (units.page_visits, units.maps_requests) = (self.page_visits, self.maps_requests);

@@ -27,7 +27,7 @@ is removed.
 Amounts: "images", "size", "quality", "resolution", "input_images", "seconds" (of a transcription, or of
 what "unit" names: "video", "speech", "session"), "input_seconds", "characters", "output_characters",
 "search_units", "total_tokens", "pages", "annotation_pages", "credits", "queries", "max_results",
-"text_messages", "web_search_requests", "search_context_size", "page_visits", "maps_requests",
+"search_mode", "text_messages", "web_search_requests", "search_context_size", "page_visits", "maps_requests",
 "file_searches", "file_storage_gb_days", "vector_store_gb_days", "code_interpreter_sessions",
 "computer_use_input_tokens", "computer_use_output_tokens".
 

@@ -45,7 +45,7 @@ impl Sum {
 struct Group {
     calls: u64,
     incomplete: u64,
-    sums: [Sum; 3],
+    sums: [Sum; 4],
 }
 
 #[derive(Serialize)]
@@ -60,6 +60,7 @@ struct Total<'a> {
     incomplete: u64,
     input: Usd,
     output: Usd,
+    tools: Usd,
     total: Usd,
 }
 
@@ -87,7 +88,7 @@ impl Report {
             }
             (true, Some(by)) => {
                 let name = name_of(by);
-                writeln!(self.output, "{name},calls,incomplete,input,output,total")
+                writeln!(self.output, "{name},calls,incomplete,input,output,tools,total")
             }
         }
     }
@@ -133,7 +134,8 @@ impl Report {
         let group = self.groups.entry(name.unwrap_or_default()).or_default();
         group.calls += 1;
         group.incomplete += u64::from(!amounts.complete);
-        for (sum, more) in group.sums.iter_mut().zip([amounts.input, amounts.output, amounts.total]) {
+        let more = [amounts.input, amounts.output, amounts.tools, amounts.total];
+        for (sum, more) in group.sums.iter_mut().zip(more) {
             sum.add(more);
         }
     }
@@ -180,15 +182,19 @@ impl Report {
     fn write_totals(&mut self) -> io::Result<()> {
         let Some(by) = self.by else { return Ok(()) };
         for (name, Group { calls, incomplete, sums }) in &self.groups {
-            let [input, output, total] = sums.each_ref().map(|sum| sum.amount);
+            let [input, output, tools, total] = sums.each_ref().map(|sum| sum.amount);
             if self.csv {
-                writeln!(self.output, "{},{calls},{incomplete},{input},{output},{total}", quoted(name))?;
+                writeln!(
+                    self.output,
+                    "{},{calls},{incomplete},{input},{output},{tools},{total}",
+                    quoted(name)
+                )?;
                 continue;
             }
             let named = |group| (by == group).then_some(&**name);
             let (calls, incomplete) = (*calls, *incomplete);
             let (model, provider, day) = (named(By::Model), named(By::Provider), named(By::Day));
-            let line = Total { model, provider, day, calls, incomplete, input, output, total };
+            let line = Total { model, provider, day, calls, incomplete, input, output, tools, total };
             serde_json::to_writer(&mut self.output, &line)?;
             self.output.write_all(b"\n")?;
         }

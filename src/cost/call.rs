@@ -46,8 +46,8 @@ pub struct Call<'a> {
     units: Option<&'a Units>,
     /// The usages of other models.
     parts: &'a [Part],
-    /// True until the entry that prices the images that were made is known, and the bills of other
-    /// models are left to the caller.
+    /// True until the entry is known that prices the units, and the bills of other models are left to
+    /// the caller.
     pub(crate) is_apart: bool,
     /// True if the response was cut before its number of completion tokens.
     pub(super) lacks_completion: bool,
@@ -174,7 +174,7 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn units(mut self, units: &'a Units) -> Self {
         (self.units, self.is_special) = (Some(units), true);
-        self.is_apart |= units.images.is_some();
+        self.is_apart |= units.images.is_some() || units.search_mode.is_some();
         self
     }
 
@@ -192,10 +192,9 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Returns the units, if they say that images were made which the usage does not count in tokens.
-    pub(crate) fn made_images(&self) -> Option<&'a Units> {
-        let has_tokens = (self.usage.prompt_tokens, self.usage.completion_tokens) != (0, 0);
-        self.units.filter(|units| units.images.is_some() && !has_tokens)
+    /// Returns the units, if an entry may be chosen by them.
+    pub(crate) fn units_that_choose(&self) -> Option<&'a Units> {
+        self.units.filter(|_| self.is_apart)
     }
 
     pub(crate) fn units_used(&self) -> Option<&'a Units> {

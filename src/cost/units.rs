@@ -12,7 +12,7 @@ use super::tokens::{Counts, RARE};
 use crate::num::Number;
 use crate::rates::field::{Base, Field, Size};
 use crate::rates::{
-    COMMON, Cells, Component, Mode, Price, ProviderRules, RateSet, SearchRule, Terms, default_price,
+    COMMON, Cells, Component, Mode, Need, Price, ProviderRules, RateSet, SearchRule, Terms, default_price,
 };
 use crate::usage::{ImageSize, SearchContextSize, Units, Usage};
 
@@ -41,8 +41,9 @@ pub(super) struct UnitLines {
     pub(super) lines: ArrayVec<UnitLine, MOST>,
     /// The components of tokens whose place a unit takes, one bit each.
     replaced: u64,
-    /// True if units are billed instead of those tokens that have no price.
-    covers_tokens: bool,
+    /// True if units are billed instead of those tokens of the input, and of the output, that have no
+    /// price.
+    covers: [bool; 2],
     /// True if the call says how much it used of a unit that the entry prices.
     is_counted: bool,
 }
@@ -76,8 +77,10 @@ impl UnitLines {
         }
         reader.add_searches()?;
         let mut lines = reader.of;
-        if let Some(needed) = rates.need().filter(|_| !lines.is_counted) {
-            lines.push(UnitLine { component: needed, digits: 0, price: None, how: How::Uncounted })?;
+        let is_needed = |need: &Need| need.is_beside_tokens || !call.usage.has_tokens();
+        if let Some(need) = rates.need().filter(|need| !lines.is_counted && is_needed(need)) {
+            let (component, how) = (need.component, How::Uncounted);
+            lines.push(UnitLine { component, digits: 0, price: None, how })?;
         }
         lines.lines.sort_unstable_by_key(|line| line.component);
         Some(lines)
@@ -85,12 +88,10 @@ impl UnitLines {
 
     /// Removes the counts of tokens whose place units take.
     pub(super) fn replace(&self, counts: &mut Counts, cells: &Cells) {
-        if self.replaced == 0 && !self.covers_tokens {
-            return;
-        }
+        let [covers_input, covers_output] = self.covers;
         let is_replaced = |component: Component| {
-            self.replaced >> component as u8 & 1 == 1
-                || (self.covers_tokens && cells.cell(component).is_none())
+            let is_covered = if component.is_input() { covers_input } else { covers_output };
+            self.replaced >> component as u8 & 1 == 1 || (is_covered && cells.cell(component).is_none())
         };
         let common = COMMON.into_iter().zip(&mut counts.common);
         for (component, count) in common.chain(RARE.into_iter().zip(&mut counts.rare)) {
@@ -158,7 +159,10 @@ impl Reader<'_> {
         }
         if price.is_some() {
             self.of.is_counted = true;
-            self.of.covers_tokens = true;
+            // An entry that prices no tokens is billed by units alone.
+            let (is_input, only) = (component.is_input(), !self.rates.prices_tokens());
+            let [input, output] = self.of.covers;
+            self.of.covers = [input || is_input || only, output || !is_input || only];
             if let Some(tokens) = tokens {
                 self.of.replaced |= 1 << tokens as u8;
             }
@@ -249,8 +253,7 @@ impl Reader<'_> {
     /// else by the image, else by the pixel. The first positive price applies.
     fn add_images(&mut self) -> Option<()> {
         let Some(images) = self.units.images else { return Some(()) };
-        let has_tokens = (self.usage.prompt_tokens, self.usage.completion_tokens) != (0, 0);
-        if has_tokens && self.rates.prices_tokens() {
+        if self.usage.has_tokens() && self.rates.prices_tokens() {
             self.of.is_counted = true;
             return Some(());
         }

@@ -152,8 +152,8 @@ impl Compiler<'_> {
             legacy_vertex: self.add_legacy_vertex()?,
         };
         let (second, citation) = (self.second(), self.own(Base::Citation));
-        let need = self.need(&extras.searches);
-        // A request may have a fee, and a call that does not say what it is billed by has no price.
+        let need = if second.is_none() { self.need(&extras.searches) } else { None };
+        // A request may have a fee, and a call that does not count what it is billed by has no price.
         let is_by_tokens = second.is_none() && need.is_none() && self.own(Base::Request).is_none();
         let prices: Box<[Price]> = self.prices.into();
         let mut rows = self.rows.iter().map(|draft| draft.row(&prices));

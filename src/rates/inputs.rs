@@ -153,6 +153,11 @@ impl Mode {
         }
     }
 
+    /// Returns whether calls may use nothing, such as those that a provider refused.
+    pub(crate) fn is_of_text(self) -> bool {
+        matches!(self, Self::Text | Self::Realtime)
+    }
+
     /// Returns whether entries without rates of tokens are billed by the second of a call, a session
     /// or a transcribed audio.
     pub(crate) fn is_by_the_second(self) -> bool {

@@ -20,7 +20,7 @@ pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::RuleProvider;
 pub(crate) use rate::{BadRate, Factors, from_json, units};
 pub(crate) use row::{COMMON, CommonCounts, RateRow};
-pub(crate) use units::{Terms, default_price};
+pub(crate) use units::{Need, Terms, default_price};
 
 use crate::num::Fixed;
 use crate::words::words;
@@ -245,8 +245,7 @@ struct Tail {
     /// The price of a second, if the entry is billed by the second.
     second: Cell,
     citation: Cell,
-    /// The component that calls are billed for instead of tokens, or beside them.
-    need: Option<Component>,
+    need: Option<Need>,
     rules: ProviderRules,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,

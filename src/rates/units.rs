@@ -55,9 +55,8 @@ impl RateSet {
         }
     }
 
-    /// Returns the component that calls are billed for instead of tokens, or beside them. A call that
-    /// does not count it has no price.
-    pub(crate) fn need(&self) -> Option<Component> {
+    /// Returns the component that a call has to count to have a price.
+    pub(crate) fn need(&self) -> Option<Need> {
         self.tail.need
     }
 
@@ -90,11 +89,20 @@ pub(crate) fn default_price(base: Base, rules: ProviderRules) -> Option<Price> {
     Some(Price::new(Fixed::new(digits, scale), Field::new(base), RatePlace::Default))
 }
 
+/// The component that a call has to count to have a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) component: Component,
+    /// True if tokens do not stand for the component: the entry prices none, or none of input.
+    pub(crate) is_beside_tokens: bool,
+}
+
 impl Compiler<'_> {
-    /// Returns the component that calls to the entry are billed for instead of tokens, or beside them:
-    /// that of the entry's first positive price of a unit, if it has no positive rate of tokens, or none
-    /// of input for the input that it prices by the unit.
-    pub(super) fn need(&self, searches: &[ResultRange]) -> Option<Component> {
+    /// Returns the component that a call has to count. It is that of the entry's first positive price of
+    /// a unit, if the entry has no positive rate of tokens, or none of input for the input that it
+    /// prices by the unit. In modes of media and documents, of which no call uses nothing, it is that
+    /// or a count of tokens, unless the entry is free.
+    pub(super) fn need(&self, searches: &[ResultRange]) -> Option<Need> {
         let fields = &self.inputs.fields;
         let has = |wanted: &dyn Fn(Field) -> bool| {
             fields.iter().any(|(field, rate)| !rate.is_zero() && wanted(*field))
@@ -103,10 +111,11 @@ impl Compiler<'_> {
         let tables = self.inputs.tables();
         let prices_tokens = has(&|field| field.base.is_of_tokens())
             || (tables.tiered_pricing.is_some() && searches.is_empty());
-        if prices_tokens && prices_input {
+        let mode = self.inputs.rules.mode;
+        let is_beside_tokens = !(prices_tokens && prices_input);
+        if !is_beside_tokens && mode.is_of_text() {
             return None;
         }
-        let mode = self.inputs.rules.mode;
         let second = match mode {
             Mode::Video => Component::MadeVideo,
             Mode::Speech => Component::MadeAudio,
@@ -132,9 +141,21 @@ impl Compiler<'_> {
             (Base::OutputCharacter, Component::OutputCharacter),
             (Base::CodeInterpreter, Component::CodeInterpreter),
         ];
-        let needed = needs.into_iter().find(|(base, component)| {
-            (!prices_tokens || component.is_input()) && has(&|field| field.base == *base)
-        });
-        needed.map(|(_, component)| component).or(if searches.is_empty() { None } else { Some(queries) })
+        let has_price = |base: Base| has(&|field| field.base == base);
+        let of_input = prices_tokens && is_beside_tokens;
+        let needed = needs
+            .into_iter()
+            .find(|(base, component)| (!of_input || component.is_input()) && has_price(*base))
+            .map(|(_, component)| component)
+            .or(if searches.is_empty() { None } else { Some(queries) });
+        if let Some(component) = needed {
+            return Some(Need { component, is_beside_tokens });
+        }
+        let is_free = !fields.is_empty() && fields.iter().all(|(_, rate)| rate.is_zero());
+        if mode.is_of_text() || is_free {
+            return None;
+        }
+        let component = if has_price(Base::Input) { Component::Input } else { Component::Output };
+        Some(Need { component, is_beside_tokens: false })
     }
 }

@@ -2,13 +2,13 @@
 
 mod explain;
 mod families;
-mod images;
 mod lookup;
 mod memo;
 mod names;
 mod near;
 mod query;
 mod strip;
+mod units;
 
 use std::ops::ControlFlow;
 
@@ -17,11 +17,11 @@ use crate::json;
 
 pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
-pub(crate) use images::image_entry;
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
 pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::Spellings;
 use query::Query;
+pub(crate) use units::unit_entry;
 
 /// The maps that a name is looked up in: the operator's own models take precedence over the
 /// catalogue.

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::num::Usd;
 use crate::rates::{RateSet, RuleProvider};
 use crate::resolve::{
-    Answer, Lookup, Remembered, image_entry, is_router_entry, look_up, router_fee, row_set_aside,
+    Answer, Lookup, Remembered, is_router_entry, look_up, router_fee, row_set_aside, unit_entry,
 };
 use crate::text::clip;
 use crate::usage::UnknownTier;
@@ -137,8 +137,8 @@ impl Snapshot {
     /// and size, or what its provider states, if it is trusted with that.
     #[cold]
     fn cost_of_unknown(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
-        let images = call.made_images().filter(|_| !lookup.strict);
-        let entry = images.and_then(|units| image_entry(self.layers(), lookup.name, lookup.provider, units));
+        let units = call.units_that_choose().filter(|_| !lookup.strict);
+        let entry = units.and_then(|units| unit_entry(self.layers(), lookup.name, lookup.provider, units));
         if let Some(entry) = entry {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
             return self.price(entry, Some(provider), lookup, None, call);
@@ -228,8 +228,8 @@ impl Snapshot {
         })
     }
 
-    /// Prices a call that made images or used several models: by the entry of the images' size and
-    /// quality, and with the bills of the other models.
+    /// Prices a call to an entry that may have others for its units, or a call that used several
+    /// models.
     #[cold]
     fn price_apart(
         &self,
@@ -239,8 +239,11 @@ impl Snapshot {
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        let by_size = |units| image_entry(self.layers(), entry.key(), entry.provider(), units);
-        let entry = call.made_images().and_then(by_size).unwrap_or(entry);
+        let chosen = |units| unit_entry(self.layers(), entry.key(), entry.provider(), units);
+        // The tokens of images go first.
+        let by_tokens = call.usage.has_tokens() && entry.rates().is_some_and(RateSet::prices_tokens);
+        let units = call.units_that_choose().filter(|_| !by_tokens);
+        let entry = units.and_then(chosen).unwrap_or(entry);
         let own = self.price(entry, provider, lookup, trusts, &call.settled());
         if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) }
     }

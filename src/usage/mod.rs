@@ -307,6 +307,11 @@ impl Usage {
         self.lacks_prompt() && self.get(Counter::CompletionTokens).is_none()
     }
 
+    /// Returns whether any token was counted.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.prompt_tokens > 0 || self.completion_tokens > 0
+    }
+
     /// Returns whether the number of prompt tokens is missing.
     #[inline]
     pub(crate) fn lacks_prompt(&self) -> bool {

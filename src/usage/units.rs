@@ -88,6 +88,9 @@ pub struct Units {
     pub queries: Option<u64>,
     /// The results that each query may return. Default: 10.
     pub max_results: Option<u64>,
+    /// The mode of queries that was asked for, such as Tavily's `advanced` or Linkup's `deep`, for APIs
+    /// whose modes have entries of their own. Default: that of the priced entry.
+    pub search_mode: Option<String>,
     /// Text messages of a session (xAI).
     pub text_messages: Option<u64>,
     /// Searches of the web that are billed one by one. Default: those of the
@@ -195,6 +198,12 @@ impl Units {
     /// Sets the resolution of images that was asked for.
     pub fn image_resolution(mut self, resolution: impl Into<String>) -> Self {
         self.image_resolution = Some(resolution.into());
+        self
+    }
+
+    /// Sets the mode of queries that was asked for.
+    pub fn search_mode(mut self, mode: impl Into<String>) -> Self {
+        self.search_mode = Some(mode.into());
         self
     }
 

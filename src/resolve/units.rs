@@ -1,4 +1,5 @@
-//! Entries of image models by quality and size, such as `hd/1024-x-1024/dall-e-3`.
+//! Entries that are chosen by what a call used: those of images by quality and size, such as
+//! `hd/1024-x-1024/dall-e-3`, and those of queries by mode, such as `tavily/search-advanced`.
 
 use super::Layers;
 use crate::catalog::EntryRef;
@@ -10,13 +11,9 @@ const MAX_NAME: usize = 256;
 /// The number of pixels of fal's images if a call does not say: 1024 x 768.
 const PIXELS_AT_FAL: u64 = 1024 * 768;
 
-/// Returns the entry that prices images of a model by their quality and size, if the model has such
-/// entries. `name` is the key of the model's own entry, or its name if it has none.
-///
-/// Without a quality, images are of the quality `standard`, else `high`. Bedrock's are keyed by steps:
-/// `50-steps` if a call does not say. Fal's are keyed by a quality, `high` if a call does not say, and by
-/// sizes, of which the nearest is billed.
-pub(crate) fn image_entry<'m>(
+/// Returns the entry that prices what a call used, if the model has entries for it. `name` is the key
+/// of the model's own entry, or its name if it has none.
+pub(crate) fn unit_entry<'m>(
     layers: Layers<'m>,
     name: &str,
     provider: Option<&str>,
@@ -25,6 +22,23 @@ pub(crate) fn image_entry<'m>(
     if name.len() > MAX_NAME {
         return None;
     }
+    match &units.search_mode {
+        Some(mode) if units.images.is_none() => layers.exact(&format!("{name}-{mode}")),
+        _ => image_entry(layers, name, provider, units),
+    }
+}
+
+/// Returns the entry that prices images of a model by their quality and size.
+///
+/// Without a quality, images are of the quality `standard`, else `high`. Bedrock's are keyed by steps:
+/// `50-steps` if a call does not say. Fal's are keyed by a quality, `high` if a call does not say, and by
+/// sizes, of which the nearest is billed.
+fn image_entry<'m>(
+    layers: Layers<'m>,
+    name: &str,
+    provider: Option<&str>,
+    units: &Units,
+) -> Option<EntryRef<'m>> {
     let provider = provider.or_else(|| name.split_once('/').map(|(first, _)| first)).unwrap_or("");
     let rest = name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
     let quality = units.image_quality.as_deref().filter(|quality| *quality != "auto");
