@@ -36,12 +36,20 @@ fn fields_that_name_an_unknown_cost_are_listed() {
         fields,
         [
             ("cache_creation_input_audio_token_cost", 24),
+            ("cache_creation_input_token_cost_above_272k_tokens_decisions", 1),
+            ("cache_creation_input_token_cost_decisions", 1),
+            ("cache_read_input_token_cost_above_272k_tokens_decisions", 1),
+            ("cache_read_input_token_cost_decisions", 1),
             ("guardrail_cost_per_unit", 1),
             ("input_cost_per_request", 4),
+            ("input_cost_per_token_above_272k_tokens_decisions", 1),
             ("input_cost_per_token_cache_hit", 41),
+            ("input_cost_per_token_decisions", 1),
             ("input_cost_per_video_per_second_above_15s_interval", 2),
             ("input_cost_per_video_per_second_above_8s_interval", 2),
             ("input_dbu_cost_per_token", 79),
+            ("output_cost_per_token_above_272k_tokens_decisions", 1),
+            ("output_cost_per_token_decisions", 1),
             ("output_dbu_cost_per_token", 76),
         ]
     );

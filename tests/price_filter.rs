@@ -67,6 +67,51 @@ fn a_line_in_is_a_line_out() {
 }
 
 #[test]
+fn amounts_in_other_units_are_priced() {
+    let output = run(
+        &[],
+        br#"{"id": 0, "model": "gpt-image-1.5", "provider": "openai", "unit": "image", "amounts": {"images": 2, "quality": "high", "size": "1024x1536"}}
+{"id": 1, "model": "tts-1", "unit": "speech", "amounts": {"characters": 1000}}
+{"id": 2, "model": "whisper-1", "unit": "transcription", "amounts": {"seconds": 59.9}}
+{"id": 3, "model": "rerank-v3.5", "unit": "rerank", "amounts": {"search_units": 2, "total_tokens": 900}}
+{"id": 4, "model": "voyage/rerank-2", "unit": "rerank", "amounts": {"search_units": 2, "total_tokens": 1000}}
+{"id": 5, "model": "mistral/mistral-ocr-4-0", "unit": "ocr", "amounts": {"pages": 2, "annotation_pages": 1}}
+{"id": 6, "model": "gemini/veo-3.1-generate-preview", "unit": "video", "amounts": {"seconds": 12.5, "resolution": "4k"}}
+{"id": 7, "model": "exa_ai/search", "unit": "search", "amounts": {"queries": 2, "max_results": 30}}
+{"id": 8, "model": "gpt-5", "unit": "web_search", "amounts": {"web_search_requests": 4, "search_context_size": "low"}}
+{"id": 9, "model": "gpt-live-1", "unit": "session", "amounts": {"seconds": 3}}
+{"id": 10, "model": "gpt-4o", "usage": {"prompt_tokens": 1000, "completion_tokens": 0}, "amounts": {"file_searches": 2}}
+{"id": 11, "model": "tts-1", "unit": "speech", "amounts": {}}
+{"id": 12, "model": "tts-1", "unit": "speech", "amounts": {"syllables": 3}}
+{"id": 13, "model": "tts-1", "unit": "image", "amounts": {"images": 1, "size": "large"}}
+{"id": 14, "model": "tts-1", "unit": "speech"}
+{"id": 15, "model": "whisper-1", "amounts": {"seconds": -1}}
+"#,
+    );
+    assert_eq!(
+        text(&output.stdout),
+        r#"{"id":0,"key":"high/1024-x-1536/gpt-image-1.5","input":"0","output":"0.4","tools":"0","total":"0.4","complete":true}
+{"id":1,"key":"tts-1","input":"0.015","output":"0","tools":"0","total":"0.015","complete":true}
+{"id":2,"key":"whisper-1","input":"0.00599","output":"0","tools":"0","total":"0.00599","complete":true}
+{"id":3,"key":"rerank-v3.5","input":"0.004","output":"0","tools":"0","total":"0.004","complete":true}
+{"id":4,"key":"voyage/rerank-2","input":"0.00005","output":"0","tools":"0","total":"0.00005","complete":true}
+{"id":5,"key":"mistral/mistral-ocr-4-0","input":"0.013","output":"0","tools":"0","total":"0.013","complete":true}
+{"id":6,"key":"gemini/veo-3.1-generate-preview","input":"0","output":"7.5","tools":"0","total":"7.5","complete":true}
+{"id":7,"key":"exa_ai/search","input":"0.05","output":"0","tools":"0","total":"0.05","complete":true}
+{"id":8,"key":"gpt-5","input":"0","output":"0","tools":"0.01","total":"0.01","complete":true}
+{"id":9,"key":"gpt-live-1","input":"0.002499999999999","output":"0","tools":"0","total":"0.002499999999999","complete":true}
+{"id":10,"key":"gpt-4o","input":"0.0025","output":"0","tools":"0.005","total":"0.0075","complete":true}
+{"id":11,"key":"tts-1","input":"0","output":"0","tools":"0","total":"0","complete":false}
+{"id":12,"error":"invalid_call","message":"amounts: unknown field `syllables`, expected one of `images`, `size`, `quality`, `resolution`, `input_images`, `seconds`, `input_seconds`, `characters`, `output_characters`, `search_units`, `total_tokens`, `pages`, `annotation_pages`, `credits`, `queries`, `max_results`, `search_mode`, `text_messages`, `web_search_requests`, `search_context_size`, `page_visits`, `maps_requests`, `file_searches`, `file_storage_gb_days`, `vector_store_gb_days`, `code_interpreter_sessions`, `computer_use_input_tokens`, `computer_use_output_tokens` at line 1 column 12"}
+{"id":13,"error":"invalid_call","message":"amounts: size: \"large\" is not the size of an image: write it as 1024x1536"}
+{"id":14,"error":"invalid_call","message":"missing field `amounts`"}
+{"id":15,"error":"invalid_call","message":"amounts: seconds: -1 is no duration"}
+"#
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_name_alone_asks_what_is_known_of_the_model() {
     let output =
         run(&[], b"text-embedding-3-small\n\"text-embedding-3-small\"\n{\"id\": 1, \"model\": \"nobody\"}\n");

@@ -7,10 +7,11 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::{Expected, Vector, close};
 use llm_costmap::wire::{Format, Response, Stream};
-use llm_costmap::{Cost, CostMap, Error, Snapshot, Usage};
+use llm_costmap::{Call, Cost, CostMap, Error, Snapshot, Units, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -188,4 +189,109 @@ fn read(suite: &str) -> [usize; 2] {
 #[test]
 fn responses_agree() {
     assert_eq!([read("response"), read("body")], [[320, 20], [960, 60]]);
+}
+
+/// What the reference was asked about a call that is not billed by the token, and its answer.
+#[derive(Deserialize)]
+struct Measured {
+    id: u64,
+    model: String,
+    provider: Option<String>,
+    unit: String,
+    amounts: Amounts,
+    expect: Total,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Amounts {
+    images: Option<u64>,
+    characters: Option<u64>,
+    seconds: Option<f64>,
+    resolution: Option<String>,
+    search_units: Option<u64>,
+    total_tokens: Option<u64>,
+    pages: Option<u64>,
+    annotation_pages: Option<u64>,
+    queries: Option<u64>,
+    web_search_requests: Option<u64>,
+    search_context_size: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Total {
+    total: Option<f64>,
+    error: Option<String>,
+}
+
+impl Amounts {
+    fn units(&self, unit: &str) -> Units {
+        let mut units = Units::new();
+        let seconds = self.seconds.map(Duration::from_secs_f64);
+        (units.video, units.input_audio) = if unit == "video" { (seconds, None) } else { (None, seconds) };
+        units.video_resolution.clone_from(&self.resolution);
+        (units.images, units.input_characters) = (self.images, self.characters);
+        (units.search_units, units.queries) = (self.search_units, self.queries);
+        (units.pages, units.annotated_pages) = (self.pages, self.annotation_pages);
+        units.search_context_size =
+            self.search_context_size.as_deref().map(|size| size.parse().expect("a size"));
+        units
+    }
+}
+
+/// Images, seconds, characters, pages, search units, queries and searches agree on every entry that has
+/// a price of them.
+#[test]
+fn units_and_searches_agree_on_every_entry() {
+    let snapshot = CostMap::from_json(common::catalog("1.109.1")).expect("a map").snapshot();
+    let (mut agree, mut differ) = (BTreeMap::new(), BTreeMap::new());
+    for Measured { id, model, provider, unit, amounts, expect } in common::vectors::<Measured>("unit") {
+        let units = amounts.units(&unit);
+        // Tools are priced beside an answer without tokens.
+        let tokens = amounts.total_tokens.or(amounts.web_search_requests.map(|_| 0));
+        let mut usage = Usage::new(tokens.unwrap_or(0), 0);
+        usage.prompt_tokens_details.web_search_requests = amounts.web_search_requests.unwrap_or(0);
+        let call = if tokens.is_some() { Call::new(&usage).units(&units) } else { Call::from(&units) };
+        let cost = snapshot
+            .cost(common::lookup(&model, provider.as_deref()), call)
+            .unwrap_or_else(|error| panic!("unit {id}: {error}"));
+        let class = match expect.total {
+            Some(total) if close(cost.total(), total) => {
+                *agree.entry(unit).or_insert(0) += 1;
+                continue;
+            }
+            Some(0.0) => "the reference has no amount",
+            None => {
+                assert!(expect.error.is_some(), "unit {id}: no answer");
+                "the reference errs, we answer"
+            }
+            // A key that names a size is priced by it.
+            Some(_) if model.starts_with("azure/") && model.contains("1792") => "the key names a size",
+            Some(total) => panic!("unit {id}: not {total}: {cost}"),
+        };
+        assert!(!cost.total().is_zero(), "unit {id}: {cost}");
+        *differ.entry(class).or_insert(0) += 1;
+    }
+    let agree: Vec<(&str, i32)> = agree.iter().map(|(unit, count)| (unit.as_str(), *count)).collect();
+    assert_eq!(
+        agree,
+        [
+            ("image", 297),
+            ("ocr", 18),
+            ("rerank", 33),
+            ("search", 2),
+            ("speech", 37),
+            ("transcription", 96),
+            ("video", 77),
+            ("web_search", 285)
+        ]
+    );
+    assert_eq!(
+        differ,
+        BTreeMap::from([
+            ("the key names a size", 4),
+            ("the reference errs, we answer", 14),
+            ("the reference has no amount", 74),
+        ])
+    );
 }

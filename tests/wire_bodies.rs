@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use llm_costmap::cost::{Component, Line, Note};
-use llm_costmap::usage::{Counter, Provenance};
+use llm_costmap::usage::{Counter, Provenance, SearchContextSize};
 use llm_costmap::wire::{Format, Response, Status};
 use llm_costmap::{Call, Cost, CostMap, Error, Lookup, ServiceTier, Usage};
 
@@ -41,6 +41,15 @@ const MAP: &str = r#"{
     "sonar": {"litellm_provider": "perplexity", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
         "citation_cost_per_token": 2e-6, "output_cost_per_reasoning_token": 3e-6,
         "search_context_cost_per_query": {"search_context_size_low": 0.005}},
+    "searching": {"litellm_provider": "openai", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "search_context_cost_per_query": {"search_context_size_low": 0.01, "search_context_size_medium": 0.02, "search_context_size_high": 0.03}},
+    "groq": {"litellm_provider": "groq", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6,
+        "search_context_cost_per_query": {"search_context_size_medium": 0.005}},
+    "openai/container": {"litellm_provider": "openai", "mode": "chat", "code_interpreter_cost_per_session": 0.03},
+    "painter": {"litellm_provider": "openai", "mode": "image_generation", "output_cost_per_image": 0.04},
+    "high/1024-x-1536/painter": {"litellm_provider": "openai", "mode": "image_generation", "output_cost_per_image": 0.25},
+    "imagen": {"litellm_provider": "vertex_ai-image-models", "mode": "image_generation", "output_cost_per_image": 0.04},
+    "multimodal": {"litellm_provider": "bedrock", "mode": "embedding", "input_cost_per_token": 1e-6, "input_cost_per_image": 0.001},
     "openrouter/any": {"litellm_provider": "openrouter", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
     "cheap": {"input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7, "output_cost_per_token": 2e-6},
     "rerank": {"litellm_provider": "cohere", "input_cost_per_query": 0.002, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0},
@@ -268,6 +277,118 @@ fn openai_responses() {
     assert_eq!(read(Format::OpenAiResponses, &cut).finish_reason(), Some("max_output_tokens"));
     let failed = body.replace("\"error\": null", r#""error": {"code": "server_error", "message": "oops"}"#);
     assert_eq!(costs(Format::OpenAiResponses, "gpt-4o", &failed, "0.00287").status(), Some(Status::Failed));
+}
+
+/// Tools that OpenAI ran are counted from the items of a response, each by the rule of its kind: searches
+/// one by one, containers as sessions, images by their own model.
+#[test]
+fn tools_are_counted_from_items() {
+    let body = |items: &str| {
+        format!(
+            r#"{{"object": "response", "tools": [{{"type": "web_search"}}, {{"type": "image_generation", "model": "painter"}}],
+                "output": [{items}], "usage": {{"input_tokens": 1000, "output_tokens": 0}}}}"#
+        )
+    };
+    let container = |id: &str| format!(r#"{{"type": "code_interpreter_call", "container_id": "{id}"}}"#);
+    for (items, tools, total) in [
+        // Offered, and not used.
+        (r#"{"type": "message"}"#.to_owned(), "0", "0.001"),
+        (r#"{"type": "web_search_call"}, {"type": "web_search_call"}"#.to_owned(), "0.04", "0.041"),
+        (r#"{"type": "file_search_call"}"#.to_owned(), "0.0025", "0.0035"),
+        ([container("a"), container("b"), container("a")].join(","), "0.06", "0.061"),
+        (r#"{"type": "code_interpreter_call"}, {"type": "code_interpreter_call"}"#.to_owned(), "0.03", "0.031"),
+        (r#"{"type": "computer_call"}"#.to_owned(), "0", "0.001"),
+        (
+            r#"{"type": "image_generation_call", "status": "completed", "size": "1024x1536", "quality": "high", "result": "..."},
+                {"type": "image_generation_call", "status": "failed"}, {"type": "image_generation_call", "size": "auto", "quality": "auto"}"#
+                .to_owned(),
+            "0",
+            "0.291",
+        ),
+    ] {
+        let (_, cost) = price(Format::OpenAiResponses, "searching", &body(&items));
+        assert_eq!((cost.tools().to_string(), cost.total().to_string()), pair(tools, total), "{items}");
+    }
+    // The number of searches that the response reports counts, and the size is the caller's to say.
+    let reported = body(r#"{"type": "web_search_call"}, {"type": "web_search_call"}"#)
+        .replace("\"usage\"", r#""tool_usage": {"web_search": {"num_requests": 1}}, "usage""#);
+    let mut response = read(Format::OpenAiResponses, &reported);
+    response.units_mut().search_context_size = Some(SearchContextSize::High);
+    assert_eq!(map().cost("searching", &response).unwrap().tools().to_string(), "0.03");
+    // Images are billed by the tokens that the response reports of them, and without a model they have
+    // no price.
+    let image = r#"{"type": "image_generation_call", "status": "completed"}"#;
+    let tokens = r#""tool_usage": {"image_gen": {"input_tokens": 100, "input_tokens_details": {"text_tokens": 100},
+        "output_tokens": 1000, "output_tokens_details": {"image_tokens": 1000}, "total_tokens": 1100}}, "usage""#;
+    let by_tokens = body(image).replace("painter", "gpt-image").replace("\"usage\"", tokens);
+    let (_, cost) = price(Format::OpenAiResponses, "searching", &by_tokens);
+    let lines: Vec<String> = cost.lines().map(|line| format!("{} {line}", line.key)).collect();
+    assert_eq!(
+        lines,
+        [
+            "searching 1000 tokens of input x 0.000001 = 0.001 (input_cost_per_token)",
+            "gpt-image 100 tokens of input x 0.000005 = 0.0005 (input_cost_per_token)",
+            "gpt-image 1000 tokens of output_image x 0.00004 = 0.04 (output_cost_per_image_token)",
+        ]
+    );
+    let unnamed = body(image).replace(r#", "model": "painter""#, "");
+    let Err(Error::Unpriced(bill)) = map().cost("searching", &read(Format::OpenAiResponses, &unnamed)) else {
+        panic!("images are not free")
+    };
+    assert_eq!(bill.lines().last().map(|line| line.key), Some("image_generation"));
+}
+
+/// Chat completions show no calls of the provider's tools: what an answer cites was searched for once.
+#[test]
+fn tools_are_counted_from_what_chat_completions_show() {
+    let body = |message: &str| {
+        format!(
+            r#"{{"object": "chat.completion", "choices": [{{"message": {{"content": "...", {message}}}, "finish_reason": "stop"}}],
+                "usage": {{"prompt_tokens": 1000, "completion_tokens": 0}}}}"#
+        )
+    };
+    let cited = r#""annotations": [{"type": "url_citation", "url_citation": {"url": "..."}}, {"type": "url_citation"}]"#;
+    let files = r#""annotations": [{"type": "file_citation"}]"#;
+    for (model, message, tools) in [
+        ("searching", r#""annotations": []"#, "0"),
+        ("searching", cited, "0.02"),
+        ("searching", files, "0.0025"),
+        (
+            "groq",
+            r#""executed_tools": [{"name": "browser.search", "type": "function"}, {"type": "browser_search"},
+                {"name": "browser.open", "type": "browser_search"}]"#,
+            "0.011",
+        ),
+    ] {
+        let (_, cost) = price(Format::OpenAiChat, model, &body(message));
+        assert_eq!(cost.tools().to_string(), tools, "{message}");
+    }
+    // LiteLLM's counts in other units, beside the tokens.
+    let usage = r#"{"object": "list", "usage": {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10,
+        "prompt_tokens_details": {"text_tokens": 10, "image_count": 2, "character_count": 0}}}"#;
+    let (response, cost) = price(Format::OpenAiChat, "multimodal", usage);
+    assert_eq!((response.units().input_images, response.units().input_characters), (Some(2), None));
+    assert_eq!(cost.total().to_string(), "0.00201");
+}
+
+/// Images without a usage are billed by the image, of the size and quality that the response says.
+#[test]
+fn images_without_tokens_are_counted() {
+    let body = r#"{"created": 1, "data": [{"url": "..."}, {"b64_json": "..."}]}"#;
+    let response = costs(Format::OpenAiImages, "painter", body, "0.08");
+    assert_eq!(response.units().images, Some(2));
+    let body = r#"{"created": 1, "size": "1024x1536", "quality": "high", "data": [{"b64_json": "..."}]}"#;
+    costs(Format::OpenAiImages, "painter", body, "0.25");
+    let body = r#"{"predictions": [{"bytesBase64Encoded": "...", "mimeType": "image/png"}, {"raiFilteredReason": "..."}]}"#;
+    costs(Format::VertexPredictions, "imagen", body, "0.04");
+    // Data of another kind are no images.
+    for body in [
+        r#"{"data": [{"embedding": [0.5]}]}"#,
+        r#"{"created": 1, "data": []}"#,
+        r#"{"object": "list", "data": [{"url": "x"}]}"#,
+    ] {
+        assert!(matches!(Response::read(body.as_bytes()), Err(Error::MissingUsage { .. })), "{body}");
+    }
 }
 
 /// A search that has no price leaves the bill incomplete.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
-use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES};
+use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES, Tier};
 use crate::rates::{BadField, BadRate, Inputs, Mode, ProviderRules, SearchRule, compile, from_json};
 
 /// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
@@ -170,8 +170,8 @@ impl<'a> Row<'a> {
             Kind::Rate(field) => {
                 if let Some(rate) = self.rate_of(field, &name, value) {
                     self.inputs.fields.push((field, rate));
-                    // A fee applies where the operator set it.
-                    if field.base == Base::Request {
+                    // A fee applies where the operator set it, and decisions are no calls that are priced.
+                    if field.base == Base::Request || field.tier == Tier::Decisions {
                         self.unknown.push(name);
                     }
                 } else {

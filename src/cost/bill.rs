@@ -227,7 +227,7 @@ impl<'a> Bill<'a> {
         let (rates, usage) = (self.rates, call.usage);
         if usage.is_unknown() {
             // Nothing was counted that has a price.
-            if call.parts().is_empty() && units.is_none_or(|units| units.lines.is_empty()) {
+            if call.parts().is_empty() && units.is_none_or(UnitLines::is_empty) {
                 self.push(None, Component::Input, 0, How::Uncounted)?;
             }
             return Some(());

@@ -86,6 +86,11 @@ impl UnitLines {
         Some(lines)
     }
 
+    /// Returns whether the call counts no unit, not even as zero.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && !self.is_counted
+    }
+
     /// Removes the counts of tokens whose place units take.
     pub(super) fn replace(&self, counts: &mut Counts, cells: &Cells) {
         let [covers_input, covers_output] = self.covers;
@@ -410,5 +415,6 @@ fn optional(duration: Option<Duration>) -> Option<Option<u64>> {
 
 /// Returns a number in billionths. Returns `None` if it is negative, not whole or too large.
 fn nano(number: Number) -> Option<u64> {
-    number.checked_mul(Number::from(1_000_000_000))?.as_u64()
+    let billionths = number.checked_mul(Number::from(1_000_000_000))?;
+    if number < Number::from(0) { None } else { billionths.as_u64() }
 }
