@@ -3,12 +3,13 @@
 
 use std::str::FromStr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use bigdecimal::{BigDecimal, RoundingMode};
-use llm_costmap::cost::Line;
+use llm_costmap::cost::{Component, Line};
 use llm_costmap::usage::Counter;
 use llm_costmap::wire::{Response, Stream};
-use llm_costmap::{Call, CostMap, Error, Lookup, ServiceTier, Usage, Usd};
+use llm_costmap::{Call, CostMap, Error, ImageSize, Lookup, ServiceTier, Units, Usage, Usd};
 use proptest::prelude::*;
 
 /// Entries of every shape: thresholds, tiers, ranges, batches, off-peak hours, multipliers.
@@ -31,6 +32,71 @@ const SHAPES: &str = r#"{
     "unpriced": {"mode": "chat"}
 }"#;
 const MODELS: [&str; 7] = ["plain", "banded", "ranged", "modal", "night", "images", "unpriced"];
+
+/// Entries that are billed by units, in the ways in which the map bills by them.
+const UNIT_SHAPES: &str = r#"{
+    "images": {"litellm_provider": "fal_ai", "mode": "image_generation", "output_cost_per_image": 0.04, "output_cost_per_image_2K": 0.1,
+        "output_cost_per_pixel": 2.5e-8},
+    "pixels": {"mode": "image_generation", "input_cost_per_pixel": 4e-8, "output_cost_per_token": 0.0},
+    "painter": {"mode": "image_generation", "input_cost_per_token": 1e-6, "output_cost_per_image_token": 3e-5, "output_cost_per_image": 0.04,
+        "regional_endpoint_uplift_multiplier": 1.1},
+    "video": {"mode": "video_generation", "output_cost_per_second": 0.4, "output_cost_per_second_4k": 0.6, "input_cost_per_image": 0.01},
+    "speech": {"mode": "audio_speech", "input_cost_per_character": 1.5e-5, "output_cost_per_second": 0.00025},
+    "whisper": {"mode": "audio_transcription", "input_cost_per_second": 0.0001, "output_cost_per_second": 0.0},
+    "session": {"litellm_provider": "xai", "mode": "realtime", "input_cost_per_second": 0.001333333333333, "input_cost_per_text_message": 0.004},
+    "rerank": {"mode": "rerank", "input_cost_per_query": 0.002, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0},
+    "ocr": {"mode": "ocr", "ocr_cost_per_page": 0.004, "ocr_cost_per_page_batches": 0.002, "annotation_cost_per_page": 0.005},
+    "search": {"mode": "search", "tiered_pricing": [{"max_results_range": [0, 25], "input_cost_per_query": 0.005},
+        {"max_results_range": [26, 100], "input_cost_per_query": 0.025}]},
+    "embed": {"mode": "embedding", "input_cost_per_token": 1e-6, "input_cost_per_image": 1e-4, "input_cost_per_audio_per_second": 1e-4,
+        "input_cost_per_video_per_second": 7e-4, "input_cost_per_character": 2e-7, "output_cost_per_token": 0},
+    "gemini": {"litellm_provider": "gemini", "input_cost_per_token": 3e-7, "output_cost_per_token": 2.5e-6,
+        "search_context_cost_per_query": {"search_context_size_medium": 0.014}, "web_search_billing_unit": "per_query"},
+    "chat": {"litellm_provider": "openai", "input_cost_per_token": 3e-7, "output_cost_per_token": 2.5e-6,
+        "search_context_cost_per_query": {"search_context_size_low": 0.01, "search_context_size_medium": 0.02}},
+    "azure": {"litellm_provider": "azure", "input_cost_per_token": 3e-7, "output_cost_per_token": 2.5e-6, "code_interpreter_cost_per_session": 0.03}
+}"#;
+
+static UNIT_MAP: LazyLock<CostMap> = LazyLock::new(|| CostMap::from_json(UNIT_SHAPES).expect("a map"));
+
+/// The counts of units that can grow.
+const COUNTS: usize = 22;
+
+/// Sets counts by position. Seconds are counted in nanoseconds.
+fn units(counts: &[Option<u64>], size: Option<(u32, u32)>, resolution: Option<&str>) -> Units {
+    let mut units = Units::new();
+    let mut counts = counts.iter().copied();
+    let mut next = || counts.next().flatten();
+    for count in [
+        &mut units.images,
+        &mut units.input_images,
+        &mut units.input_characters,
+        &mut units.output_characters,
+        &mut units.search_units,
+        &mut units.pages,
+        &mut units.annotated_pages,
+        &mut units.queries,
+        &mut units.text_messages,
+        &mut units.web_searches,
+        &mut units.page_visits,
+        &mut units.maps_requests,
+        &mut units.file_searches,
+        &mut units.code_interpreter_sessions,
+    ] {
+        *count = next();
+    }
+    for seconds in [&mut units.video, &mut units.input_video, &mut units.audio, &mut units.input_audio] {
+        *seconds = next().map(Duration::from_nanos);
+    }
+    for number in [&mut units.credits, &mut units.file_storage, &mut units.vector_store] {
+        *number = next().map(Into::into);
+    }
+    units.computer_use = next().map(|count| [count, count]);
+    units.image_size = size.map(|(width, height)| ImageSize::new(width, height));
+    units.image_resolution = resolution.map(str::to_owned);
+    units.video_resolution = resolution.map(str::to_owned);
+    units
+}
 
 static MAP: LazyLock<CostMap> = LazyLock::new(|| CostMap::from_json(SHAPES).expect("a map"));
 
@@ -143,15 +209,17 @@ fn body() -> impl Strategy<Value = String> {
 
 /// Asserts that lines add up to the input, the output and the total of their bill, and that an
 /// independent library calculates the same total: the sum of quantity x rate x multiplier.
-fn adds_up<'a>(lines: impl Iterator<Item = Line<'a>>, sums: [Usd; 3]) -> Result<(), TestCaseError> {
+fn adds_up<'a>(lines: impl Iterator<Item = Line<'a>>, sums: [Usd; 4]) -> Result<(), TestCaseError> {
     let lines: Vec<Line<'_>> = lines.collect();
-    let [input, output, total] = sums;
-    let of = |is_input| {
-        let side = lines.iter().filter(|line| line.component.is_input() == is_input);
+    let [input, output, tools, total] = sums;
+    let of = |is_wanted: fn(Component) -> bool| {
+        let side = lines.iter().filter(|line| is_wanted(line.component));
         side.map(|line| line.amount).sum::<Option<Usd>>()
     };
-    prop_assert_eq!((of(true), of(false)), (Some(input), Some(output)));
-    prop_assert_eq!(input.checked_add(output), Some(total));
+    prop_assert_eq!(of(Component::is_input), Some(input));
+    prop_assert_eq!(of(Component::is_tool), Some(tools));
+    prop_assert_eq!(of(|component| !component.is_input() && !component.is_tool()), Some(output));
+    prop_assert_eq!(input.checked_add(output).and_then(|sum| sum.checked_add(tools)), Some(total));
     let decimal = |text: String| BigDecimal::from_str(&text).expect("digits");
     let products = lines.iter().filter_map(|line| {
         let rate = decimal(line.rate?.to_string());
@@ -185,14 +253,65 @@ proptest! {
         }
         match MAP.cost(MODELS[model], call) {
             Ok(cost) => {
-                adds_up(cost.lines(), [cost.input(), cost.output(), cost.total()])?;
+                adds_up(cost.lines(), [cost.input(), cost.output(), cost.tools(), cost.total()])?;
                 prop_assert!(!cost.lines().any(|line| line.is_unpriced()));
             }
             Err(Error::Unpriced(bill)) => {
-                adds_up(bill.lines(), [bill.known_input(), bill.known_output(), bill.known_total()])?;
+                adds_up(bill.lines(), [bill.known_input(), bill.known_output(), bill.known_tools(), bill.known_total()])?;
                 prop_assert!(bill.lines().any(|line| line.is_unpriced()));
             }
             Err(error) => prop_assert!(matches!(error, Error::Overflow { .. }), "{}", error),
+        }
+    }
+
+    /// The lines of a bill in any units sum to its total, and more of a unit never costs less.
+    #[test]
+    fn more_units_never_cost_less(
+        counts in prop::collection::vec(prop::option::of(prop_oneof![99 => 0..500_000u64, 1 => count()]), COUNTS), grown in 0..COUNTS, by in 0..1_000_000_000u64,
+        tokens in prop::option::of((0..3_000u64, 0..3_000u64, 0..9u64)), size in prop::option::of((1..9_000u32, 1..9_000u32)),
+        resolution in prop::option::of(prop_oneof![Just("2K"), Just("4k"), Just("any")]), is_batch: bool,
+        duration in prop::option::of(0..u64::MAX),
+    ) {
+        let usage = tokens.map(|(prompt, completion, searches)| {
+            let mut usage = Usage::new(prompt, completion);
+            usage.prompt_tokens_details.web_search_requests = searches;
+            usage
+        });
+        let known = |model: &str, counts: &[Option<u64>]| -> Result<Option<Usd>, TestCaseError> {
+            let units = units(counts, size, resolution);
+            let mut call = usage.as_ref().map_or(Call::from(&units), |usage| Call::new(usage).units(&units));
+            if is_batch {
+                call = call.batch();
+            }
+            if let Some(duration) = duration {
+                call = call.duration(Duration::from_nanos(duration));
+            }
+            match UNIT_MAP.cost(model, call) {
+                Ok(cost) => {
+                    adds_up(cost.lines(), [cost.input(), cost.output(), cost.tools(), cost.total()])?;
+                    prop_assert_eq!(UNIT_MAP.total(model, call).ok(), Some(cost.total()));
+                    Ok(Some(cost.total()))
+                }
+                Err(Error::Unpriced(bill)) => {
+                    adds_up(bill.lines(), [bill.known_input(), bill.known_output(), bill.known_tools(), bill.known_total()])?;
+                    prop_assert!(bill.lines().any(|line| line.is_unpriced()));
+                    Ok(Some(bill.known_total()))
+                }
+                Err(error) => {
+                    prop_assert!(matches!(error, Error::Overflow { .. }), "{}", error);
+                    Ok(None)
+                }
+            }
+        };
+        let mut more = counts.clone();
+        more[grown] = counts[grown].map(|count| count.saturating_add(by));
+        for model in UNIT_MAP.models() {
+            // What is too large for money is more than what is not.
+            match (known(&model, &counts)?, known(&model, &more)?) {
+                (Some(less), Some(more)) => prop_assert!(less <= more, "{}: {} {}", model, less, more),
+                (None, more) => prop_assert!(more.is_none(), "{}", model),
+                (Some(_), None) => {}
+            }
         }
     }
 
