@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use SearchContextSize::{High, Low, Medium};
 use llm_costmap::cost::{Basis, Component};
 use llm_costmap::usage::SearchContextSize;
 use llm_costmap::{Call, Cost, CostMap, Deployment, Error, ImageSize, Lookup, Units, Usage};
@@ -206,7 +207,6 @@ fn searches_have_the_price_of_their_context_size() {
         units.search_context_size = size;
         entry(provider).cost("m", Call::new(&usage).units(&units)).unwrap().total().to_string()
     };
-    use SearchContextSize::{High, Low, Medium};
     let openai = [None, Some(Low), Some(Medium), Some(High)].map(|size| tools("openai", size));
     assert_eq!(openai, ["0.02", "0.01", "0.02", "0.05"]);
     for provider in ["anthropic", "groq", "gemini", "xai"] {
