@@ -22,8 +22,8 @@
 //!    [`CostMap::from_json`] create one, and [`CostMap::builder`] one with settings.
 //! 2. **A model.** A name, or a [`Lookup`]: a name with its provider.
 //! 3. **A call.** A [`wire::Response`] or a [`wire::Stream`], read from a provider's bytes; a
-//!    [`Usage`]; or a [`Call`]: a usage with what else its price depends on, such as the service
-//!    tier, a batch, a region or the time.
+//!    [`Usage`] of tokens; [`Units`] such as images, seconds and pages; or a [`Call`]: these with
+//!    what else the price depends on, such as the service tier, a batch, a region or the time.
 //! 4. **A cost.** [`Cost`] is a complete bill. It has the total, and [lines](cost::Line) with the
 //!    quantity, the rate and the [place in the map](cost::RateSource) that the rate is from. Its
 //!    `Display` is a receipt.
@@ -70,6 +70,30 @@
 //! # }
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
+//!
+//! **... price images, audio, video, pages or searches?** Count them in [`Units`], which are a call of
+//! their own, or part of one beside its tokens. A response counts those that it shows:
+//!
+//! ```
+//! # #[cfg(feature = "bundled")] {
+//! use std::time::Duration;
+//!
+//! use llm_costmap::{CostMap, Units};
+//!
+//! let map = CostMap::bundled();
+//! let video = Units::new().video(Duration::from_secs(8)).video_resolution("1080p");
+//! let cost = map.cost("gemini/veo-3.1-fast-generate-preview", &video)?;
+//! assert_eq!(cost.total().to_string(), "0.96");
+//! let speech = Units::new().input_characters(1_000);
+//! assert_eq!(map.cost("tts-1", &speech)?.total().to_string(), "0.015");
+//! # }
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! **... bill the tools that a provider ran?** Hand over the whole [`wire::Response`]: searches, file
+//! searches, containers and images are counted from its bytes. [`Cost::tools`] is their sum. What a
+//! response does not show, such as the context size of a search, is set by
+//! [`units_mut`](wire::Response::units_mut).
 //!
 //! **... add my own price?** [`CostMap::register_model`] adds a model or lays fields over one, and
 //! [`CostMap::set_deployments`] takes LiteLLM's `model_list`. Both survive every reload.
@@ -138,14 +162,17 @@
 //!
 //! # What is priced
 //!
-//! Tokens of text, audio, images and video, cache reads and writes, reasoning, citations, the seconds
-//! of models that are billed by time, and Perplexity's searches. Images, characters, pages, search
-//! units, and the tools of other providers are not priced yet: a response that reports pages, search
-//! units or searches without a price is an [`Error::Unpriced`].
+//! Tokens of text, audio, images and video, cache reads and writes, reasoning and citations; images by
+//! number, size, quality and resolution, or by the pixel; seconds of audio, video, sessions and calls;
+//! characters; pages and credits; search units and queries; and the tools that a provider ran:
+//! searches of the web, Google Maps and files, code interpreters, storage and computer use.
+//! [`Component`](cost::Component) lists them, and [`Snapshot::unpriced_fields`] the prices of a map
+//! that no call is priced by.
 //!
 //! An unknown model is an [`Error::UnknownModel`], a call that used something without a price is an
-//! [`Error::Unpriced`], and a response without a usage is an [`Error::MissingUsage`]. A price of zero
-//! is a price: the call is free.
+//! [`Error::Unpriced`], and a response without a usage is an [`Error::MissingUsage`]. A call that does
+//! not count what its model is billed by is an [`Error::Unpriced`], too, which names the unit. A price
+//! of zero is a price: the call is free.
 //!
 //! # Generations
 //!
@@ -244,7 +271,8 @@ const _: () = {
     const fn is_shared<T: Send + Sync>() {}
     is_shared::<(CostMap, CostMapBuilder, Snapshot, Resolved<'_>, ResolvedModel)>();
     is_shared::<(Lookup<'_>, ModelInfo<'_>, ModelInfoList<'_>, FieldOrigin, Deployment)>();
-    is_shared::<(Error, ErrorKind, Usd, ServiceTier, Usage, Call<'_>, Cost)>();
+    is_shared::<(Error, ErrorKind, Usd, ServiceTier, Usage, Units, Call<'_>, Cost)>();
+    is_shared::<(ImageSize, usage::ParseImageSizeError, usage::SearchContextSize)>();
     is_shared::<(cost::Line<'_>, cost::RateSource, cost::Basis, cost::Component, cost::Unit, cost::Note)>();
     is_shared::<(cost::CostRecord, cost::LineRecord, cost::SourceRecord, cost::RatePlace)>();
     is_shared::<(cost::Unpriced, cost::Number, cost::ParseNumberError, cost::ParseUsdError)>();

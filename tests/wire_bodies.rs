@@ -295,6 +295,7 @@ fn tools_are_counted_from_items() {
         (r#"{"type": "message"}"#.to_owned(), "0", "0.001"),
         (r#"{"type": "web_search_call"}, {"type": "web_search_call"}"#.to_owned(), "0.04", "0.041"),
         (r#"{"type": "file_search_call"}"#.to_owned(), "0.0025", "0.0035"),
+        (r#"{"type": "file_search_call"}, {"type": "web_search_call"}"#.to_owned(), "0.0225", "0.0235"),
         ([container("a"), container("b"), container("a")].join(","), "0.06", "0.061"),
         (r#"{"type": "code_interpreter_call"}, {"type": "code_interpreter_call"}"#.to_owned(), "0.03", "0.031"),
         (r#"{"type": "computer_call"}"#.to_owned(), "0", "0.001"),

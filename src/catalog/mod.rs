@@ -137,8 +137,9 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// A field that names a cost unknown to this version of the crate, and that is therefore not
-/// priced.
+/// A field that names a cost, and that no call is priced by: it is unknown to this version of the
+/// crate, counts something that no response tells, or is billed only where the operator sets it
+/// (`input_cost_per_request`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct UnpricedField {

@@ -314,8 +314,7 @@ impl Snapshot {
         own.chain(&self.base.notes().warnings).chain(self.priced.warnings())
     }
 
-    /// Returns the fields that name a cost which this version does not know, by name. They price
-    /// nothing.
+    /// Returns the fields of the map that name a cost and price no call, by name.
     #[must_use]
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
         &self.base.notes().unpriced_fields
