@@ -1,10 +1,8 @@
 //! Tests of the deliberate differences from LiteLLM, which the README lists.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
-
 use llm_costmap::cost::Note;
-use llm_costmap::{Call, CostMap, Error, ImageSize, Lookup, Units, Usage};
+use llm_costmap::{Call, CostMap, Error, Lookup, Usage};
 
 fn map(json: &str) -> CostMap {
     CostMap::from_json(json).unwrap_or_else(|e| panic!("{e}"))
@@ -50,43 +48,6 @@ fn searches_without_a_price_are_an_error() {
     assert_eq!(bill.known_total().to_string(), "8");
     usage.prompt_tokens_details.web_search_requests = 0;
     assert_eq!(amounts(&map, "m", &usage), pair("2", "6"));
-}
-
-/// Where LiteLLM has no amount, a price of the entry is billed: that of an image or a pixel for images
-/// that it bills by tokens alone, and that of tokens for rerankers that it bills by the query alone.
-#[cfg(feature = "bundled")]
-#[test]
-fn prices_that_the_reference_passes_over_are_billed() {
-    let map = CostMap::bundled();
-    let images = Units::new().images(2);
-    for (model, provider, total) in [
-        ("high/1024-x-1024/gpt-image-1.5", Some("openai"), "0.266"),
-        ("azure/high/1024-x-1024/gpt-image-1-mini", Some("azure"), "0.06656"),
-        ("512-x-512/max-steps/stability.stable-diffusion-xl-v0", Some("bedrock"), "0.072"),
-    ] {
-        let cost = map.cost(lookup(model, provider), &images).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!((cost.key(), cost.total().to_string()), (model, total.to_owned()));
-    }
-    let (usage, units) = (Usage::new(10_000, 0), Units::new().search_units(3));
-    let call = Call::new(&usage).units(&units);
-    assert_eq!(map.total("rerank-v5.0-pro", call).unwrap().to_string(), "0.0005");
-    let video = Units::new().video(Duration::from_secs(2));
-    assert_eq!(map.total("vertex_ai/veo-2.0-generate-001", &video).unwrap().to_string(), "1");
-}
-
-/// The size that a key names is the size of its images. LiteLLM takes 1024 x 1024 if the call names
-/// none.
-#[cfg(feature = "bundled")]
-#[test]
-fn the_size_in_a_key_counts() {
-    let total = |units: Units| {
-        let cost = CostMap::bundled().cost("azure/hd/1024-x-1792/dall-e-3", &units).unwrap();
-        let pixels = cost.lines().map(|line| line.quantity.as_u64()).next().unwrap();
-        (pixels, cost.total().to_string())
-    };
-    assert_eq!(total(Units::new().images(1)), (Some(1_024 * 1_792), "0.1320000159744".to_owned()));
-    let asked = Units::new().images(1).image_size(ImageSize::new(512, 512));
-    assert_eq!(total(asked), (Some(512 * 512), "0.01885714513920".trim_end_matches('0').to_owned()));
 }
 
 /// A name that is a key is priced by its own entry. LiteLLM fails on `jamba-*` without a provider,

@@ -332,6 +332,40 @@ fn images_are_priced_by_the_entry_of_their_quality_and_size() {
     }
 }
 
+/// Where LiteLLM has no amount, a price of the entry is billed: that of an image or a pixel for images
+/// that it bills by tokens alone, and that of tokens for rerankers that it bills by the query alone.
+#[test]
+fn prices_that_the_reference_passes_over_are_billed() {
+    let images = Units::new().images(2);
+    for (model, provider, total) in [
+        ("high/1024-x-1024/gpt-image-1.5", Some("openai"), "0.266"),
+        ("azure/high/1024-x-1024/gpt-image-1-mini", Some("azure"), "0.06656"),
+        ("512-x-512/max-steps/stability.stable-diffusion-xl-v0", Some("bedrock"), "0.072"),
+    ] {
+        let cost = cost(&MAP, common::lookup(model, provider), &images);
+        assert_eq!((cost.key(), cost.total().to_string()), (model, total.to_owned()));
+    }
+    let (usage, units) = (Usage::new(10_000, 0), Units::new().search_units(3));
+    let call = Call::new(&usage).units(&units);
+    assert_eq!(MAP.total("rerank-v5.0-pro", call).unwrap().to_string(), "0.0005");
+    let video = Units::new().video(seconds(2));
+    assert_eq!(MAP.total("vertex_ai/veo-2.0-generate-001", &video).unwrap().to_string(), "1");
+}
+
+/// The size that a key names is the size of its images. LiteLLM takes 1024 x 1024 if the call names
+/// none.
+#[test]
+fn the_size_in_a_key_counts() {
+    let priced = |units: Units| {
+        let cost = MAP.cost("azure/hd/1024-x-1792/dall-e-3", &units).unwrap();
+        let pixels = cost.lines().map(|line| line.quantity.as_u64()).next().unwrap();
+        (pixels, cost.total().to_string())
+    };
+    assert_eq!(priced(Units::new().images(1)), (Some(1_024 * 1_792), "0.1320000159744".to_owned()));
+    let asked = Units::new().images(1).image_size(ImageSize::new(512, 512));
+    assert_eq!(priced(asked), (Some(512 * 512), "0.01885714513920".trim_end_matches('0').to_owned()));
+}
+
 /// Tokens that the usage reports of an image go first, if the model prices them.
 #[test]
 fn images_are_billed_by_tokens_first_then_by_the_image_then_by_the_pixel() {
