@@ -29,6 +29,7 @@ pub(crate) use slot::{
 };
 pub use tier::{ServiceTier, UnknownTier};
 pub(crate) use turns::Turns;
+pub(crate) use units::ShownUnits;
 pub use units::{ImageSize, ParseImageSizeError, SearchContextSize, Units};
 pub(crate) use value::{Count, Present, Seconds, Text, TextVisitor, Word};
 

@@ -4,7 +4,7 @@ use super::fields::{KnownFields, LifetimeFields};
 use super::not_read::NotRead;
 use super::turns::Turn;
 use super::value::Count;
-use super::{Counter, Format, Seconds, ServiceTier, Units, Usage, UsageFields};
+use super::{Counter, Format, Seconds, ServiceTier, ShownUnits, Units, Usage, UsageFields};
 use crate::num::Usd;
 
 /// The facts of a response beside its usage that the usage depends on.
@@ -30,7 +30,7 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Normal {
     pub(crate) usage: Usage,
-    pub(crate) units: Units,
+    pub(crate) units: ShownUnits,
     /// The usages of other models.
     pub(crate) parts: Vec<Part>,
     /// True if the format always has a number of completion tokens, and there is none: the response
@@ -41,7 +41,12 @@ pub(crate) struct Normal {
 impl Normal {
     /// A usage of which nothing is known yet.
     pub(crate) fn unknown() -> Self {
-        Self { usage: Usage::UNKNOWN, units: Units::new(), parts: Vec::new(), lacks_completion: false }
+        Self {
+            usage: Usage::UNKNOWN,
+            units: ShownUnits::default(),
+            parts: Vec::new(),
+            lacks_completion: false,
+        }
     }
 }
 
@@ -115,7 +120,7 @@ impl UsageFields {
             | Format::OpenAiRealtime
             | Format::OpenAiTranscription => {
                 responses(known, usage);
-                normal.units.input_audio = known.seconds.0;
+                normal.units.put(|units| &mut units.input_audio, known.seconds.0);
             }
             Format::Anthropic => normal.parts = anthropic(known, usage, context.model)?,
             Format::Gemini => gemini(known, usage, context.is_grounded)?,
@@ -137,12 +142,13 @@ impl UsageFields {
             }
             Format::VertexPredictions => {
                 usage.put(Counter::PromptTokens, self.predictions.tokens);
-                normal.units.images = self.predictions.images;
+                normal.units.put(|units| &mut units.images, self.predictions.images);
             }
             Format::MistralOcr => {
-                normal.units.pages = known.pages;
-                normal.units.annotated_pages = known.annotated_pages.filter(|pages| *pages > 0);
-                normal.units.credits = known.credits;
+                let annotated = known.annotated_pages.filter(|pages| *pages > 0);
+                normal.units.put(|units| &mut units.pages, known.pages);
+                normal.units.put(|units| &mut units.annotated_pages, annotated);
+                normal.units.put(|units| &mut units.credits, known.credits);
             }
         }
         if !self.has_counts(format, &normal) {
@@ -165,7 +171,7 @@ impl UsageFields {
         let has = |counter| normal.usage.get(counter).is_some();
         match format {
             Format::MistralOcr => self.known.pages.or(self.known.annotated_pages).is_some(),
-            _ if !normal.units.is_empty() => true,
+            _ if normal.units.get().is_some() => true,
             _ => has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.parts.is_empty(),
         }
     }
@@ -231,16 +237,16 @@ fn common(known: &KnownFields, usage: &mut Usage, context: Context<'_>) {
 
 /// Sets the counts of other units, as usages of several formats hold them. LiteLLM writes those of the
 /// prompt's details, zero where nothing was counted.
-fn put_units(known: &KnownFields, units: &mut Units) {
+fn put_units(known: &KnownFields, units: &mut ShownUnits) {
     let input = &known.input;
     let positive = |count: Count| count.filter(|count| *count > 0);
     let seconds = |seconds: &Seconds| seconds.0.filter(|seconds| !seconds.is_zero());
-    units.input_characters = units.input_characters.or(positive(input.character_count));
-    units.input_images = units.input_images.or(positive(input.image_count));
-    units.input_video = units.input_video.or(seconds(&input.video_length_seconds));
-    units.input_audio = units.input_audio.or(seconds(&input.audio_length_seconds));
-    units.maps_requests = positive(input.maps_requests);
-    units.page_visits = positive(known.server_tools.page_visits);
+    units.put(|units| &mut units.input_characters, positive(input.character_count));
+    units.put(|units| &mut units.input_images, positive(input.image_count));
+    units.put(|units| &mut units.input_video, seconds(&input.video_length_seconds));
+    units.put(|units| &mut units.input_audio, seconds(&input.audio_length_seconds));
+    units.put(|units| &mut units.maps_requests, positive(input.maps_requests));
+    units.put(|units| &mut units.page_visits, positive(known.server_tools.page_visits));
 }
 
 /// Returns the charge that a provider states. OpenRouter's `cost` includes the upstream's charge,
@@ -354,7 +360,7 @@ fn beside(usage: &mut Usage, input: Count, output: Count, [read, write]: [Count;
 }
 
 /// Cohere: the tokens that version 2 of the chat reports, and else the units that are billed.
-fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut Units) -> Result<(), NotRead> {
+fn cohere(known: &KnownFields, usage: &mut Usage, shown: &mut ShownUnits) -> Result<(), NotRead> {
     let meta = &known.cohere_meta;
     let units = [&known.cohere_tokens, &known.cohere_billed, &meta.billed, &meta.tokens];
     let has = |is_wanted: fn(u64) -> bool| {
@@ -370,8 +376,8 @@ fn cohere(known: &KnownFields, usage: &mut Usage, other: &mut Units) -> Result<(
     }
     usage.put(Counter::CachedTokens, known.cached_tokens);
     let billed = [&known.cohere_billed, &meta.billed];
-    other.search_units = billed.iter().find_map(|units| units.search_units);
-    other.input_images = billed.iter().find_map(|units| units.images);
+    shown.put(|units| &mut units.search_units, billed.iter().find_map(|units| units.search_units));
+    shown.put(|units| &mut units.input_images, billed.iter().find_map(|units| units.images));
     Ok(())
 }
 

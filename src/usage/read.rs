@@ -11,7 +11,7 @@ impl<'de> Deserialize<'de> for Usage {
         read_object(&mut fields, deserializer)?;
         let format = fields.format(Shape::Unknown).ok_or_else(|| de::Error::custom(fields.missing()))?;
         let normal = fields.normalise(format, Context::default()).map_err(de::Error::custom)?;
-        if normal.parts.is_empty() && normal.units.is_empty() {
+        if normal.parts.is_empty() && normal.units.get().is_none() {
             return Ok(normal.usage);
         }
         Err(de::Error::custom(

@@ -226,6 +226,35 @@ impl Units {
     }
 }
 
+/// The units of a response. Most have none, and reading a short one is measurably slower if their room is
+/// moved along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ShownUnits(Option<Box<Units>>);
+
+impl ShownUnits {
+    pub(crate) fn get(&self) -> Option<&Units> {
+        self.0.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut Units {
+        self.0.get_or_insert_default()
+    }
+
+    /// Sets a field, if there is a value for it.
+    #[inline]
+    pub(crate) fn put<T>(&mut self, field: fn(&mut Units) -> &mut Option<T>, value: Option<T>) {
+        if value.is_some() {
+            *field(self.get_mut()) = value;
+        }
+    }
+}
+
+impl From<Units> for ShownUnits {
+    fn from(units: Units) -> Self {
+        Self(Some(Box::new(units)))
+    }
+}
+
 /// The size of an image, in pixels.
 ///
 /// # Examples

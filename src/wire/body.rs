@@ -367,10 +367,7 @@ impl Body {
         if name != "type" {
             return Ok(false);
         }
-        map.next_value_seed(WordSeed(|kind: &str| {
-            self.tools.cites_web |= kind == "url_citation";
-            self.tools.cites_files |= kind == "file_citation";
-        }))?;
+        map.next_value_seed(WordSeed(|kind: &str| self.tools.count_citation(kind)))?;
         Ok(true)
     }
 

@@ -85,6 +85,7 @@ impl Response {
 }
 
 /// Lifts the limit on the length of an event: the whole text is in memory already.
+#[inline]
 fn whole(stream: Stream) -> Stream {
     stream.max_event_bytes(usize::MAX)
 }

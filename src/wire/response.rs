@@ -5,7 +5,7 @@ use super::tools::{ToolCalls, Tools};
 use crate::cost::Call;
 use crate::error::Error;
 use crate::resolve::Lookup;
-use crate::usage::{Context, Format, Normal, NotRead, Part, ServiceTier, Units, Usage, Word};
+use crate::usage::{Context, Format, Normal, NotRead, Part, ServiceTier, ShownUnits, Units, Usage, Word};
 use crate::words::words;
 
 /// A response of a provider, as far as its price is concerned.
@@ -36,7 +36,7 @@ pub struct Response {
     finish_reason: Word,
     tool_calls: ToolCalls,
     usage: Usage,
-    units: Units,
+    units: ShownUnits,
     parts: Vec<Part>,
     lacks_completion: bool,
 }
@@ -103,26 +103,12 @@ impl Response {
             Some(format) => Ok(format),
             None => body.fields.format(body.shape).ok_or_else(|| body.fields.missing()),
         };
-        let error = match known {
-            Ok(format) => match body.fields.normalise(format, body.context(&names)) {
-                Ok(normal) => return Ok(Self::with(body, names, format, normal, &body.tools)),
-                Err(error) => error,
-            },
-            Err(error) => error,
+        let normalise = |format| Ok((format, body.fields.normalise(format, body.context(&names))?));
+        let (format, normal) = match known.and_then(normalise) {
+            Ok(counted) => counted,
+            Err(error) => body.counted_otherwise(format).ok_or_else(|| not_read(body, &error))?,
         };
-        // Some responses report no usage but what they hold.
-        let counted = [
-            (Format::OpenAiTranscription, body.duration.0.map(|duration| Units::new().input_audio(duration))),
-            (Format::OpenAiImages, body.images()),
-        ];
-        let mut counted = counted.into_iter().filter(|(of, _)| format.is_none_or(|format| format == *of));
-        match counted.find_map(|(of, units)| Some((of, units?))) {
-            Some((format, units)) => {
-                let normal = Normal { units, ..Normal::unknown() };
-                Ok(Self::with(body, names, format, normal, &body.tools))
-            }
-            None => Err(not_read(body, &error)),
-        }
+        Ok(Self::with(body, names, format, normal, &body.tools))
     }
 
     #[inline]
@@ -133,10 +119,8 @@ impl Response {
         let (mut units, mut parts) = (normal.units, normal.parts);
         tools.count_units(format, &tool_calls, &mut units);
         parts.append(&mut tools.image_parts());
-        if format == Format::OpenAiImages && units.images.is_none() {
-            if let Some(Units { images, image_size, image_quality, .. }) = body.images() {
-                (units.images, units.image_size, units.image_quality) = (images, image_size, image_quality);
-            }
+        if let (Format::OpenAiImages, Some(made)) = (format, body.images()) {
+            units = made.into();
         }
         let finish = [body.finish, body.fields.results.stop_reason];
         let finish = finish.into_iter().find(|word| word.get().is_some()).unwrap_or_default();
@@ -233,23 +217,24 @@ impl Response {
         self.parts.iter().map(|part| (&*part.model, &part.usage))
     }
 
-    /// Returns what was used in other units than tokens, as far as the response shows it: pages, search
+    /// Returns what was used in other units than tokens, if the response shows any of it: pages, search
     /// units, seconds of audio, images, and tools that the provider ran.
-    pub fn units(&self) -> &Units {
-        &self.units
+    #[must_use]
+    pub fn units(&self) -> Option<&Units> {
+        self.units.get()
     }
 
     /// Returns the units, to add what a response does not show, such as the context size of searches or
     /// the resolution of a video.
     pub fn units_mut(&mut self) -> &mut Units {
-        &mut self.units
+        self.units.get_mut()
     }
 
     /// Returns the call, to be described further before it is priced.
     pub fn call(&self) -> Call<'_> {
         let mut call = Call::new(&self.usage).parts_of(&self.parts);
-        if !self.units.is_empty() {
-            call = call.units(&self.units);
+        if let Some(units) = self.units() {
+            call = call.units(units);
         }
         if self.lacks_completion {
             call = call.cut();
@@ -270,6 +255,18 @@ impl<'a> From<&'a Response> for Call<'a> {
 }
 
 impl Body {
+    /// Returns the usage of a response that reports none, but holds what is billed: images, or how long
+    /// the audio is that was transcribed.
+    #[cold]
+    fn counted_otherwise(&self, wanted: Option<Format>) -> Option<(Format, Normal)> {
+        let is_wanted = |format: &Format| wanted.is_none_or(|wanted| wanted == *format);
+        let audio = || Some(Units::new().input_audio(self.duration.0?));
+        let transcribed = Some(Format::OpenAiTranscription).filter(is_wanted).zip(audio());
+        let counted = transcribed.or_else(|| Some(Format::OpenAiImages).filter(is_wanted).zip(self.images()));
+        let (format, units) = counted?;
+        Some((format, Normal { units: units.into(), ..Normal::unknown() }))
+    }
+
     /// Returns the usage so far of the fields in the format of their own.
     pub(super) fn normal(&self, format: Format) -> Result<Normal, Error> {
         self.fields.normalise(format, Context::default()).map_err(|error| not_read(self, &error))

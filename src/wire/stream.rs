@@ -6,7 +6,7 @@ use super::json::{invalid, read_json};
 use super::response::Response;
 use super::tools::Tools;
 use crate::error::Error;
-use crate::usage::{Counter, Format, Normal, Part, Shape, Usage, UsageFields};
+use crate::usage::{Counter, Format, Normal, Part, Shape, Units, Usage, UsageFields};
 
 /// The most models that may transcribe the input of a session, since what is kept is limited.
 const MOST_MODELS: usize = 64;
@@ -77,6 +77,7 @@ impl Default for Stream {
 
 impl Stream {
     /// Creates a stream whose format is recognised.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self { frames: Frames::Unknown, longest: LONGEST, state: State::default() }
@@ -92,6 +93,7 @@ impl Stream {
 
     /// Sets the length of an event beyond which it is skipped with an error, in bytes. Default:
     /// 16 MiB.
+    #[inline]
     #[must_use]
     pub fn max_event_bytes(self, bytes: usize) -> Self {
         Self { longest: bytes, ..self }
@@ -200,7 +202,7 @@ impl Stream {
     }
 
     /// Reads a whole text, which is one event or a list of them, and returns its response.
-    pub(super) fn read_whole(mut self, json: &[u8]) -> Result<Response, Error> {
+    pub(super) fn read_whole(&mut self, json: &[u8]) -> Result<Response, Error> {
         if json.trim_ascii_start().first() == Some(&b'[') {
             self.push(json)?;
             self.finish()?;
@@ -287,18 +289,22 @@ impl State {
         let Some(Normal { usage, units, .. }) = self.take_usage(Format::OpenAiTranscription)? else {
             return Ok(());
         };
+        let audio = units.get().and_then(|units| units.input_audio);
         let session = self.session.get_or_insert_default();
         let has_room = session.parts.len() < MOST_MODELS;
         match session.parts.iter_mut().find(|part| part.model == model) {
             Some(part) => {
                 part.usage = add(Some(part.usage.clone()), usage)?;
-                let [sum, more] = [&mut part.units.input_audio, &mut { units.input_audio }];
-                *sum = match (*sum, *more) {
+                let sum = &mut part.units.input_audio;
+                *sum = match (*sum, audio) {
                     (Some(sum), Some(more)) => sum.checked_add(more),
                     (sum, more) => sum.or(more),
                 };
             }
-            None if has_room => session.parts.push(Part { model, usage, units }),
+            None if has_room => {
+                let units = Units { input_audio: audio, ..Units::new() };
+                session.parts.push(Part { model, usage, units });
+            }
             None => {
                 return Err(invalid("the session has too many models that transcribe its input"));
             }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::de::MapAccess;
 
 use crate::usage::{
-    Context, Count, Format, List, Normal, Object, Part, Text, Units, Usage, UsageFields, Word, object,
-    slots_by,
+    Context, Count, Format, List, Normal, Object, Part, ShownUnits, Text, Units, Usage, UsageFields, Word,
+    object, slots_by,
 };
 
 slots_by!(read_list: Queries);
@@ -71,10 +71,17 @@ object! {
 #[derive(Debug, Default, Clone)]
 pub(super) struct Tools {
     pub(super) calls: ToolCalls,
+    /// Absent from most responses: making and dropping it is measurable.
+    details: Option<Box<Details>>,
+}
+
+/// What few responses show of tools.
+#[derive(Debug, Default, Clone)]
+struct Details {
     /// True if the answer cites pages of the web, which it searched for at least once.
-    pub(super) cites_web: bool,
+    cites_web: bool,
     /// True if the answer cites files, which it searched for at least once.
-    pub(super) cites_files: bool,
+    cites_files: bool,
     containers: BTreeSet<String>,
     images: Vec<MadeImages>,
     /// The model that makes images.
@@ -91,14 +98,17 @@ struct MadeImages {
 }
 
 impl Tools {
-    /// The most containers, and sizes and qualities of images, that are told apart. No response has as
-    /// many.
-    const MOST: usize = 1_000;
-
     /// Forgets the items, which are counted anew. Settings and usages stay.
     pub(super) fn recount(&mut self) {
-        (self.calls, self.images) = (ToolCalls::default(), Vec::new());
-        self.containers.clear();
+        self.calls = ToolCalls::default();
+        if let Some(details) = &mut self.details {
+            details.images.clear();
+            details.containers.clear();
+        }
+    }
+
+    fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
     }
 
     /// Counts an item of output.
@@ -107,14 +117,96 @@ impl Tools {
         self.calls.count(kind);
         match kind {
             "code_interpreter_call" => {
-                if let Some(id) = item.container.into_inner().filter(|_| self.containers.len() < Self::MOST) {
-                    self.containers.insert(id);
+                if let Some(id) = item.container.into_inner() {
+                    self.details_mut().add_container(id);
                 }
             }
             "image_generation_call" if item.status.get().is_none_or(|status| status == "completed") => {
-                self.count_image(item.size, item.quality);
+                self.details_mut().count_image(item.size, item.quality);
             }
             _ => {}
+        }
+    }
+
+    /// Counts what an answer cites.
+    pub(super) fn count_citation(&mut self, kind: &str) {
+        match kind {
+            "url_citation" => self.details_mut().cites_web = true,
+            "file_citation" => self.details_mut().cites_files = true,
+            _ => {}
+        }
+    }
+
+    /// Reads what a response says of a tool that it was offered.
+    fn note_settings(&mut self, settings: ToolSettings) {
+        if settings.kind.is("image_generation") {
+            self.details_mut().image_model = settings.model;
+        }
+    }
+
+    pub(super) fn usage_mut(&mut self) -> &mut ToolUsage {
+        &mut self.details_mut().usage
+    }
+
+    /// Returns the number of searches of the web that the response reports or shows.
+    pub(super) fn web_searches(&self) -> Count {
+        let shown = Some(self.calls.web_searches).filter(|shown| *shown > 0);
+        match &self.details {
+            Some(details) => details.usage.web_search.requests.or(shown).or(details.cites_web.then_some(1)),
+            None => shown,
+        }
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.calls.add(more.calls);
+        if let Some(more) = more.details {
+            let details = self.details_mut();
+            details.containers.extend(more.containers);
+            details.images.extend(more.images);
+        }
+    }
+
+    /// Sets the units of the tools that providers have a fee for. Searches of OpenAI's Responses are
+    /// billed one by one; how others are billed depends on the provider.
+    pub(super) fn count_units(&self, format: Format, calls: &ToolCalls, units: &mut ShownUnits) {
+        let positive = |calls: u64| Some(calls).filter(|calls| *calls > 0);
+        if format == Format::OpenAiResponses {
+            units.put(|units| &mut units.web_searches, positive(calls.web_searches));
+        }
+        units.put(|units| &mut units.maps_requests, positive(calls.maps_grounding));
+        units.put(|units| &mut units.page_visits, positive(calls.page_visits));
+        let details = self.details.as_deref();
+        let cites_files = details.is_some_and(|details| details.cites_files);
+        let file_searches = positive(calls.file_searches).or(cites_files.then_some(1));
+        units.put(|units| &mut units.file_searches, file_searches);
+        // A container is a session. A response that names none ran in one.
+        let containers = details.map_or(0, |details| details.containers.len() as u64);
+        let sessions = positive(containers).or(positive(calls.code_interpreter.min(1)));
+        units.put(|units| &mut units.code_interpreter_sessions, sessions);
+    }
+
+    /// Returns the images that a tool made, as usages of the model that made them: by the tokens that
+    /// the response reports of them, else by the image.
+    pub(super) fn image_parts(&self) -> Vec<Part> {
+        let made = self.details.as_deref().filter(|details| !details.images.is_empty());
+        let Some(Details { images, image_model, usage, .. }) = made else { return Vec::new() };
+        let model = image_model.get().unwrap_or("image_generation");
+        let part = |usage, units| Part { model: model.to_owned(), usage, units };
+        match usage.images.normalise(Format::OpenAiImages, Context::default()) {
+            Ok(Normal { usage, .. }) if usage.total_tokens() > 0 => vec![part(usage, Units::new())],
+            _ => images.iter().map(|images| part(Usage::UNKNOWN, images.units())).collect(),
+        }
+    }
+}
+
+impl Details {
+    /// The most containers, and sizes and qualities of images, that are told apart. No response has as
+    /// many.
+    const MOST: usize = 1_000;
+
+    fn add_container(&mut self, id: String) {
+        if self.containers.len() < Self::MOST {
+            self.containers.insert(id);
         }
     }
 
@@ -125,57 +217,6 @@ impl Tools {
             Some(known) => known.count += 1,
             None if has_room => self.images.push(MadeImages { size, quality, count: 1 }),
             None => {}
-        }
-    }
-
-    /// Reads what a response says of a tool that it was offered.
-    fn note_settings(&mut self, settings: ToolSettings) {
-        if settings.kind.is("image_generation") {
-            self.image_model = settings.model;
-        }
-    }
-
-    pub(super) fn usage_mut(&mut self) -> &mut ToolUsage {
-        &mut self.usage
-    }
-
-    /// Returns the number of searches of the web that the response reports or shows.
-    pub(super) fn web_searches(&self) -> Count {
-        let shown = Some(self.calls.web_searches).filter(|shown| *shown > 0);
-        self.usage.web_search.requests.or(shown).or(self.cites_web.then_some(1))
-    }
-
-    pub(super) fn add(&mut self, more: Self) {
-        self.calls.add(more.calls);
-        self.containers.extend(more.containers);
-        self.images.extend(more.images);
-    }
-
-    /// Sets the units of the tools that providers have a fee for. Searches of OpenAI's Responses are
-    /// billed one by one; how others are billed depends on the provider.
-    pub(super) fn count_units(&self, format: Format, calls: &ToolCalls, units: &mut Units) {
-        let positive = |calls: u64| Some(calls).filter(|calls| *calls > 0);
-        if format == Format::OpenAiResponses {
-            units.web_searches = positive(calls.web_searches);
-        }
-        units.maps_requests = positive(calls.maps_grounding).or(units.maps_requests);
-        units.page_visits = positive(calls.page_visits).or(units.page_visits);
-        units.file_searches = positive(calls.file_searches).or(self.cites_files.then_some(1));
-        // A container is a session. A response that names none ran in one.
-        let sessions = positive(self.containers.len() as u64);
-        units.code_interpreter_sessions = sessions.or(positive(calls.code_interpreter.min(1)));
-    }
-
-    /// Returns the images that a tool made, as usages of the model that made them: by the tokens that
-    /// the response reports of them, else by the image.
-    pub(super) fn image_parts(&self) -> Vec<Part> {
-        let model = self.image_model.get().unwrap_or("image_generation");
-        let part = |usage, units| Part { model: model.to_owned(), usage, units };
-        let tokens = self.usage.images.normalise(Format::OpenAiImages, Context::default());
-        match tokens {
-            _ if self.images.is_empty() => Vec::new(),
-            Ok(Normal { usage, .. }) if usage.total_tokens() > 0 => vec![part(usage, Units::new())],
-            _ => self.images.iter().map(|images| part(Usage::UNKNOWN, images.units())).collect(),
         }
     }
 }
