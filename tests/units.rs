@@ -162,7 +162,7 @@ fn searches_of_a_usage_are_billed_by_the_rule_of_the_provider() {
         let cost = MAP.cost(Lookup::new(model).provider(provider), &usage).unwrap();
         let of_tools: Vec<_> = cost.lines().filter(|line| line.component.is_tool()).collect();
         assert_eq!(of_tools.len(), 1, "{model}");
-        let expected = format!("{line} (search_context_cost_per_query.search_context_size_medium)");
+        let expected = format!("{line} (search_context_cost_per_query)");
         assert_eq!((cost.tools().to_string(), of_tools[0].to_string()), (tools.to_owned(), expected));
     }
     // Perplexity's searches are part of its answers, at the price of the low context size.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
 use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES, Tier};
-use crate::rates::{BadField, BadRate, Inputs, Mode, ProviderRules, SearchRule, compile, from_json};
+use crate::rates::{BadField, BadRate, Inputs, Mode, ProviderRules, compile, from_json};
 
 /// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
 /// linear in their number.
@@ -40,6 +40,8 @@ pub(super) struct Row<'a> {
     pub(super) warnings: Vec<String>,
     pub(super) mode: Option<Cow<'a, str>>,
     search_context: Option<&'a str>,
+    /// The table of searches that was read last, and its prices.
+    last_searches: (&'a str, Vec<(Field, Fixed)>),
     is_per_query: bool,
     bad: Option<BadField>,
     /// Set if a multiplier is null, which takes back an earlier value of the same field.
@@ -68,7 +70,8 @@ impl<'a> Row<'a> {
     pub(super) fn clear(&mut self) {
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.clear();
-        *self = Self { inputs, ..Self::default() };
+        let last_searches = std::mem::take(&mut self.last_searches);
+        *self = Self { inputs, last_searches, ..Self::default() };
     }
 
     /// Reads the row again from its JSON if a repeated field could make a difference: fields are added
@@ -95,25 +98,20 @@ impl<'a> Row<'a> {
             inclusive_thresholds: provider == "xai",
             step_at_128k: provider.starts_with("vertex_ai"),
             is_per_query: self.is_per_query,
-            is_azure: provider == "azure",
-            searches: SearchRule::of(provider),
             mode: Mode::of(self.mode.as_deref()),
         };
         self.add_searches()
     }
 
-    /// Adds the prices of searches by context size. A single price applies to all sizes.
+    /// Adds the prices of searches by context size. A single price applies to all sizes, also where a
+    /// table has it for each.
     fn add_searches(&mut self) -> Result<(), BadField> {
         let Some(table) = self.search_context.take() else { return Ok(()) };
-        let fields = json::fields(table).ok();
-        for (size, name) in SEARCH_SIZES {
-            let json = fields.as_ref().map_or(Some(table), |fields| json::get(fields, name));
-            match json.map_or(Ok(None), from_json) {
-                Ok(Some(rate)) => self.inputs.fields.push((Field::search(size), rate)),
-                Ok(None) => {}
-                Err(bad) => return Err(BadField::new(SEARCH_CONTEXT, bad)),
-            }
+        if self.last_searches.0 != table {
+            // Hundreds of rows have one of a few tables.
+            self.last_searches = (table, searches(table).map_err(|bad| BadField::new(SEARCH_CONTEXT, bad))?);
         }
+        self.inputs.fields.extend_from_slice(&self.last_searches.1);
         Ok(())
     }
 
@@ -223,6 +221,24 @@ impl<'a> Row<'a> {
                 None
             }
         }
+    }
+}
+
+/// Returns the prices of a table of searches, or of its single price.
+fn searches(table: &str) -> Result<Vec<(Field, Fixed)>, BadRate> {
+    let any_size = |rate| (Field::new(Base::SearchContext), rate);
+    let Ok(fields) = json::fields(table) else {
+        return Ok(from_json(table)?.map(any_size).into_iter().collect());
+    };
+    let mut prices = Vec::new();
+    for (size, name) in SEARCH_SIZES {
+        if let Some(rate) = json::get(&fields, name).map_or(Ok(None), from_json)? {
+            prices.push((Field::search(size), rate));
+        }
+    }
+    match prices.as_slice() {
+        [(_, low), (_, medium), (_, high)] if low == medium && medium == high => Ok(vec![any_size(*low)]),
+        _ => Ok(prices),
     }
 }
 

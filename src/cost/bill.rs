@@ -21,6 +21,8 @@ pub(crate) struct Subject<'a> {
     /// The key that the cost shows.
     pub(crate) key: &'a str,
     pub(crate) provider: AskedProvider<'a>,
+    /// The provider that the entry names.
+    pub(crate) entry_provider: Option<&'a str>,
     /// The rates of a router that adds a fee.
     pub(crate) router: Option<&'a RateSet>,
     /// The rates of the provider's container, which runs its code interpreter.

@@ -268,6 +268,7 @@ mod tests {
                             rates,
                             key: entry.key(),
                             provider: AskedProvider::InName(entry.key()),
+                            entry_provider: None,
                             router: None,
                             container: None,
                             has_request_fee: false,

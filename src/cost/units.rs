@@ -10,9 +10,9 @@ use super::bill::Subject;
 use super::line::How;
 use super::tokens::{Counts, RARE};
 use crate::num::Number;
-use crate::rates::field::{Base, Field, Size};
+use crate::rates::field::{Base, Size};
 use crate::rates::{
-    COMMON, Cells, Component, Mode, Need, Price, ProviderRules, RateSet, SearchRule, Terms, default_price,
+    COMMON, Cells, Component, Mode, Need, Price, ProviderRules, RateSet, Terms, ToolProvider, default_price,
 };
 use crate::usage::{ImageSize, SearchContextSize, Units, Usage};
 
@@ -57,6 +57,7 @@ impl UnitLines {
         let mut reader = Reader {
             rates,
             rules: rates.rules(),
+            provider: ToolProvider::of(subject.entry_provider),
             container: subject.container,
             key: subject.key,
             units: call.units_used().unwrap_or(&none),
@@ -119,6 +120,7 @@ impl UnitLines {
 struct Reader<'a> {
     rates: &'a RateSet,
     rules: ProviderRules,
+    provider: ToolProvider,
     container: Option<&'a RateSet>,
     key: &'a str,
     units: &'a Units,
@@ -133,7 +135,7 @@ impl Reader<'_> {
     }
 
     fn unit_or_default(&self, base: Base) -> Option<Price> {
-        self.unit(base).or_else(|| default_price(base, self.rules))
+        self.unit(base).or_else(|| default_price(base, self.provider, self.rules.is_per_query))
     }
 
     /// Adds a line, unless nothing was used.
@@ -319,8 +321,7 @@ impl Reader<'_> {
     }
 
     fn search(&self, size: Size) -> Option<Price> {
-        let price = self.rates.unit_of_size(Base::SearchContext, Some(size), self.terms);
-        price.filter(|price| price.field() == Field::search(size)).copied()
+        self.rates.unit_of_size(Base::SearchContext, Some(size), self.terms).copied()
     }
 
     /// Adds searches of the web, by the rule of the provider.
@@ -328,21 +329,21 @@ impl Reader<'_> {
         let of_usage = self.usage.prompt_tokens_details.web_search_requests;
         let each = self.units.web_searches.unwrap_or(of_usage);
         let medium = || self.search(Size::MEDIUM);
-        let or_default = || default_price(Base::SearchContext, self.rules);
-        let (component, count, price) = match self.rules.searches {
-            SearchRule::Perplexity => (Component::Search, each, self.search(Size::LOW)),
-            SearchRule::Each | SearchRule::Groq => (Component::WebSearch, each, medium()),
-            SearchRule::Grounding => {
+        let or_default = || default_price(Base::SearchContext, self.provider, self.rules.is_per_query);
+        let (component, count, price) = match self.provider {
+            ToolProvider::Perplexity => (Component::Search, each, self.search(Size::LOW)),
+            ToolProvider::Anthropic | ToolProvider::Groq => (Component::WebSearch, each, medium()),
+            ToolProvider::Google => {
                 let count = if self.rules.is_per_query { each } else { each.min(1) };
                 (Component::WebSearch, count, medium().or_else(or_default))
             }
-            SearchRule::Xai => {
+            ToolProvider::Xai => {
                 let sizes = [Size::MEDIUM, Size::LOW, Size::HIGH];
                 let mut prices = sizes.into_iter().filter_map(|size| self.search(size));
                 let first = prices.find(|price| !price.rate().is_zero());
                 (Component::WebSearch, each, first.or_else(or_default))
             }
-            SearchRule::OfContext => {
+            ToolProvider::Other | ToolProvider::Azure => {
                 let size = match self.units.search_context_size {
                     Some(SearchContextSize::Low) => Size::LOW,
                     Some(SearchContextSize::High) => Size::HIGH,

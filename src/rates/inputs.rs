@@ -78,44 +78,7 @@ pub(crate) struct ProviderRules {
     pub(crate) step_at_128k: bool,
     /// The billing unit of searches is the query, not the prompt.
     pub(crate) is_per_query: bool,
-    /// Azure: storage and computer use have default prices, and searches of files have none.
-    pub(crate) is_azure: bool,
-    pub(crate) searches: SearchRule,
     pub(crate) mode: Mode,
-}
-
-/// The way in which a provider bills searches of the web.
-#[derive(Debug, Default, PartialEq, Eq, Hash, Clone, Copy)]
-pub(crate) enum SearchRule {
-    /// Each search that a response of OpenAI's Responses shows, else one for all, at the price of the
-    /// context size that was asked for.
-    #[default]
-    OfContext,
-    /// Each search, at the price of the medium context size.
-    Each,
-    /// Gemini: each query or prompt.
-    Grounding,
-    /// Groq: as [`Each`](Self::Each), and each page that was opened.
-    Groq,
-    /// xAI: each search, at the first price of a context size.
-    Xai,
-    /// Perplexity: each search is output, at the price of the low context size.
-    Perplexity,
-}
-
-impl SearchRule {
-    /// Returns the rule of a provider, as entries name it.
-    pub(crate) fn of(provider: &str) -> Self {
-        match provider {
-            "anthropic" | "azure_ai" | "vertex_ai-anthropic_models" => Self::Each,
-            "gemini" => Self::Grounding,
-            "groq" => Self::Groq,
-            "xai" => Self::Xai,
-            "perplexity" => Self::Perplexity,
-            _ if provider.starts_with("vertex_ai") => Self::Grounding,
-            _ => Self::OfContext,
-        }
-    }
 }
 
 /// The mode of an entry, as far as prices depend on it.

@@ -3,7 +3,7 @@
 use super::compile::Compiler;
 use super::field::{Base, Field, Size, Tier};
 use super::inputs::{Mode, ProviderRules};
-use super::{Component, Price, RatePlace, RateSet, ResultRange, SearchRule};
+use super::{Component, Price, RatePlace, RateSet, ResultRange, ToolProvider};
 use crate::num::Fixed;
 
 /// The properties of a call that select the price of a unit.
@@ -73,17 +73,18 @@ impl RateSet {
 
 /// Returns the price that all models of a provider have whose entries have none: as LiteLLM 1.109.1 has
 /// them.
-pub(crate) fn default_price(base: Base, rules: ProviderRules) -> Option<Price> {
-    let (digits, scale) = match (base, rules.searches) {
-        (Base::SearchContext, SearchRule::Grounding) => (35, 3),
-        (Base::SearchContext, SearchRule::Xai) => (5, 3),
-        (Base::MapsGrounding, SearchRule::Grounding) if rules.is_per_query => (14, 3),
-        (Base::MapsGrounding, SearchRule::Grounding) => (25, 3),
-        (Base::PageVisit, SearchRule::Groq) => (1, 3),
-        (Base::FileSearch, _) if !rules.is_azure => (25, 4),
-        (Base::FileStorage | Base::VectorStore, _) if rules.is_azure => (1, 1),
-        (Base::ComputerInput, _) if rules.is_azure => (3, 6),
-        (Base::ComputerOutput, _) if rules.is_azure => (12, 6),
+pub(crate) fn default_price(base: Base, provider: ToolProvider, is_per_query: bool) -> Option<Price> {
+    use ToolProvider::{Azure, Google, Groq, Xai};
+    let (digits, scale) = match (base, provider) {
+        (Base::SearchContext, Google) => (35, 3),
+        (Base::SearchContext, Xai) => (5, 3),
+        (Base::MapsGrounding, Google) if is_per_query => (14, 3),
+        (Base::MapsGrounding, Google) => (25, 3),
+        (Base::PageVisit, Groq) => (1, 3),
+        (Base::FileStorage | Base::VectorStore, Azure) => (1, 1),
+        (Base::ComputerInput, Azure) => (3, 6),
+        (Base::ComputerOutput, Azure) => (12, 6),
+        (Base::FileSearch, provider) if provider != Azure => (25, 4),
         _ => return None,
     };
     Some(Price::new(Fixed::new(digits, scale), Field::new(base), RatePlace::Default))

@@ -216,6 +216,7 @@ impl Snapshot {
                 rates,
                 key,
                 provider: asked,
+                entry_provider: entry.provider(),
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
@@ -282,6 +283,7 @@ impl Snapshot {
                 rates,
                 key,
                 provider,
+                entry_provider: own.and_then(EntryRef::provider),
                 router: None,
                 container: own.and_then(|own| self.container(lookup, own, call)),
                 has_request_fee: found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE),
