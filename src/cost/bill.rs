@@ -21,14 +21,15 @@ pub(crate) struct Subject<'a> {
     /// The key that the cost shows.
     pub(crate) key: &'a str,
     pub(crate) provider: AskedProvider<'a>,
-    /// The provider that the entry names.
-    pub(crate) entry_provider: Option<&'a str>,
+    /// The provider whose rules the prices of tools follow: the one that the entry names, else the one
+    /// that was asked for, else the first segment of the key.
+    pub(crate) tool_provider: Option<&'a str>,
     /// The rates of a router that adds a fee.
     pub(crate) router: Option<&'a RateSet>,
     /// The rates of the provider's container, which runs its code interpreter.
     pub(crate) container: Option<&'a RateSet>,
-    /// True if the operator set a fee for a request.
-    pub(crate) has_request_fee: bool,
+    /// The fee of a request, if the operator set one.
+    pub(crate) request_fee: Option<Price>,
     /// True if the operator set prices of the entry, which win over an amount that a provider
     /// states.
     pub(crate) operator_priced: bool,
@@ -195,7 +196,8 @@ impl<'a> Bill<'a> {
         let tier = if call.batch { Tier::Batches } else { tier };
         let terms = Terms { tier, prompt_tokens: call.usage.prompt_tokens };
         let has_searches = call.usage.prompt_tokens_details.web_search_requests > 0;
-        if call.units_used().is_some() || has_searches || !self.rates.is_by_tokens() {
+        let has_fee = subject.request_fee.is_some();
+        if call.units_used().is_some() || has_searches || has_fee || !self.rates.is_by_tokens() {
             return self.add_all_with_units(subject, call, terms);
         }
         self.add_all_tokens(subject, call, terms, None)?;
@@ -229,7 +231,7 @@ impl<'a> Bill<'a> {
         let (rates, usage) = (self.rates, call.usage);
         if usage.is_unknown() {
             // Nothing was counted that has a price.
-            if call.parts().is_empty() && units.is_none_or(UnitLines::is_empty) {
+            if call.parts().is_empty() && !units.is_some_and(UnitLines::stand_for_tokens) {
                 self.push(None, Component::Input, 0, How::Uncounted)?;
             }
             return Some(());

@@ -12,7 +12,7 @@ use super::tokens::{Counts, RARE};
 use crate::num::Number;
 use crate::rates::field::{Base, Size};
 use crate::rates::{
-    COMMON, Cells, Component, Mode, Need, Price, ProviderRules, RateSet, Terms, ToolProvider, default_price,
+    COMMON, Cells, Component, Mode, Need, Price, RateSet, Terms, ToolProvider, default_price,
 };
 use crate::usage::{ImageSize, SearchContextSize, Units, Usage};
 
@@ -46,6 +46,8 @@ pub(super) struct UnitLines {
     covers: [bool; 2],
     /// True if the call says how much it used of a unit that the entry prices.
     is_counted: bool,
+    /// True if the call says how much it used of any unit of the model, in the place of tokens.
+    stands_for_tokens: bool,
 }
 
 impl UnitLines {
@@ -56,8 +58,9 @@ impl UnitLines {
         let none = Units::default();
         let mut reader = Reader {
             rates,
-            rules: rates.rules(),
-            provider: ToolProvider::of(subject.entry_provider),
+            mode: rates.mode(),
+            is_per_query: rates.is_per_query(),
+            provider: ToolProvider::of(subject.tool_provider),
             container: subject.container,
             key: subject.key,
             units: call.units_used().unwrap_or(&none),
@@ -68,8 +71,8 @@ impl UnitLines {
         if is_by_the_second {
             reader.add_seconds(call)?;
         }
-        if subject.has_request_fee {
-            reader.add(Component::Request, 1, rates.unit(Base::Request, terms).copied())?;
+        if subject.request_fee.is_some() {
+            reader.add(Component::Request, 1, subject.request_fee)?;
         }
         if call.units_used().is_some() {
             reader.add_media(is_by_the_second)?;
@@ -77,19 +80,22 @@ impl UnitLines {
             reader.add_tools()?;
         }
         reader.add_searches()?;
+        reader.require_characters()?;
         let mut lines = reader.of;
         let is_needed = |need: &Need| need.is_beside_tokens || !call.usage.has_tokens();
         if let Some(need) = rates.need().filter(|need| !lines.is_counted && is_needed(need)) {
-            let (component, how) = (need.component, How::Uncounted);
-            lines.push(UnitLine { component, digits: 0, price: None, how })?;
+            let how = if need.is_priced { How::Uncounted } else { How::Plain };
+            if need.is_priced || lines.lines.is_empty() {
+                lines.push(UnitLine { component: need.component, digits: 0, price: None, how })?;
+            }
         }
         lines.lines.sort_unstable_by_key(|line| line.component);
         Some(lines)
     }
 
-    /// Returns whether the call counts no unit, not even as zero.
-    pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty() && !self.is_counted
+    /// Returns whether the call counts units of the model, so that it need not count tokens.
+    pub(super) fn stand_for_tokens(&self) -> bool {
+        self.stands_for_tokens
     }
 
     /// Removes the counts of tokens whose place units take.
@@ -119,7 +125,8 @@ impl UnitLines {
 /// Reads the units of a call.
 struct Reader<'a> {
     rates: &'a RateSet,
-    rules: ProviderRules,
+    mode: Mode,
+    is_per_query: bool,
     provider: ToolProvider,
     container: Option<&'a RateSet>,
     key: &'a str,
@@ -135,7 +142,7 @@ impl Reader<'_> {
     }
 
     fn unit_or_default(&self, base: Base) -> Option<Price> {
-        self.unit(base).or_else(|| default_price(base, self.provider, self.rules.is_per_query))
+        self.unit(base).or_else(|| default_price(base, self.provider, self.is_per_query))
     }
 
     /// Adds a line, unless nothing was used.
@@ -157,21 +164,22 @@ impl Reader<'_> {
         component: Component,
         count: Option<u64>,
         price: Option<Price>,
-        tokens: Option<Component>,
+        tokens: &[Component],
         is_in_tokens: bool,
     ) -> Option<()> {
         let Some(count) = count else { return Some(()) };
         if price.is_none() && is_in_tokens {
             return Some(());
         }
-        if price.is_some() {
-            self.of.is_counted = true;
+        self.of.stands_for_tokens = true;
+        self.of.is_counted |= price.is_some();
+        if price.is_some() && count > 0 {
             // An entry that prices no tokens is billed by units alone.
             let (is_input, only) = (component.is_input(), !self.rates.prices_tokens());
             let [input, output] = self.of.covers;
             self.of.covers = [input || is_input || only, output || !is_input || only];
-            if let Some(tokens) = tokens {
-                self.of.replaced |= 1 << tokens as u8;
+            for tokens in tokens {
+                self.of.replaced |= 1 << *tokens as u8;
             }
         }
         self.add(component, count, price)
@@ -180,8 +188,8 @@ impl Reader<'_> {
     /// Adds the seconds of a call, of a session or of transcribed audio.
     fn add_seconds(&mut self, call: &Call<'_>) -> Option<()> {
         let price = self.rates.price(self.rates.second()).copied();
-        let audio = self.units.input_audio.filter(|_| self.rules.mode == Mode::Transcription);
-        let (component, duration) = match (audio, self.rules.mode) {
+        let audio = self.units.input_audio.filter(|_| self.mode == Mode::Transcription);
+        let (component, duration) = match (audio, self.mode) {
             (None, Mode::Transcription) if call.duration.is_none() => (Component::SentAudio, None),
             (None, _) => (Component::Duration, call.duration),
             (audio, _) => (Component::SentAudio, audio),
@@ -190,13 +198,13 @@ impl Reader<'_> {
             Some(duration) => (nanoseconds(duration)?, How::Plain),
             None => (0, How::Uncounted),
         };
-        self.of.is_counted = true;
+        (self.of.is_counted, self.of.stands_for_tokens) = (true, true);
         self.of.push(UnitLine { component, digits, price: price.filter(|_| how == How::Plain), how })
     }
 
-    /// Returns whether the usage counts the prompt, and the entry has a rate for it.
+    /// Returns whether the usage has tokens of a prompt, and the entry has a rate for them.
     fn is_input_in_tokens(&self) -> bool {
-        !self.usage.lacks_prompt() && self.unit(Base::Input).is_some()
+        self.usage.prompt_tokens > 0 && self.unit(Base::Input).is_some()
     }
 
     /// Returns whether the usage has tokens of a completion, and the entry has a rate for them.
@@ -210,10 +218,10 @@ impl Reader<'_> {
         let (units, in_tokens) = (self.units, self.is_input_in_tokens());
         let made_in_tokens = self.is_output_in_tokens();
         let characters = self.unit(Base::InputCharacter);
-        let text = Some(Component::Input);
+        let text = &[Component::Input];
         self.add_counted(Component::InputCharacter, units.input_characters, characters, text, in_tokens)?;
         let characters = self.unit(Base::OutputCharacter);
-        let text = Some(Component::Output);
+        let text = &[Component::Output];
         self.add_counted(
             Component::OutputCharacter,
             units.output_characters,
@@ -221,36 +229,53 @@ impl Reader<'_> {
             text,
             made_in_tokens,
         )?;
-        let makes_images = self.rules.mode == Mode::Image && self.unit(Base::PerOutputImage).is_none();
+        let makes_images = self.mode == Mode::Image && self.unit(Base::PerOutputImage).is_none();
         let image = self.unit(Base::PerInputImage).filter(|_| !makes_images);
-        let tokens = Some(Component::InputImage);
+        let tokens = &[Component::InputImage];
         self.add_counted(Component::SentImage, units.input_images, image, tokens, in_tokens)?;
 
         let video = optional(units.input_video)?;
-        let tokens = Some(Component::InputVideo);
+        let tokens = &[Component::InputVideo];
         self.add_counted(Component::SentVideo, video, self.unit(Base::InputVideoSecond), tokens, in_tokens)?;
-        if !(is_by_the_second && self.rules.mode == Mode::Transcription) {
+        if !(is_by_the_second && self.mode == Mode::Transcription) {
             let (audio, second) = (optional(units.input_audio)?, self.second_of_sent_audio());
-            let tokens = Some(Component::InputAudio);
+            let tokens = &[Component::InputAudio];
             self.add_counted(Component::SentAudio, audio, second, tokens, in_tokens)?;
         }
         self.add_images()?;
         let resolution = units.video_resolution.as_deref().and_then(resolution);
         let by_size = || self.rates.unit_of_size(Base::OutputSecond, resolution, self.terms).copied();
         let second = self.unit(Base::OutputVideoSecond).or_else(by_size);
-        let tokens = Some(Component::OutputVideo);
+        let tokens = &[Component::OutputVideo];
         self.add_counted(Component::MadeVideo, optional(units.video)?, second, tokens, made_in_tokens)?;
 
         let second = self.unit(Base::OutputAudioSecond).or_else(|| self.unit(Base::OutputSecond));
         let second = second.filter(|_| !made_in_tokens);
-        self.add_counted(Component::MadeAudio, optional(units.audio)?, second, None, made_in_tokens)
+        self.add_counted(Component::MadeAudio, optional(units.audio)?, second, &[], made_in_tokens)
+    }
+
+    /// Adds the characters that an entry without rates of tokens prices, and that the call does not count
+    /// beside other units.
+    fn require_characters(&mut self) -> Option<()> {
+        if !self.of.is_counted || self.rates.prices_tokens() {
+            return Some(());
+        }
+        for (base, component, count) in [
+            (Base::InputCharacter, Component::InputCharacter, self.units.input_characters),
+            (Base::OutputCharacter, Component::OutputCharacter, self.units.output_characters),
+        ] {
+            if count.is_none() && self.unit(base).is_some_and(|price| !price.rate().is_zero()) {
+                self.of.push(UnitLine { component, digits: 0, price: None, how: How::Uncounted })?;
+            }
+        }
+        Some(())
     }
 
     /// Returns the price of a second of audio that was sent. The price of a second of a transcription
     /// applies if its tokens are not counted.
     fn second_of_sent_audio(&self) -> Option<Price> {
         self.unit(Base::InputAudioSecond).or_else(|| {
-            let is_transcription = self.rules.mode == Mode::Transcription && self.usage.lacks_prompt();
+            let is_transcription = self.mode == Mode::Transcription && self.usage.prompt_tokens == 0;
             let output = self.unit(Base::OutputSecond).filter(|price| !price.rate().is_zero());
             output.or_else(|| self.unit(Base::InputSecond)).filter(|_| is_transcription)
         })
@@ -260,7 +285,7 @@ impl Reader<'_> {
     /// else by the image, else by the pixel. The first positive price applies.
     fn add_images(&mut self) -> Option<()> {
         let Some(images) = self.units.images else { return Some(()) };
-        if self.usage.has_tokens() && self.rates.prices_tokens() {
+        if self.usage.completion_tokens > 0 && self.rates.prices_tokens() {
             self.of.is_counted = true;
             return Some(());
         }
@@ -272,15 +297,15 @@ impl Reader<'_> {
         };
         let whole_pixels =
             |size: ImageSize| size.pixels().div_ceil(MEGAPIXEL).checked_mul(MEGAPIXEL)?.checked_mul(images);
-        let known_pixels = size.filter(|_| self.unit(Base::PerOutputImage).is_some());
+        let known_size = size.filter(|_| self.unit(Base::PerOutputImage).is_some());
         let pixels = size.or_else(|| size_in(self.key)).unwrap_or(ImageSize::DEFAULT).pixels();
-        let pixels = pixels.checked_mul(images)?;
+        let (images, pixels) = (Some(images), pixels.checked_mul(images));
         let prices = [
             (Component::MadeImage, images, of_resolution()),
             // An entry that has both prices is billed by the whole megapixel if the size is known.
-            match known_pixels {
-                Some(size) => (Component::MadePixel, whole_pixels(size)?, self.unit(Base::OutputPixel)),
-                None => (Component::MadePixel, 0, None),
+            match known_size {
+                Some(size) => (Component::MadePixel, whole_pixels(size), self.unit(Base::OutputPixel)),
+                None => (Component::MadePixel, None, None),
             },
             (Component::MadeImage, images, self.unit(Base::PerOutputImage)),
             (Component::MadeImage, images, self.unit(Base::PerInputImage)),
@@ -291,33 +316,34 @@ impl Reader<'_> {
         let first = prices.iter().find(|(_, _, price)| is_positive(price));
         let first = first.or_else(|| prices.iter().find(|(_, _, price)| price.is_some()));
         let (component, count, price) = *first.unwrap_or(&(Component::MadeImage, images, None));
-        self.add_counted(component, Some(count), price, Some(Component::OutputImage), false)
+        self.add_counted(component, Some(count?), price, &[Component::OutputImage], false)
     }
 
     /// Adds search units, pages, queries and messages.
     fn add_documents(&mut self) -> Option<()> {
         let (units, in_tokens) = (self.units, self.is_input_in_tokens());
         let query = self.unit(Base::Query);
-        self.add_counted(Component::SearchUnit, units.search_units, query, None, in_tokens)?;
+        self.add_counted(Component::SearchUnit, units.search_units, query, &[Component::Input], in_tokens)?;
         let query = self.rates.query(units.max_results.unwrap_or(RESULTS), self.terms).copied();
-        self.add_counted(Component::Query, units.queries, query, None, false)?;
+        self.add_counted(Component::Query, units.queries, query, &[], false)?;
         let message = self.unit(Base::TextMessage);
-        self.add_counted(Component::TextMessage, units.text_messages, message, None, in_tokens)?;
+        self.add_counted(Component::TextMessage, units.text_messages, message, &[], in_tokens)?;
 
-        // Credits stand for pages.
+        // Pages and credits stand for what the model read and wrote, and credits for pages.
+        let document = &[Component::Input, Component::Output];
         let (page, credit) = (self.unit(Base::Page), self.unit(Base::Credit));
         let has_pages = units.pages.is_some() && page.is_some();
         let credits = match units.credits {
             Some(credits) if credit.is_some() || !has_pages => Some(nano(credits)?),
             _ => None,
         };
-        self.add_counted(Component::Credit, credits, credit, None, in_tokens)?;
+        self.add_counted(Component::Credit, credits, credit, document, in_tokens)?;
         if credits.is_some() && credit.is_some() {
             return Some(());
         }
-        self.add_counted(Component::Page, units.pages, page, None, in_tokens)?;
+        self.add_counted(Component::Page, units.pages, page, document, in_tokens)?;
         let annotated = self.unit(Base::AnnotatedPage).or(page);
-        self.add_counted(Component::AnnotatedPage, units.annotated_pages, annotated, None, in_tokens)
+        self.add_counted(Component::AnnotatedPage, units.annotated_pages, annotated, document, in_tokens)
     }
 
     fn search(&self, size: Size) -> Option<Price> {
@@ -329,12 +355,12 @@ impl Reader<'_> {
         let of_usage = self.usage.prompt_tokens_details.web_search_requests;
         let each = self.units.web_searches.unwrap_or(of_usage);
         let medium = || self.search(Size::MEDIUM);
-        let or_default = || default_price(Base::SearchContext, self.provider, self.rules.is_per_query);
+        let or_default = || default_price(Base::SearchContext, self.provider, self.is_per_query);
         let (component, count, price) = match self.provider {
             ToolProvider::Perplexity => (Component::Search, each, self.search(Size::LOW)),
             ToolProvider::Anthropic | ToolProvider::Groq => (Component::WebSearch, each, medium()),
             ToolProvider::Google => {
-                let count = if self.rules.is_per_query { each } else { each.min(1) };
+                let count = if self.is_per_query { each } else { each.min(1) };
                 (Component::WebSearch, count, medium().or_else(or_default))
             }
             ToolProvider::Xai => {
@@ -363,7 +389,7 @@ impl Reader<'_> {
         self.add(Component::PageVisit, units.page_visits.unwrap_or(0), visit)?;
 
         let requests = units.maps_requests.unwrap_or(0);
-        let requests = if self.rules.is_per_query { requests } else { requests.min(1) };
+        let requests = if self.is_per_query { requests } else { requests.min(1) };
         self.add(Component::MapsGrounding, requests, self.unit_or_default(Base::MapsGrounding))?;
 
         let (searches, search) = (units.file_searches.unwrap_or(0), self.unit_or_default(Base::FileSearch));
@@ -383,8 +409,8 @@ impl Reader<'_> {
         let of_container = || self.container?.unit(Base::CodeInterpreter, self.terms).copied();
         let session = self.unit(Base::CodeInterpreter).or_else(of_container);
         let sessions = units.code_interpreter_sessions;
-        if session.is_some() {
-            self.of.is_counted |= sessions.is_some();
+        if sessions.is_some() && self.unit(Base::CodeInterpreter).is_some() {
+            (self.of.is_counted, self.of.stands_for_tokens) = (true, true);
         }
         self.add(Component::CodeInterpreter, sessions.unwrap_or(0), session)?;
 

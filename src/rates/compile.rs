@@ -174,7 +174,8 @@ impl Compiler<'_> {
                 second,
                 citation,
                 need,
-                rules: self.inputs.rules,
+                mode: self.inputs.rules.mode,
+                is_per_query: self.inputs.rules.is_per_query,
                 extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
             }),
         })

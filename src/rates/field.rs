@@ -341,6 +341,34 @@ fn sized(name: &str) -> Option<Field> {
     Some(Field::new(base).sized(Size::parse(size)?))
 }
 
+/// Prices of the same in several units, of which one applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alternatives {
+    /// Seconds of audio or of video, of a call or of a session.
+    Seconds,
+    /// Images that a model makes, by the image or the pixel.
+    Images,
+}
+
+impl Alternatives {
+    /// Returns the alternatives that a field is one of, in an entry that prices images that a model
+    /// makes or does not.
+    pub(crate) fn of(name: &str, makes_images: bool) -> Option<Self> {
+        let Kind::Rate(field) = parse(name) else { return None };
+        match field.base {
+            Base::Second | Base::InputSecond | Base::OutputSecond | Base::OutputVideoSecond => {
+                Some(Self::Seconds)
+            }
+            Base::PerInputImage | Base::PerOutputImage | Base::InputPixel | Base::OutputPixel
+                if makes_images =>
+            {
+                Some(Self::Images)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Returns whether a field holds a price or a table of prices.
 pub(crate) fn is_price(name: &str) -> bool {
     matches!(name, "tiered_pricing" | "off_peak_pricing") || matches!(parse(name), Kind::Rate(_) | Kind::Unit)

@@ -97,6 +97,8 @@ pub(crate) enum Mode {
     Video,
     /// `rerank`.
     Rerank,
+    /// `ocr`, `search`.
+    Document,
     /// `realtime`.
     Realtime,
     Other,
@@ -111,14 +113,16 @@ impl Mode {
             Some("audio_transcription") => Self::Transcription,
             Some("video_generation") => Self::Video,
             Some("rerank") => Self::Rerank,
+            Some("ocr" | "search") => Self::Document,
             Some("realtime") => Self::Realtime,
             Some(_) => Self::Other,
         }
     }
 
-    /// Returns whether calls may use nothing, such as those that a provider refused.
+    /// Returns whether calls may use nothing, such as those that a provider refused: those of other modes
+    /// than media and documents.
     pub(crate) fn is_of_text(self) -> bool {
-        matches!(self, Self::Text | Self::Realtime)
+        matches!(self, Self::Text | Self::Realtime | Self::Other)
     }
 
     /// Returns whether entries without rates of tokens are billed by the second of a call, a session

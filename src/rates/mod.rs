@@ -246,7 +246,8 @@ struct Tail {
     second: Cell,
     citation: Cell,
     need: Option<Need>,
-    rules: ProviderRules,
+    mode: Mode,
+    is_per_query: bool,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
 }

@@ -2,7 +2,7 @@
 
 use super::compile::Compiler;
 use super::field::{Base, Field, Size, Tier};
-use super::inputs::{Mode, ProviderRules};
+use super::inputs::Mode;
 use super::{Component, Price, RatePlace, RateSet, ResultRange, ToolProvider};
 use crate::num::Fixed;
 
@@ -60,9 +60,25 @@ impl RateSet {
         self.tail.need
     }
 
-    /// Returns the rules of the entry's provider and mode.
-    pub(crate) fn rules(&self) -> ProviderRules {
-        self.tail.rules
+    /// Returns the mode of the entry.
+    pub(crate) fn mode(&self) -> Mode {
+        self.tail.mode
+    }
+
+    /// Returns whether Gemini's searches are billed by the query, and not by the prompt.
+    pub(crate) fn is_per_query(&self) -> bool {
+        self.tail.is_per_query
+    }
+
+    /// Returns the fee of a request. It is billed where the operator set it.
+    pub(crate) fn request_fee(&self) -> Option<Price> {
+        self.unit(Base::Request, Terms { tier: Tier::Standard, prompt_tokens: 0 }).copied()
+    }
+
+    /// Returns whether the entry has a price of the images that a model makes.
+    pub(crate) fn prices_images(&self) -> bool {
+        let bases = [Base::PerOutputImage, Base::PerInputImage, Base::InputPixel, Base::OutputPixel];
+        self.tail.prices.iter().any(|price| bases.contains(&price.field().base))
     }
 
     /// Returns whether the entry has a positive rate of tokens.
@@ -96,6 +112,8 @@ pub(crate) struct Need {
     pub(crate) component: Component,
     /// True if tokens do not stand for the component: the entry prices none, or none of input.
     pub(crate) is_beside_tokens: bool,
+    /// False if the entry has no price at all.
+    pub(crate) is_priced: bool,
 }
 
 impl Compiler<'_> {
@@ -150,13 +168,13 @@ impl Compiler<'_> {
             .map(|(_, component)| component)
             .or(if searches.is_empty() { None } else { Some(queries) });
         if let Some(component) = needed {
-            return Some(Need { component, is_beside_tokens });
+            return Some(Need { component, is_beside_tokens, is_priced: true });
         }
         let is_free = !fields.is_empty() && fields.iter().all(|(_, rate)| rate.is_zero());
         if mode.is_of_text() || is_free {
             return None;
         }
         let component = if has_price(Base::Input) { Component::Input } else { Component::Output };
-        Some(Need { component, is_beside_tokens: false })
+        Some(Need { component, is_beside_tokens: false, is_priced: prices_tokens })
     }
 }

@@ -216,11 +216,11 @@ impl Snapshot {
                 rates,
                 key,
                 provider: asked,
-                entry_provider: entry.provider(),
+                tool_provider: tool_provider(entry, lookup),
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
-                has_request_fee: self.sets(key, REQUEST_FEE),
+                request_fee: rates.request_fee().filter(|_| self.sets(key, REQUEST_FEE)),
                 operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
                     && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
@@ -242,9 +242,8 @@ impl Snapshot {
     ) -> Result<Cost, Error> {
         let chosen = |units| unit_entry(self.layers(), entry.key(), entry.provider(), units);
         // The tokens of images go first.
-        let by_tokens = call.usage.has_tokens() && entry.rates().is_some_and(RateSet::prices_tokens);
-        let units = call.units_that_choose().filter(|_| !by_tokens);
-        let entry = units.and_then(chosen).unwrap_or(entry);
+        let entry =
+            call.units_that_choose().filter(|_| !is_by_tokens(entry, call)).and_then(chosen).unwrap_or(entry);
         let own = self.price(entry, provider, lookup, trusts, &call.settled());
         if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) }
     }
@@ -252,7 +251,7 @@ impl Snapshot {
     /// Returns the rates of the container that runs the provider's code interpreter.
     fn container(&self, lookup: Lookup<'_>, entry: EntryRef<'_>, call: &Call<'_>) -> Option<&RateSet> {
         call.units_used()?.code_interpreter_sessions?;
-        let provider = lookup.provider.or(entry.provider())?;
+        let provider = tool_provider(entry, lookup)?;
         self.layers().exact(&format!("{provider}/container"))?.rates()
     }
 
@@ -278,15 +277,22 @@ impl Snapshot {
             });
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
+            let fee = rates.request_fee().filter(|_| found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE));
+            // Images are billed by the entry of their size, unless the deployment has a price of them.
+            let by_size = own.filter(|own| !is_by_tokens(*own, call) && !rates.prices_images());
+            let units = call.units_that_choose().filter(|_| by_size.is_some());
+            let chosen = units.and_then(|units| unit_entry(self.layers(), key, lookup.provider, units));
+            let (rates, key) =
+                chosen.and_then(|entry| Some((entry.rates()?, entry.key()))).unwrap_or((rates, key));
             let only = call.settled();
             let cost = cost::price(rates, key, provider, self.generation, &only, || Subject {
                 rates,
                 key,
                 provider,
-                entry_provider: own.and_then(EntryRef::provider),
+                tool_provider: own.and_then(|own| tool_provider(own, lookup)),
                 router: None,
                 container: own.and_then(|own| self.container(lookup, own, call)),
-                has_request_fee: found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE),
+                request_fee: fee,
                 // Own prices win over an amount that a provider states.
                 operator_priced: true,
                 trusts_stated: false,
@@ -295,6 +301,17 @@ impl Snapshot {
             if call.parts().is_empty() { cost } else { self.add_parts(cost, lookup, call) }
         })
     }
+}
+
+/// Returns whether the tokens of a completion stand for the images that a call made.
+fn is_by_tokens(entry: EntryRef<'_>, call: &Call<'_>) -> bool {
+    call.usage.completion_tokens > 0 && entry.rates().is_some_and(RateSet::prices_tokens)
+}
+
+/// Returns the provider whose rules the prices of tools follow.
+fn tool_provider<'a>(entry: EntryRef<'a>, lookup: Lookup<'a>) -> Option<&'a str> {
+    let of_key = || entry.key().split_once('/').map(|(first, _)| first);
+    entry.provider().or(lookup.provider).or_else(of_key)
 }
 
 /// The fee of a request. In the public map it is not billed, as in LiteLLM.
