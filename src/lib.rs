@@ -279,7 +279,8 @@ const _: () = {
     is_shared::<(cost::ParseWordError, usage::UnknownTier, usage::PromptTokensDetails)>();
     is_shared::<(usage::CachedTokensDetails, usage::CacheCreationTokenDetails)>();
     is_shared::<(usage::CompletionTokensDetails, usage::Counter, usage::Provenance)>();
-    is_shared::<(wire::Response, wire::Stream, wire::Format, wire::Status, wire::ToolCalls)>();
+    is_shared::<(wire::Response, wire::ResponsePart<'_>, wire::Stream)>();
+    is_shared::<(wire::Format, wire::Status, wire::ToolCalls)>();
     is_shared::<(lookup::Candidate, lookup::Explanation, lookup::FoundBy, lookup::Match)>();
     is_shared::<(lookup::Outcome, lookup::Step, lookup::UnknownModel)>();
     is_shared::<(reload::ReloadReport, reload::ReloadOutcome, reload::ScheduleStatus)>();

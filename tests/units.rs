@@ -464,6 +464,151 @@ fn units_stand_for_no_tokens_of_the_other_side() {
     );
 }
 
+/// Tools and fees do not stand for the tokens of an answer, and units of one side not for the other's.
+#[test]
+fn what_is_not_counted_beside_units_is_named() {
+    let answer =
+        "claude-sonnet-4-5 is billed for input, which the call does not count: set the tokens of the usage";
+    for searches in [0, 3] {
+        assert_eq!(unpriced(&MAP, "claude-sonnet-4-5", &Units::new().web_searches(searches)), answer);
+    }
+    let map = map(r#"{"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}"#);
+    map.register_model("m", json!({"input_cost_per_request": 0.01})).unwrap();
+    let error = "m is billed for input, which the call does not count: set the tokens of the usage";
+    assert_eq!(unpriced(&map, "m", &Units::new()), error);
+    assert_eq!(map.total("m", &Usage::new(0, 0)).unwrap().to_string(), "0.01");
+    // A model that is billed by characters on both sides.
+    let (usage, input, output) =
+        (Usage::new(500, 300), Units::new().input_characters(2_000), Units::new().output_characters(2_000));
+    let named = |component: &str| {
+        format!(
+            "medlm-large is billed for {component}_character, which the call does not count: set Units::{component}_characters"
+        )
+    };
+    for call in [Call::new(&usage).units(&input), Call::from(&input)] {
+        assert_eq!(unpriced(&MAP, "medlm-large", call), named("output"));
+    }
+    assert_eq!(unpriced(&MAP, "medlm-large", Call::new(&usage).units(&output)), named("input"));
+}
+
+/// A count of zero says that nothing was used. It takes the place of no tokens.
+#[test]
+fn a_count_of_zero_replaces_no_tokens() {
+    let none = Units::new().images(0).input_characters(0).search_units(0);
+    let usage = Usage::new(1_000, 0);
+    let call = Call::new(&usage).units(&none);
+    assert_eq!(
+        MAP.total("text-embedding-004", call).unwrap(),
+        MAP.total("text-embedding-004", &usage).unwrap()
+    );
+    let error = unpriced(&MAP, "azure/hd/1024-x-1024/dall-e-3", call);
+    assert_eq!(
+        error,
+        "no price of azure/hd/1024-x-1024/dall-e-3 is known for input: register one with register_model"
+    );
+}
+
+/// Prompt tokens alone do not stand for images that were made.
+#[test]
+fn images_are_billed_beside_a_prompt() {
+    let (usage, images) = (Usage::new(50, 0), Units::new().images(4));
+    let cost = MAP.cost("gemini/gemini-2.5-flash-image", Call::new(&usage).units(&images)).unwrap();
+    assert_eq!(
+        lines(&cost),
+        [
+            "50 tokens of input x 0.0000003 = 0.000015 (input_cost_per_token)",
+            "4 images of made_image x 0.039 = 0.156 (output_cost_per_image)",
+        ]
+    );
+    // The size of an image that is billed by the number does not matter, however large it is.
+    let huge = Units::new().images(u64::MAX).image_size(ImageSize::new(u32::MAX, u32::MAX));
+    assert!(matches!(MAP.cost("aiml/dall-e-3", &huge), Err(Error::Overflow { .. })));
+    let huge = Units::new().images(2).image_size(ImageSize::new(u32::MAX, u32::MAX));
+    assert_eq!(total("aiml/dall-e-3", &huge), "0.104");
+}
+
+/// Search units and pages stand for the tokens of a model that prices both.
+#[test]
+fn documents_stand_for_their_tokens() {
+    let rerank = map(r#"{"mode": "rerank", "input_cost_per_query": 0.002, "input_cost_per_token": 1e-6}"#);
+    let usage = Usage::new(1_000, 0);
+    let units = Units::new().search_units(1);
+    let total = rerank.total("m", Call::new(&usage).units(&units)).unwrap();
+    assert_eq!(
+        (total.to_string(), rerank.total("m", &usage).unwrap().to_string()),
+        ("0.002".into(), "0.001".into())
+    );
+    let usage = Usage::new(1_000, 1_000);
+    let pages = Units::new().pages(2);
+    let model = "vertex_ai/deepseek-ai/deepseek-ocr-maas";
+    assert_eq!(MAP.total(model, Call::new(&usage).units(&pages)).unwrap().to_string(), "0.0006");
+}
+
+/// A deployment's price of a unit takes the place of the model's prices of the same. Its other prices leave
+/// the entries by quality and size in force.
+#[test]
+fn a_deployments_price_of_a_unit_counts() {
+    let map = CostMap::from_json(common::catalog("1.109.1")).unwrap();
+    let deployment = |name: &str, params: Value| Deployment::new(name, params, json!({})).unwrap();
+    map.set_deployments([
+        deployment("whisper", json!({"model": "whisper-1", "input_cost_per_second": 0.001})),
+        deployment("sora", json!({"model": "sora-2", "output_cost_per_second": 0.5})),
+        deployment("image", json!({"model": "stability.sd3-5-large-v1:0", "input_cost_per_image": 0.01})),
+        deployment("fee", json!({"model": "azure/dall-e-3", "input_cost_per_request": 0.01})),
+        deployment("token", json!({"model": "gpt-image-1.5", "input_cost_per_token": 1e-6})),
+    ])
+    .unwrap();
+    let hd = Units::new().images(2).image_quality("hd");
+    for (name, units, total) in [
+        ("whisper", Units::new().input_audio(seconds(10)), "0.01"),
+        ("sora", Units::new().video(seconds(10)), "5"),
+        ("image", Units::new().images(2), "0.02"),
+        ("fee", hd, "0.1859999164416"),
+        ("token", Units::new().images(2), "0.018"),
+    ] {
+        let cost = map.deployment_cost(name, &units).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(cost.total().to_string(), total, "{name}: {cost}");
+    }
+}
+
+/// The rules of tools are those of the provider that an entry names, or else of the one that was asked for
+/// or begins its key.
+#[test]
+fn tools_follow_the_provider_that_is_known() {
+    let prices = json!({"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "search_context_cost_per_query":
+        {"search_context_size_low": 0.01, "search_context_size_medium": 0.02}});
+    let map = CostMap::empty();
+    map.register_model("anthropic/zz", prices.clone()).unwrap();
+    map.register_model("bare", prices).unwrap();
+    let mut usage = Usage::new(10, 10);
+    usage.prompt_tokens_details.web_search_requests = 3;
+    for (lookup, total) in [
+        (Lookup::new("anthropic/zz"), "0.06002"),
+        (Lookup::new("zz").provider("anthropic"), "0.06002"),
+        (Lookup::new("bare"), "0.02002"),
+        (Lookup::new("bare").provider("groq"), "0.06002"),
+    ] {
+        assert_eq!(map.total(lookup, &usage).unwrap().to_string(), total, "{lookup:?}");
+    }
+}
+
+/// Without any price, a model has none of what was used, whatever the call counts.
+#[test]
+fn a_model_without_prices_needs_one() {
+    let map = map(r#"{"mode": "image_generation"}"#);
+    for (units, component) in [(Units::new().images(1), "made_image"), (Units::new().queries(1), "query")] {
+        let expected = format!("no price of m is known for {component}: register one with register_model");
+        assert_eq!(unpriced(&map, "m", &units), expected);
+    }
+    let expected = "no price of m is known for output: register one with register_model";
+    assert_eq!(unpriced(&map, "m", &Usage::new(0, 0)), expected);
+    // Calls in other modes may use nothing.
+    for mode in ["chat", "evaluation", "decisions", "realtime"] {
+        let map = self::map(&format!(r#"{{"mode": "{mode}", "input_cost_per_token": 1e-6}}"#));
+        assert_eq!(map.total("m", &Usage::new(0, 0)).unwrap().to_string(), "0", "{mode}");
+    }
+}
+
 /// A call that does not count what its model is billed by has no price, and the error names the unit and
 /// the way to count it.
 #[test]
@@ -571,6 +716,12 @@ fn transcriptions_are_billed_by_tokens_or_seconds() {
     );
     let line = "10 tokens of input x 0.000001 = 0.00001 (input_cost_per_token)";
     assert_eq!(one(tokens, Call::new(&Usage::new(10, 0)).units(&audio)), [line]);
+    // Tokens of the output alone do not stand for the audio.
+    let lines = one(tokens, Call::new(&Usage::new(0, 10)).units(&audio));
+    assert_eq!(
+        (lines.len(), lines[1].as_str()),
+        (2, "1.5 seconds of sent_audio x 0.1 = 0.15 (input_cost_per_second)")
+    );
 }
 
 #[test]

@@ -48,6 +48,9 @@ const MAP: &str = r#"{
     "openai/container": {"litellm_provider": "openai", "mode": "chat", "code_interpreter_cost_per_session": 0.03},
     "painter": {"litellm_provider": "openai", "mode": "image_generation", "output_cost_per_image": 0.04},
     "high/1024-x-1536/painter": {"litellm_provider": "openai", "mode": "image_generation", "output_cost_per_image": 0.25},
+    "flash-image": {"litellm_provider": "gemini", "mode": "image_generation", "input_cost_per_token": 3e-7, "output_cost_per_token": 2.5e-6,
+        "output_cost_per_image_token": 3e-5, "output_cost_per_image": 0.039},
+    "credits": {"litellm_provider": "reducto", "mode": "ocr", "ocr_cost_per_credit": 0.015},
     "imagen": {"litellm_provider": "vertex_ai-image-models", "mode": "image_generation", "output_cost_per_image": 0.04},
     "multimodal": {"litellm_provider": "bedrock", "mode": "embedding", "input_cost_per_token": 1e-6, "input_cost_per_image": 0.001},
     "openrouter/any": {"litellm_provider": "openrouter", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
@@ -316,6 +319,11 @@ fn tools_are_counted_from_items() {
     let mut response = read(Format::OpenAiResponses, &reported);
     response.units_mut().search_context_size = Some(SearchContextSize::High);
     assert_eq!(map().cost("searching", &response).unwrap().tools().to_string(), "0.03");
+    let within = body(r#"{"type": "web_search_call"}, {"type": "web_search_call"}"#).replace(
+        "\"output_tokens\"",
+        r#""tool_usage": {"web_search": {"num_requests": 1}}, "output_tokens""#,
+    );
+    assert_eq!(price(Format::OpenAiResponses, "searching", &within).1.tools().to_string(), "0.02");
     // Images are billed by the tokens that the response reports of them, and without a model they have
     // no price.
     let image = r#"{"type": "image_generation_call", "status": "completed"}"#;
@@ -337,6 +345,62 @@ fn tools_are_counted_from_items() {
         panic!("images are not free")
     };
     assert_eq!(bill.lines().last().map(|line| line.key), Some("image_generation"));
+}
+
+/// The output of an image API is images, unless the usage says otherwise. A chat's output is text.
+#[test]
+fn the_output_of_an_image_api_is_images() {
+    let usage = r#""usage": {"input_tokens": 50, "output_tokens": 1290, "total_tokens": 1340"#;
+    let images = format!(r#"{{"created": 1, "data": [{{"b64_json": "x"}}], {usage}}}}}"#);
+    costs(Format::OpenAiImages, "flash-image", &images, "0.038715");
+    let event = format!(r#"{{"type": "image_generation.completed", "b64_json": "x", {usage}}}}}"#);
+    costs(Format::OpenAiImages, "flash-image", &event, "0.038715");
+    let details = r#", "output_tokens_details": {"image_tokens": 1000, "text_tokens": 290}}}"#;
+    let detailed = format!(r#"{{"created": 1, "data": [{{"b64_json": "x"}}], {usage}{details}"#);
+    costs(Format::OpenAiImages, "flash-image", &detailed, "0.03074");
+    let chat = r#"{"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": 1290}}"#;
+    costs(Format::OpenAiChat, "flash-image", chat, "0.00324");
+}
+
+/// Tools that used more than is told apart are an error, in linear time, and not a lower bill.
+#[test]
+fn too_many_containers_queries_or_kinds_of_images_are_an_error() {
+    let body = |items: &str| {
+        format!(
+            r#"{{"object": "response", "output": [{items}], "usage": {{"input_tokens": 1, "output_tokens": 0}}}}"#
+        )
+    };
+    let list =
+        |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(",");
+    let container = |n| format!(r#"{{"type": "code_interpreter_call", "container_id": "c{n}"}}"#);
+    let image = |n| format!(r#"{{"type": "image_generation_call", "size": "{n}x1"}}"#);
+    let queries = |count| {
+        let queries = list(count, &|n| format!("\"q{n}\""));
+        format!(
+            r#"{{"candidates": [{{"groundingMetadata": {{"webSearchQueries": [{queries}]}}}}], "usageMetadata": {{"promptTokenCount": 1, "candidatesTokenCount": 1}}}}"#
+        )
+    };
+    for (fits, beyond) in [
+        (body(&list(1_000, &container)), body(&list(1_001, &container))),
+        (body(&list(64, &image)), body(&list(50_000, &image))),
+        (queries(1_000), queries(1_001)),
+    ] {
+        assert!(Response::read(fits.as_bytes()).is_ok());
+        let error = Response::read(beyond.as_bytes()).unwrap_err();
+        let expected =
+            "cannot read the response: its tools used too many containers, queries, or sizes of images";
+        assert_eq!(error.to_string(), expected);
+    }
+    let many = body(&list(5_000, &|_| r#"{"type": "image_generation_call", "size": "1x1"}"#.to_owned()));
+    let response = Response::read(many.as_bytes()).unwrap();
+    let parts: Vec<_> =
+        response.parts().map(|part| (part.model, part.units.and_then(|units| units.images))).collect();
+    assert_eq!(parts, [("image_generation", Some(5_000))]);
+    let Err(Error::Unpriced(bill)) = map().cost("searching", &response) else {
+        panic!("images are not free")
+    };
+    let message = "no price of image_generation is known for made_image: register one with register_model";
+    assert_eq!(bill.to_string(), message);
 }
 
 /// Chat completions show no calls of the provider's tools: what an answer cites was searched for once.
@@ -501,7 +565,8 @@ fn anthropic_turns_of_several_models() {
         ("0.005915".to_owned(), "0.0011".to_owned())
     );
     assert_eq!(cost.lines().len(), 5);
-    assert_eq!(response.parts().collect::<Vec<_>>(), [("opus", &Usage::new(1_000, 20))]);
+    let parts: Vec<_> = response.parts().map(|part| (part.model, part.usage.clone(), part.units)).collect();
+    assert_eq!(parts, [("opus", Usage::new(1_000, 20), None)]);
     assert_eq!(map().total("sonnet", &response).unwrap(), cost.total());
     let record = cost.record();
     assert_eq!(
@@ -688,6 +753,8 @@ fn ollama_watsonx_and_ocr() {
     let body = r#"{"model_id": "ibm/granite", "results": [{"generated_text": "...", "generated_token_count": 8, "input_token_count": 100, "stop_reason": "max_tokens"}]}"#;
     costs(Format::Watsonx, "cheap", body, "0.000116");
     let body = r#"{"pages": [{"index": 0, "markdown": "..."}], "model": "mistral-ocr-2505-completion", "usage_info": {"pages_processed": 29, "doc_size_bytes": 3002783}}"#;
+    costs(Format::MistralOcr, "credits", r#"{"usage_info": {"credits": 4.5}}"#, "0.0675");
+    costs(Format::MistralOcr, "ocr", r#"{"usage_info": {"pages_processed": 1, "credits": -4.5}}"#, "0.004");
     let response = costs(Format::MistralOcr, "ocr", body, "0.116");
     assert_eq!(response.units().unwrap().pages, Some(29));
 }

@@ -540,7 +540,7 @@ fn a_realtime_session_is_added_up() {
         (Format::OpenAiRealtime, 300, 30)
     );
     assert_eq!(
-        response.parts().map(|(model, usage)| (model, usage.prompt_tokens)).collect::<Vec<_>>(),
+        response.parts().map(|part| (part.model, part.usage.prompt_tokens)).collect::<Vec<_>>(),
         [("gpt-4o-transcribe", 26)]
     );
     let cost = map.cost(response.lookup_or("gpt-realtime"), &response).unwrap();
@@ -680,4 +680,33 @@ fn turns_of_a_stream_are_the_last_ones() {
         assert_eq!(*stream.response().unwrap().usage(), Usage::new(1_000, 500), "{delta}");
         assert_eq!(stream.response_or_estimate(7, 7), stream.response().unwrap());
     }
+}
+
+/// Items that a stream showed stay counted if its last event leaves them out, and if the stream is cut off
+/// before it.
+#[test]
+fn tools_of_a_stream_stay_counted() {
+    let item = "event: response.output_item.done\ndata: {\"type\": \"response.output_item.done\", \"item\": {\"type\": \"web_search_call\"}}\n\n";
+    let completed = |output: &str| {
+        format!(
+            "data: {{\"type\": \"response.completed\", \"response\": {{\"object\": \"response\", {output}\"usage\": {{\"input_tokens\": 1, \"output_tokens\": 1}}}}}}\n\n"
+        )
+    };
+    for (output, searches) in [
+        ("", 2),
+        ("\"output\": [], ", 2),
+        ("\"output\": [{\"type\": \"web_search_call\"}], ", 1),
+        ("\"output\": [{\"type\": \"message\"}], ", 0),
+    ] {
+        let mut stream = Stream::new();
+        stream.push(format!("{item}{item}{}", completed(output)).as_bytes()).unwrap();
+        let response = stream.response().unwrap();
+        assert_eq!(response.tool_calls().web_searches, searches, "{output}");
+        assert_eq!(response.units().and_then(|units| units.web_searches).unwrap_or(0), searches, "{output}");
+    }
+    let mut stream = Stream::new();
+    stream.push(format!("{item}{item}").as_bytes()).unwrap();
+    let estimated = stream.response_or_estimate(100, 100);
+    assert_eq!((estimated.format(), estimated.tool_calls().web_searches), (Format::OpenAiResponses, 2));
+    assert_eq!(estimated.units().and_then(|units| units.web_searches), Some(2));
 }

@@ -40,8 +40,8 @@ pub use unpriced::Unpriced;
 /// The complete bill of a call: its total, and the lines that it is the sum of.
 ///
 /// A cost borrows nothing: it outlives the map that priced it, and a reload does not change it.
-/// Making one allocates nothing, unless the provider states an amount or the response used several
-/// models.
+/// Making one of tokens allocates nothing, unless the provider states an amount or the response used
+/// several models.
 ///
 /// # Examples
 ///

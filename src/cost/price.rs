@@ -10,7 +10,7 @@ use super::tokens;
 use super::{Call, Cost, NotPriced, Note, Unpriced};
 use crate::num::Usd;
 use crate::rates::{COMMON, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition};
-use crate::usage::Usage;
+use crate::usage::{Counter, Part};
 
 /// A call that is billed for common components alone, by a row that its service tier and the length
 /// of its prompt select.
@@ -207,14 +207,23 @@ impl Cost {
     }
 
     /// Returns the bill of a usage whose model is not known: lines without a price.
-    pub(crate) fn unknown(name: &str, usage: &Usage, generation: u64) -> Self {
-        let mut cost = Self::free(name, generation);
+    pub(crate) fn unknown(part: &Part, generation: u64) -> Self {
+        let Part { model, usage, units } = part;
+        let mut cost = Self::free(model, generation);
         cost.notes = NoteSet::NONE;
-        let counts = [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)];
+        let seconds = units.input_audio.and_then(|audio| u64::try_from(audio.as_nanos()).ok());
+        let counts = [
+            (Component::Input, usage.get(Counter::PromptTokens)),
+            (Component::Output, usage.get(Counter::CompletionTokens)),
+            (Component::SentAudio, seconds),
+            (Component::MadeImage, units.images),
+        ];
         for (component, digits) in counts {
             let what = What { component, how: How::Plain, is_priced: false };
-            // There is room for a line of each component.
-            let _ = cost.lines.others.try_push(Packed { price: Price::NONE, digits, what });
+            if let Some(digits) = digits {
+                // There is room for a line of each component.
+                let _ = cost.lines.others.try_push(Packed { price: Price::NONE, digits, what });
+            }
         }
         cost
     }
@@ -230,7 +239,7 @@ impl From<Cost> for Unpriced {
 mod tests {
     use super::*;
     use crate::catalog::{Catalog, Text};
-    use crate::usage::ServiceTier;
+    use crate::usage::{ServiceTier, Usage};
 
     /// Entries that calls are priced by in one step: tiers, thresholds, and rules of providers.
     const SHAPES: &str = r#"{

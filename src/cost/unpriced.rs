@@ -82,9 +82,8 @@ impl Unpriced {
 
 impl fmt::Display for Unpriced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.key();
         if let Some(line) = self.lines().find(|line| line.basis == Basis::Uncounted) {
-            let (component, setter) = (line.component, line.component.setter());
+            let (key, component, setter) = (line.key, line.component, line.component.setter());
             if component == Component::Duration {
                 return write!(
                     f,
@@ -93,8 +92,11 @@ impl fmt::Display for Unpriced {
             }
             return write!(f, "{key} is billed for {component}, which the call does not count: set {setter}");
         }
+        // Of a response that used several models, the first one is named that lacks a price.
+        let key = self.lines().find(Line::is_unpriced).map_or(self.key(), |line| line.key);
         write!(f, "no price of {key} is known for ")?;
-        for (position, line) in self.lines().filter(Line::is_unpriced).enumerate() {
+        let unpriced = self.lines().filter(|line| line.is_unpriced() && line.key == key);
+        for (position, line) in unpriced.enumerate() {
             let separator = if position == 0 { "" } else { ", " };
             write!(f, "{separator}{}", line.component)?;
         }

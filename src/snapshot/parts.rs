@@ -40,7 +40,7 @@ impl Snapshot {
                 }
                 Err(Error::UnknownModel(_)) => {
                     is_complete = false;
-                    Cost::unknown(&part.model, &part.usage, self.generation)
+                    Cost::unknown(part, self.generation)
                 }
                 Err(error) => return Err(error),
             };

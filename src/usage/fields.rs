@@ -351,7 +351,7 @@ impl UsageFields {
         if has(&[self.predictions.tokens, self.predictions.images]) {
             return Some(Format::VertexPredictions);
         }
-        if has(&[known.pages]) {
+        if has(&[known.pages, known.annotated_pages]) || known.credits.is_some() {
             return Some(Format::MistralOcr);
         }
         has(&[known.total_tokens]).then_some(Format::OpenAiChat)

@@ -5,7 +5,7 @@ use super::not_read::NotRead;
 use super::turns::Turn;
 use super::value::Count;
 use super::{Counter, Format, Seconds, ServiceTier, ShownUnits, Units, Usage, UsageFields};
-use crate::num::Usd;
+use crate::num::{Number, Usd};
 
 /// The facts of a response beside its usage that the usage depends on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -120,6 +120,12 @@ impl UsageFields {
             | Format::OpenAiRealtime
             | Format::OpenAiTranscription => {
                 responses(known, usage);
+                let output = &known.output;
+                let has_details = output.text_tokens.or(output.image_tokens).or(output.audio_tokens);
+                if format == Format::OpenAiImages && has_details.or(output.reasoning_tokens).is_none() {
+                    // The output of an image API is images, unless it says otherwise.
+                    usage.put(Counter::CompletionImage, known.output_tokens);
+                }
                 normal.units.put(|units| &mut units.input_audio, known.seconds.0);
             }
             Format::Anthropic => normal.parts = anthropic(known, usage, context.model)?,
@@ -148,7 +154,8 @@ impl UsageFields {
                 let annotated = known.annotated_pages.filter(|pages| *pages > 0);
                 normal.units.put(|units| &mut units.pages, known.pages);
                 normal.units.put(|units| &mut units.annotated_pages, annotated);
-                normal.units.put(|units| &mut units.credits, known.credits);
+                let credits = known.credits.filter(|credits| *credits >= Number::from(0));
+                normal.units.put(|units| &mut units.credits, credits);
             }
         }
         if !self.has_counts(format, &normal) {
@@ -170,7 +177,6 @@ impl UsageFields {
     fn has_counts(&self, format: Format, normal: &Normal) -> bool {
         let has = |counter| normal.usage.get(counter).is_some();
         match format {
-            Format::MistralOcr => self.known.pages.or(self.known.annotated_pages).is_some(),
             _ if normal.units.get().is_some() => true,
             _ => has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.parts.is_empty(),
         }

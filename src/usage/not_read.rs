@@ -13,6 +13,8 @@ pub(crate) enum NotRead {
     Overflow,
     /// The turns of a call name too many models.
     TooManyModels,
+    /// The tools of a response used more than is told apart.
+    TooManyTools,
 }
 
 impl fmt::Display for NotRead {
@@ -35,6 +37,9 @@ impl fmt::Display for NotRead {
                     (Some(format), found) => write!(f, " of the format {format}: found only {found}")?,
                 }
                 Ok(())
+            }
+            Self::TooManyTools => {
+                f.write_str("its tools used too many containers, queries, or sizes of images")
             }
             Self::TooManyModels => f.write_str("the turns of the call name too many models"),
             Self::Overflow => f.write_str("the sum of the counts is beyond 2^64 - 1"),

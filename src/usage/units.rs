@@ -17,8 +17,9 @@ use crate::words::words;
 /// [`Usage`](crate::Usage); a [`wire::Response`](crate::wire::Response) counts those that it shows.
 ///
 /// A count that the model has a price for takes the place of the tokens of the same: characters for
-/// text, images, seconds of audio and of video. Images and audio that the model made are billed by the
-/// tokens of the usage if the model prices them.
+/// text, images, seconds of audio and of video, pages and search units. Images and audio that the model
+/// made are billed by the tokens of the completion if the usage counts them and the model prices them. A
+/// model without a price of search units or pages is billed by the tokens of the prompt.
 ///
 /// # Examples
 ///

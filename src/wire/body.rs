@@ -100,6 +100,7 @@ impl List for Images {
 }
 
 slots_by!(read_each: Within<'_>, Body);
+slots_by!(read_object: UsageObject<'_>);
 slots_by!(read_list: Images);
 slots_by!(read_list_or_object: Output<'_>);
 
@@ -213,6 +214,20 @@ impl Body {
         ends || self.is_done == Some(true) || gemini() || watsonx()
     }
 
+    /// Returns the format of a response of which no usage was read.
+    pub(super) fn likely_format(&self) -> Format {
+        let is_response = self.kind.get().is_some_and(|kind| kind.starts_with("response."));
+        match self.shape {
+            Shape::Message => Format::Anthropic,
+            Shape::Images => Format::OpenAiImages,
+            Shape::Realtime => Format::OpenAiRealtime,
+            Shape::Transcription => Format::OpenAiTranscription,
+            Shape::Response => Format::OpenAiResponses,
+            Shape::Unknown if is_response => Format::OpenAiResponses,
+            Shape::Unknown => Format::OpenAiChat,
+        }
+    }
+
     /// Returns the images of a body, if it holds some.
     pub(super) fn images(&self) -> Option<Units> {
         let is_images = self.shape == Shape::Images && self.data.count > 0;
@@ -248,7 +263,7 @@ impl Body {
 
     fn read_usage<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
         self.has_usage = true;
-        read(&mut self.fields, map)
+        read(&mut UsageObject(self), map)
     }
 
     /// Reads Gemini's usage. Details belong to their counts, and are forgotten with them.
@@ -428,7 +443,7 @@ impl Object for Body {
             }
             "tool_calls" => self.within(Part::Calls, map),
             // OpenAI's items are a list, and Bedrock's message is an object.
-            "output" => read(&mut Output(self), map),
+            "output" => read(&mut Output { body: self, is_begun: false }, map),
             // Events of OpenAI's hold a response, and so do Cloud Code's and Cloudflare's. What is within
             // that under the same names may be the model's answer.
             "response" | "result" if !self.is_within => {
@@ -463,23 +478,41 @@ impl Object for Body {
     }
 }
 
+/// The usage of a response, which may hold that of its tools.
+struct UsageObject<'a>(&'a mut Body);
+
+impl Object for UsageObject<'_> {
+    #[inline]
+    fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "tool_usage" => read(self.0.tools.usage_mut(), map),
+            _ => self.0.fields.read_field(name, map),
+        }
+    }
+}
+
 /// The output of a response: OpenAI's items, or Bedrock's message.
-struct Output<'a>(&'a mut Body);
+struct Output<'a> {
+    body: &'a mut Body,
+    is_begun: bool,
+}
 
 impl Object for Output<'_> {
     fn read_field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        if name == "message" { self.0.within(Part::Candidate, map) } else { Ok(false) }
+        if name == "message" { self.body.within(Part::Candidate, map) } else { Ok(false) }
     }
 }
 
 impl List for Output<'_> {
     type Element = Item;
 
-    fn begin(&mut self) {
-        self.0.tools.recount();
-    }
+    fn begin(&mut self) {}
 
+    /// Counts all items anew, if there are some: the last event of a stream may leave them out.
     fn add(&mut self, element: Item) {
-        self.0.tools.count_item(element);
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.body.tools.recount();
+        }
+        self.body.tools.count_item(element);
     }
 }

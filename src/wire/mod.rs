@@ -17,6 +17,6 @@ mod stream;
 mod tools;
 
 pub use crate::usage::Format;
-pub use response::{Response, Status};
+pub use response::{Response, ResponsePart, Status};
 pub use stream::Stream;
 pub use tools::ToolCalls;

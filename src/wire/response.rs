@@ -41,6 +41,19 @@ pub struct Response {
     lacks_completion: bool,
 }
 
+/// What a response used of another model than the one that served the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponsePart<'a> {
+    /// The name of the model; `image_generation` or `input_audio_transcription` if the response shows
+    /// what such a model did, and does not name it.
+    pub model: &'a str,
+    /// The tokens that were used.
+    pub usage: &'a Usage,
+    /// What was used in other units.
+    pub units: Option<&'a Units>,
+}
+
 /// The state in which a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -103,6 +116,9 @@ impl Response {
             Some(format) => Ok(format),
             None => body.fields.format(body.shape).ok_or_else(|| body.fields.missing()),
         };
+        if body.tools.is_beyond() || body.grounding.is_beyond() {
+            return Err(not_read(body, &NotRead::TooManyTools));
+        }
         let normalise = |format| Ok((format, body.fields.normalise(format, body.context(&names))?));
         let (format, normal) = match known.and_then(normalise) {
             Ok(counted) => counted,
@@ -209,12 +225,16 @@ impl Response {
         &mut self.usage
     }
 
-    /// Returns the usages of other models than the one that served the call, each with the name of
-    /// its model: Anthropic's turns of another model, and the transcription of a realtime session.
-    /// They are not part of the [`usage`](Self::usage), and are lines of the same cost.
+    /// Returns what the response used of other models than the one that served the call: Anthropic's
+    /// turns of another model, the transcription of a realtime session, and images that a tool made.
+    /// It is not part of the [`usage`](Self::usage), and makes lines of the same cost.
     #[must_use]
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = (&str, &Usage)> {
-        self.parts.iter().map(|part| (&*part.model, &part.usage))
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = ResponsePart<'_>> {
+        self.parts.iter().map(|Part { model, usage, units }| ResponsePart {
+            model,
+            usage,
+            units: Some(units).filter(|units| !units.is_empty()),
+        })
     }
 
     /// Returns what was used in other units than tokens, if the response shows any of it: pages, search
@@ -288,7 +308,7 @@ fn not_read(body: &Body, error: &NotRead) -> Error {
             Error::MissingUsage { reason: reason.to_owned() }
         }
         (_, NotRead::Missing { .. }) => Error::MissingUsage { reason: error.to_string() },
-        (_, NotRead::Overflow | NotRead::TooManyModels) => {
+        (_, NotRead::Overflow | NotRead::TooManyModels | NotRead::TooManyTools) => {
             Error::InvalidResponse { reason: error.to_string() }
         }
     }

@@ -181,9 +181,13 @@ impl Stream {
             return response;
         }
         let mut response = self.response().unwrap_or_else(|_| {
-            let format = self.state.format.unwrap_or(Format::OpenAiChat);
             let body = &self.state.body;
-            Response::with(body, body.names.clone(), format, Normal::unknown(), &body.tools)
+            let format = self.state.format.unwrap_or_else(|| body.likely_format());
+            let mut shown = Normal::unknown();
+            if let Some(searches) = body.context(&body.names).web_searches {
+                shown.usage.set(Counter::WebSearchRequests, searches);
+            }
+            Response::with(body, body.names.clone(), format, shown, &body.tools)
         });
         let usage = response.usage_mut();
         for (counter, estimate) in

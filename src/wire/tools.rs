@@ -87,6 +87,8 @@ struct Details {
     /// The model that makes images.
     image_model: Text,
     usage: ToolUsage,
+    /// True if more containers or kinds of images were shown than are told apart.
+    is_beyond: bool,
 }
 
 /// Images of one size and quality, made by a tool.
@@ -122,7 +124,8 @@ impl Tools {
                 }
             }
             "image_generation_call" if item.status.get().is_none_or(|status| status == "completed") => {
-                self.details_mut().count_image(item.size, item.quality);
+                let images = MadeImages { size: item.size, quality: item.quality, count: 1 };
+                self.details_mut().add_images(images);
             }
             _ => {}
         }
@@ -161,9 +164,20 @@ impl Tools {
         self.calls.add(more.calls);
         if let Some(more) = more.details {
             let details = self.details_mut();
-            details.containers.extend(more.containers);
-            details.images.extend(more.images);
+            more.containers.into_iter().for_each(|id| details.add_container(id));
+            more.images.into_iter().for_each(|images| details.add_images(images));
+            details.cites_web |= more.cites_web;
+            details.cites_files |= more.cites_files;
+            details.is_beyond |= more.is_beyond;
+            if more.image_model.get().is_some() {
+                details.image_model = more.image_model;
+            }
         }
+    }
+
+    /// Returns whether the response shows more than is told apart.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.is_beyond)
     }
 
     /// Sets the units of the tools that providers have a fee for. Searches of OpenAI's Responses are
@@ -200,23 +214,27 @@ impl Tools {
 }
 
 impl Details {
-    /// The most containers, and sizes and qualities of images, that are told apart. No response has as
-    /// many.
-    const MOST: usize = 1_000;
+    /// The most containers that are told apart. No response has as many.
+    const MOST_CONTAINERS: usize = 1_000;
+
+    /// The most sizes and qualities of images that are told apart. No provider has as many.
+    const MOST_KINDS: usize = 64;
 
     fn add_container(&mut self, id: String) {
-        if self.containers.len() < Self::MOST {
+        if self.containers.len() < Self::MOST_CONTAINERS {
             self.containers.insert(id);
+        } else {
+            self.is_beyond |= !self.containers.contains(&id);
         }
     }
 
-    fn count_image(&mut self, size: Word, quality: Word) {
-        let is_known = |known: &&mut MadeImages| (known.size, known.quality) == (size, quality);
-        let has_room = self.images.len() < Self::MOST;
-        match self.images.iter_mut().find(is_known) {
-            Some(known) => known.count += 1,
-            None if has_room => self.images.push(MadeImages { size, quality, count: 1 }),
-            None => {}
+    fn add_images(&mut self, images: MadeImages) {
+        let is_same = |known: &&mut MadeImages| (known.size, known.quality) == (images.size, images.quality);
+        let has_room = self.images.len() < Self::MOST_KINDS;
+        match self.images.iter_mut().find(is_same) {
+            Some(known) => known.count = known.count.saturating_add(images.count),
+            None if has_room => self.images.push(images),
+            None => self.is_beyond = true,
         }
     }
 }
@@ -306,6 +324,8 @@ pub(super) struct Grounding {
     web: BTreeSet<String>,
     maps: BTreeSet<String>,
     has_maps: bool,
+    /// True if more queries were shown than are told apart.
+    is_beyond: bool,
 }
 
 impl Grounding {
@@ -318,9 +338,16 @@ impl Grounding {
         for query in item.queries.0 {
             if queries.len() < Self::MOST {
                 queries.insert(query);
+            } else {
+                self.is_beyond |= !queries.contains(&query);
             }
         }
         self.has_maps |= is_maps;
+    }
+
+    /// Returns whether the response shows more queries than are told apart.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.is_beyond
     }
 
     pub(super) fn web_searches(&self) -> Count {
@@ -356,8 +383,9 @@ impl List for Queries {
     }
 
     fn add(&mut self, element: Text) {
+        // One more than is told apart is enough to see that there are too many.
         if let Some(query) = element.get().filter(|query| !query.is_empty()) {
-            if self.0.len() < Grounding::MOST {
+            if self.0.len() <= Grounding::MOST {
                 self.0.push(query.to_owned());
             }
         }
