@@ -64,6 +64,15 @@ fn wide<const N: usize>(counts: [Count; N]) -> u128 {
     counts.into_iter().flatten().map(u128::from).sum()
 }
 
+impl Normal {
+    /// Returns whether anything was counted.
+    fn has_counts(&self) -> bool {
+        let has = |counter| self.usage.get(counter).is_some();
+        let has_tokens = has(Counter::PromptTokens) || has(Counter::CompletionTokens);
+        has_tokens || self.units.get().is_some() || !self.parts.is_empty()
+    }
+}
+
 impl Usage {
     #[inline]
     fn put(&mut self, counter: Counter, count: Count) {
@@ -158,7 +167,7 @@ impl UsageFields {
                 normal.units.put(|units| &mut units.credits, credits);
             }
         }
-        if !self.has_counts(format, &normal) {
+        if !normal.has_counts() {
             return Err(NotRead::Missing { format: Some(format), found: self.found() });
         }
         let always_completes = matches!(
@@ -171,15 +180,6 @@ impl UsageFields {
         common(known, &mut normal.usage, context);
         put_units(known, &mut normal.units);
         Ok(normal)
-    }
-
-    /// Returns whether anything was counted.
-    fn has_counts(&self, format: Format, normal: &Normal) -> bool {
-        let has = |counter| normal.usage.get(counter).is_some();
-        match format {
-            _ if normal.units.get().is_some() => true,
-            _ => has(Counter::PromptTokens) || has(Counter::CompletionTokens) || !normal.parts.is_empty(),
-        }
     }
 
     /// Returns the error of fields without any count that can be priced.
