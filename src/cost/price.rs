@@ -1,11 +1,12 @@
 //! The calculation of a cost from rates and counts. It reads no map, and no clock unless the entry
 //! has off-peak hours.
 
-use super::bill::{AskedProvider, Bill, NO_ORIGINS, Subject, used};
+use super::bill::{Bill, NO_ORIGINS, used};
 use super::key::Key;
 use super::line::{How, Packed, What};
 use super::lines::{Lines, Others};
 use super::note::NoteSet;
+use super::subject::{AskedProvider, Subject};
 use super::tokens;
 use super::{Call, Cost, NotPriced, Note, Unpriced};
 use crate::num::Usd;
@@ -27,7 +28,8 @@ impl<'a> Plain<'a> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
     fn of(rates: &'a RateSet, provider: AskedProvider<'_>, call: &Call<'_>) -> Option<Self> {
-        if !(rates.is_simple() && call.is_plain() && tokens::is_plain(call.usage)) {
+        let is_simple = rates.is_simple(|| call.usage.has_tokens());
+        if !(is_simple && call.is_plain() && tokens::is_plain(call.usage)) {
             return None;
         }
         let (tier, knows_tier) = call.billed_tier();

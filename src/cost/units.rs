@@ -6,8 +6,8 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 
 use super::Call;
-use super::bill::Subject;
 use super::line::How;
+use super::subject::Subject;
 use super::tokens::{Counts, RARE};
 use crate::num::Number;
 use crate::rates::field::{Base, Size};

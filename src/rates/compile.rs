@@ -4,7 +4,8 @@
 use super::field::{Base, Field, Tier};
 use super::inputs::{BadField, Inputs, Mode};
 use super::{
-    COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails, Tail,
+    COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails,
+    Simple, Tail,
 };
 use crate::num::Fixed;
 
@@ -154,7 +155,10 @@ impl Compiler<'_> {
         let (second, citation) = (self.second(), self.own(Base::Citation));
         let need = if second.is_none() { self.need(&extras.searches) } else { None };
         // A request may have a fee, and a call that does not count what it is billed by has no price.
-        let is_by_tokens = second.is_none() && need.is_none() && self.own(Base::Request).is_none();
+        let has_others = !second.is_none() || !self.own(Base::Request).is_none();
+        let is_by_tokens = need.is_none() && !has_others;
+        // Tokens may stand for what the entry is billed by, if there are some.
+        let may_be_by_tokens = need.is_none_or(|need| !need.is_beside_tokens) && !has_others;
         let prices: Box<[Price]> = self.prices.into();
         let mut rows = self.rows.iter().map(|draft| draft.row(&prices));
         let Some(first) = rows.next() else { return Err(too_many()) };
@@ -163,7 +167,11 @@ impl Compiler<'_> {
             first,
             is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
             is_by_tokens,
-            is_simple: is_by_tokens && extras.is_plain(),
+            simple: match extras.is_plain() && may_be_by_tokens {
+                true if is_by_tokens => Simple::Always,
+                true => Simple::WithTokens,
+                false => Simple::Never,
+            },
             inclusive: self.inputs.rules.inclusive_thresholds,
             elsewhere,
             columns,

@@ -10,6 +10,7 @@ mod off_peak;
 mod provider;
 mod rate;
 mod row;
+mod size;
 mod tables;
 mod units;
 
@@ -207,6 +208,15 @@ struct RangeTier {
     row: Option<u16>,
 }
 
+/// The calls of tokens alone whose row the tier and the length of the prompt select.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Simple {
+    Always,
+    /// Those that use some tokens: the entry is billed for something else if they do not.
+    WithTokens,
+    Never,
+}
+
 /// The compiled prices of an entry.
 ///
 /// Most calls to most entries read only the first cache line. Calls to entries with tiers or
@@ -219,9 +229,7 @@ pub(crate) struct RateSet {
     is_flat: bool,
     /// True if calls are billed by tokens, unless they say that they used something else.
     is_by_tokens: bool,
-    /// True if the tier and the length of the prompt alone select the row, and calls are billed by
-    /// tokens.
-    is_simple: bool,
+    simple: Simple,
     /// True if calls to xAI reach a threshold at its number of tokens, not above it.
     inclusive: bool,
     /// The distance from a row to its twin for calls to providers other than Fireworks; 0 if there
@@ -314,11 +322,15 @@ impl RateSet {
         self.tail.prices.get(cell.index())
     }
 
-    /// Returns whether the tier and the length of the prompt alone select the row, and only tokens
-    /// are billed.
+    /// Returns whether the tier and the length of the prompt alone select the row of a call that uses
+    /// tokens alone. Asks whether it uses any only if that makes a difference.
     #[inline]
-    pub(crate) fn is_simple(&self) -> bool {
-        self.is_simple
+    pub(crate) fn is_simple(&self, has_tokens: impl FnOnce() -> bool) -> bool {
+        match self.simple {
+            Simple::Always => true,
+            Simple::WithTokens => has_tokens(),
+            Simple::Never => false,
+        }
     }
 
     /// Returns whether calls are billed by tokens, unless they say that they used something else.
