@@ -86,6 +86,7 @@ fn amounts_in_other_units_are_priced() {
 {"id": 13, "model": "tts-1", "unit": "image", "amounts": {"images": 1, "size": "large"}}
 {"id": 14, "model": "tts-1", "unit": "speech"}
 {"id": 15, "model": "whisper-1", "amounts": {"seconds": -1}}
+{"id": 16, "model": "whisper-1", "unit": "audio", "amounts": {"seconds": 1}}
 "#,
     );
     assert_eq!(
@@ -106,6 +107,7 @@ fn amounts_in_other_units_are_priced() {
 {"id":13,"error":"invalid_call","message":"amounts: size: \"large\" is not the size of an image: write it as 1024x1536"}
 {"id":14,"error":"invalid_call","message":"missing field `amounts`"}
 {"id":15,"error":"invalid_call","message":"amounts: seconds: -1 is no duration"}
+{"id":16,"error":"invalid_call","message":"unit: \"audio\" is none of image, video, speech, transcription, session, rerank, ocr, search, web_search"}
 "#
     );
     assert_eq!(output.status.code(), Some(1));

@@ -40,6 +40,10 @@ pub(crate) struct Amounts {
     computer_use_output_tokens: Option<u64>,
 }
 
+/// The words for what a line counts.
+const UNITS: [&str; 9] =
+    ["image", "video", "speech", "transcription", "session", "rerank", "ocr", "search", "web_search"];
+
 /// The amounts of a line, as calls take them.
 pub(crate) struct Measured {
     pub(crate) units: Units,
@@ -60,6 +64,9 @@ impl Measured {
 impl Amounts {
     /// Sorts the amounts by what they count. `unit` says what was measured in seconds.
     pub(crate) fn measured(self, unit: Option<&str>) -> Result<Measured, String> {
+        if let Some(unit) = unit.filter(|unit| !UNITS.contains(unit)) {
+            return Err(format!("unit: {unit:?} is none of {}", UNITS.join(", ")));
+        }
         let seconds = |name: &str, seconds: Option<Number>| {
             seconds
                 .map(|seconds| duration(seconds).ok_or(format!("amounts: {name}: {seconds} is no duration")))

@@ -24,8 +24,9 @@ Without "model", the model that the response names is priced. A line may also ha
 "batch", "data_residency", "vertex_location" and "at" (RFC 3339). The id is echoed. A prefix "data:"
 is removed.
 
+Units: "image", "video", "speech", "transcription", "session", "rerank", "ocr", "search", "web_search".
 Amounts: "images", "size", "quality", "resolution", "input_images", "seconds" (of a transcription, or of
-what "unit" names: "video", "speech", "session"), "input_seconds", "characters", "output_characters",
+the "video", "speech" or "session" that "unit" names), "input_seconds" (of what was sent), "characters", "output_characters",
 "search_units", "total_tokens", "pages", "annotation_pages", "credits", "queries", "max_results",
 "search_mode", "text_messages", "web_search_requests", "search_context_size", "page_visits", "maps_requests",
 "file_searches", "file_storage_gb_days", "vector_store_gb_days", "code_interpreter_sessions",

@@ -173,6 +173,7 @@ impl Compiler<'_> {
                 false => Simple::Never,
             },
             inclusive: self.inputs.rules.inclusive_thresholds,
+            is_per_query: self.inputs.rules.is_per_query,
             elsewhere,
             columns,
             others,
@@ -183,7 +184,6 @@ impl Compiler<'_> {
                 citation,
                 need,
                 mode: self.inputs.rules.mode,
-                is_per_query: self.inputs.rules.is_per_query,
                 extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
             }),
         })

@@ -232,6 +232,8 @@ pub(crate) struct RateSet {
     simple: Simple,
     /// True if calls to xAI reach a threshold at its number of tokens, not above it.
     inclusive: bool,
+    /// True if Gemini's searches are billed by the query, and not by the prompt.
+    is_per_query: bool,
     /// The distance from a row to its twin for calls to providers other than Fireworks; 0 if there
     /// are no twins.
     elsewhere: u16,
@@ -255,7 +257,6 @@ struct Tail {
     citation: Cell,
     need: Option<Need>,
     mode: Mode,
-    is_per_query: bool,
     /// Optional tables, absent from most entries.
     extras: Option<Box<Extras>>,
 }

@@ -67,7 +67,7 @@ impl RateSet {
 
     /// Returns whether Gemini's searches are billed by the query, and not by the prompt.
     pub(crate) fn is_per_query(&self) -> bool {
-        self.tail.is_per_query
+        self.is_per_query
     }
 
     /// Returns the fee of a request. It is billed where the operator set it.
