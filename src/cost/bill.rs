@@ -154,9 +154,8 @@ impl<'a> Bill<'a> {
         self.add_remarks(call);
         let tier = if call.batch { Tier::Batches } else { tier };
         let terms = Terms { tier, prompt_tokens: call.usage.prompt_tokens };
-        let has_searches = call.usage.prompt_tokens_details.web_search_requests > 0;
         let has_fee = subject.request_fee.is_some();
-        if call.units_used().is_some() || has_searches || has_fee || !self.rates.is_by_tokens() {
+        if call.may_use_tools() || has_fee || !self.rates.is_by_tokens() {
             return self.add_all_with_units(subject, call, terms);
         }
         self.add_all_tokens(subject, call, terms, None)?;

@@ -192,6 +192,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Returns whether the call may have used tools that the provider ran.
+    pub(crate) fn may_use_tools(&self) -> bool {
+        self.units.is_some() || self.usage.prompt_tokens_details.web_search_requests > 0
+    }
+
     /// Returns the units, if an entry may be chosen by them.
     pub(crate) fn units_that_choose(&self) -> Option<&'a Units> {
         self.units.filter(|_| self.is_apart)

@@ -216,11 +216,11 @@ impl Snapshot {
                 rates,
                 key,
                 provider: asked,
-                tool_provider: tool_provider(entry, lookup),
+                tool_provider: if call.may_use_tools() { tool_provider(entry, lookup) } else { None },
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
-                request_fee: rates.request_fee().filter(|_| self.sets(key, REQUEST_FEE)),
+                request_fee: if self.sets(key, REQUEST_FEE) { rates.request_fee() } else { None },
                 operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
                     && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
