@@ -195,6 +195,8 @@ pub(super) struct Counts {
 /// Splits the counters of a usage into disjoint counts. In a batch, components without a price in
 /// the row are billed as text, and overlapping details are left as they are. Returns `None` if a
 /// count overflows.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "one call of many is measurable")]
 pub(super) fn split(usage: &Usage, batch: Option<&Cells>) -> Option<Counts> {
     if batch.is_none() && !has_rare(usage) {
         if let Some(common) = common(usage) {
