@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
+use crate::catalog::BadMap;
 use crate::cost::{NotPriced, Unpriced};
 use crate::text::clip;
 use crate::words::words;
@@ -342,6 +343,11 @@ impl From<NotPriced> for Error {
 }
 
 impl Error {
+    /// Returns the error of bytes that hold no map. `origin` names them.
+    pub(crate) fn not_a_map(origin: &str, BadMap { message, line, column }: BadMap) -> Self {
+        Self::InvalidMap { origin: origin.to_owned(), message, line, column }
+    }
+
     /// Returns the kind of the error: who can act on it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

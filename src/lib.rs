@@ -214,6 +214,7 @@
 
 mod catalog;
 pub mod cost;
+mod currency;
 mod deployment;
 mod diff;
 mod error;

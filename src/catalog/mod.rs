@@ -21,7 +21,7 @@ pub(crate) use builder::NotAMap;
 use index::Index;
 pub(crate) use index::{EntryId, NameHash, Span, Target};
 pub(crate) use layer::Layer;
-pub(crate) use read::read;
+pub(crate) use read::{BadMap, read};
 use row::Row;
 pub(crate) use row::check_prices;
 pub(crate) use rules::{Filled, Rules};

@@ -1,16 +1,20 @@
 //! Reads a catalogue from bytes, or explains why they hold none.
 
 use super::{Catalog, NotAMap, Text};
-use crate::error::Error;
 
-/// Reads a map from bytes. `origin` names them in errors.
-pub(crate) fn read(bytes: Vec<u8>, origin: &str) -> Result<Catalog, Error> {
-    let invalid = |message: String, line: usize, column: usize| Error::InvalidMap {
-        origin: origin.to_owned(),
-        message,
-        line,
-        column,
-    };
+/// The reason why bytes hold no map.
+#[derive(Debug)]
+pub(crate) struct BadMap {
+    pub(crate) message: String,
+    /// The line, from 1; 0 if the reason concerns the whole text.
+    pub(crate) line: usize,
+    /// The column, from 1; 0 if the reason concerns the whole text.
+    pub(crate) column: usize,
+}
+
+/// Reads a map from bytes.
+pub(crate) fn read(bytes: Vec<u8>) -> Result<Catalog, BadMap> {
+    let invalid = |message: String, line: usize, column: usize| BadMap { message, line, column };
     let what = kind_of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();

@@ -7,6 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::currency;
 use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
 use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES, Tier};
@@ -145,7 +146,12 @@ impl<'a> Row<'a> {
                     self.inputs.tables_mut().vertex = Some(factor);
                 }
             }
-            _ => self.price(name, value),
+            _ => match currency::refusal(&name, value) {
+                Some(reason) => {
+                    self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+                }
+                None => self.price(name, value),
+            },
         }
     }
 

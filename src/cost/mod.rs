@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::num::Usd;
-pub use crate::num::{Number, ParseNumberError, ParseUsdError};
+pub use crate::num::{Number, ParseNumberError, ParseUsdError, usd_serde as usd};
 use crate::rates::Factors;
 pub use crate::rates::{Component, RatePlace, Unit};
 pub use crate::words::ParseWordError;

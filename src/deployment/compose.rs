@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::{Deployment, Params, Part, invalid};
 use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
+use crate::currency;
 use crate::error::Error;
 use crate::json::{self, JsonField, Union, object, quoted};
 use crate::num::Usd;
@@ -165,6 +166,11 @@ pub(super) fn checked_prices<'a>(
     model_info: Params<'a>,
 ) -> Result<Vec<JsonField<'a>>, Error> {
     for (part, params) in [("litellm_params", litellm_params), ("model_info", model_info)] {
+        for (name, json) in params.fields() {
+            if let Some(reason) = currency::refusal(&name, json) {
+                return Err(invalid(model_name, &format!("{part}.{name}"), &reason));
+            }
+        }
         for (name, json) in params.prices() {
             if let Err(reason) = check_prices(&[(name.clone(), json)]) {
                 let field = format!("{part}.{name}");

@@ -79,7 +79,8 @@ pub(super) fn start(
 
 fn read(map: MapBytes, origin: &str, channel: Channel) -> Result<VersionedCatalog, Error> {
     let version = Version::of(&map, origin, channel);
-    Ok(VersionedCatalog::new(Arc::new(catalog::read(map.bytes, origin)?), version))
+    let catalog = catalog::read(map.bytes).map_err(|bad| Error::not_a_map(origin, bad))?;
+    Ok(VersionedCatalog::new(Arc::new(catalog), version))
 }
 
 /// Reads the map in the cache. Like a fetched map, it must pass the guards; it must also have

@@ -2,8 +2,10 @@
 
 pub(crate) mod decimal;
 mod fixed;
+mod integers;
 mod number;
 mod usd;
+pub mod usd_serde;
 
 pub(crate) use fixed::{Fixed, pow10_u64, product, product_of_two, times};
 pub use number::{Number, ParseNumberError};

@@ -213,7 +213,7 @@ impl Reloader {
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
             return Ok(Applied { report, good });
         }
-        let catalog = catalog::read(bytes, &source)?;
+        let catalog = catalog::read(bytes).map_err(|bad| Error::not_a_map(&source, bad))?;
         let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&catalog));
         let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
         let forced_past = match checked {
