@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use crate::catalog::BadMap;
-use crate::cost::{NotPriced, Unpriced};
+use crate::cost::{InvalidTerms, NotPriced, Unpriced};
 use crate::text::clip;
 use crate::words::words;
 
@@ -222,6 +222,9 @@ pub enum Error {
     /// notification.
     #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
     NestedReload,
+    /// A discount, a margin, a price set or a charge is invalid.
+    #[error("invalid terms: {0}")]
+    InvalidTerms(InvalidTerms),
     /// The fields of a model cannot be registered.
     #[error("cannot register {model}: {}{reason}", FieldPrefix(.field.as_deref()))]
     #[non_exhaustive]
@@ -342,6 +345,12 @@ impl From<NotPriced> for Error {
     }
 }
 
+impl From<InvalidTerms> for Error {
+    fn from(bad: InvalidTerms) -> Self {
+        Self::InvalidTerms(bad)
+    }
+}
+
 impl Error {
     /// Returns the error of bytes that hold no map. `origin` names them.
     pub(crate) fn not_a_map(origin: &str, BadMap { message, line, column }: BadMap) -> Self {
@@ -357,6 +366,7 @@ impl Error {
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
             | Self::UnknownDataResidency { .. }
+            | Self::InvalidTerms(_)
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
             | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
@@ -407,6 +417,7 @@ impl Error {
             Self::Thread { .. } => "thread",
             Self::NoSource => "no_source",
             Self::NestedReload => "nested_reload",
+            Self::InvalidTerms(_) => "invalid_terms",
             Self::InvalidModel { .. } => "invalid_model",
             Self::InvalidDeployment { .. } => "invalid_deployment",
             Self::UnknownDeployment { .. } => "unknown_deployment",

@@ -212,6 +212,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod accounting;
 mod catalog;
 pub mod cost;
 mod currency;

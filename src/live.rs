@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::catalog::Catalog;
+use crate::cost::Adjustments;
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::overlay::{Overlay, Overrides};
@@ -49,6 +50,7 @@ impl VersionedCatalog {
 struct Writer {
     base: VersionedCatalog,
     overrides: Overrides,
+    adjustments: Option<Arc<Adjustments>>,
     generation: u64,
     /// Replaced snapshots that readers may still hold. They are kept so that no reader has to free
     /// one.
@@ -57,12 +59,17 @@ struct Writer {
 }
 
 impl Live {
-    pub(crate) fn new(base: VersionedCatalog, trusted: TrustedProviders) -> Self {
+    pub(crate) fn new(
+        base: VersionedCatalog,
+        trusted: TrustedProviders,
+        adjustments: Option<Arc<Adjustments>>,
+    ) -> Self {
         let generation = 1;
         let parts = SnapshotParts {
             base: base.catalog.clone(),
             version: base.version.clone(),
             trusted: Arc::new(trusted),
+            adjustments: adjustments.clone(),
             generation,
             ..SnapshotParts::default()
         };
@@ -70,6 +77,7 @@ impl Live {
         let mut writer = Writer {
             base,
             overrides: Overrides::default(),
+            adjustments,
             generation,
             retired: Vec::new(),
             history: VecDeque::new(),
@@ -145,6 +153,19 @@ impl Live {
         self.swap_deployments(&mut self.writer(), deployments)
     }
 
+    /// Replaces the discounts and margins. Nothing changes on an error.
+    pub(crate) fn set_adjustments(&self, adjustments: Option<Arc<Adjustments>>) -> Result<(), Error> {
+        let mut writer = self.writer();
+        let before = std::mem::replace(&mut writer.adjustments, adjustments);
+        let (base, overrides, deployments) =
+            (writer.base.clone(), writer.overrides.clone(), self.deployments());
+        let swapped = self.swap(&mut writer, base, overrides, deployments);
+        if swapped.is_err() {
+            writer.adjustments = before;
+        }
+        swapped.map(drop)
+    }
+
     fn swap_deployments(&self, writer: &mut Writer, deployments: Arc<Deployments>) -> Result<(), Error> {
         let (base, overrides) = (writer.base.clone(), writer.overrides.clone());
         self.swap(writer, base, overrides, deployments).map(drop)
@@ -185,6 +206,7 @@ impl Live {
             deployments,
             priced: Arc::new(priced),
             trusted: before.trusted().clone(),
+            adjustments: writer.adjustments.clone(),
             generation,
         };
         let next = Snapshot::new(parts, SystemTime::now());

@@ -878,8 +878,8 @@ fn a_bill_has_room_for_every_component() {
 }
 
 /// The components that one call cannot have beside the others: those whose place units take, fees that
-/// others set, and alternatives.
-const COMPONENTS_LEFT: [&str; 14] = [
+/// others set, alternatives, and what operators and callers add to a bill.
+const COMPONENTS_LEFT: [&str; 19] = [
     "input",
     "input_audio",
     "input_image",
@@ -894,6 +894,11 @@ const COMPONENTS_LEFT: [&str; 14] = [
     "page",
     "annotated_page",
     "search",
+    "discount",
+    "margin",
+    "guardrail",
+    "tool_call",
+    "fee",
 ];
 
 fn everything(prompt_tokens: u64) -> Usage {

@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
-use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning, is_model};
+use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning, is_model, next_serial};
 use crate::json::{self, JsonField};
 use crate::rates::{BadField, Inputs, RateSet, compile, field};
 
@@ -46,7 +46,19 @@ impl CatalogParts {
     /// Returns the catalogue of `text`, which must be the text that was read.
     pub(super) fn into_catalog(self, text: Text) -> Catalog {
         let Self { entries, index, rate_sets, providers, provider_ids, rules, notes, rows_set_aside } = self;
-        Catalog { text, entries, index, rate_sets, providers, provider_ids, rules, notes, rows_set_aside }
+        let serial = next_serial();
+        Catalog {
+            serial,
+            text,
+            entries,
+            index,
+            rate_sets,
+            providers,
+            provider_ids,
+            rules,
+            notes,
+            rows_set_aside,
+        }
     }
 }
 

@@ -7,11 +7,13 @@ mod index;
 mod layer;
 mod parse;
 mod pattern;
+mod priced_over;
 mod read;
 mod row;
 mod rules;
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -21,6 +23,7 @@ pub(crate) use builder::NotAMap;
 use index::Index;
 pub(crate) use index::{EntryId, NameHash, Span, Target};
 pub(crate) use layer::Layer;
+pub(crate) use priced_over::priced_over;
 pub(crate) use read::{BadMap, read};
 use row::Row;
 pub(crate) use row::check_prices;
@@ -32,6 +35,8 @@ use crate::rates::RateSet;
 /// A model map, parsed and compiled.
 #[derive(Debug)]
 pub(crate) struct Catalog {
+    /// Tells the catalogue from every other one of the process.
+    serial: u64,
     text: Text,
     entries: Vec<Entry>,
     index: Index,
@@ -149,6 +154,12 @@ pub struct UnpricedField {
     pub models: usize,
 }
 
+/// Returns a number that no other catalogue of the process has.
+fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Default for Catalog {
     fn default() -> Self {
         Self::empty()
@@ -159,6 +170,7 @@ impl Catalog {
     /// Returns a map without models.
     pub(crate) fn empty() -> Self {
         Self {
+            serial: next_serial(),
             text: Text::Owned(Box::default()),
             entries: Vec::new(),
             index: Index::default(),
@@ -302,6 +314,12 @@ impl<'a> EntryRef<'a> {
     /// Returns the positions of the entry and its rates in the catalogue.
     pub(crate) fn target(self) -> Target {
         self.target
+    }
+
+    /// Returns numbers that no other entry of the process has, whether or not its catalogue is still in
+    /// use.
+    pub(crate) fn identity(self) -> (u64, EntryId) {
+        (self.catalog.serial, self.target.entry)
     }
 
     /// Returns whether the entry belongs to `catalog`.

@@ -63,9 +63,10 @@ impl<'a> Bill<'a> {
         let input = Usd::from_unsigned(self.input)?;
         let output = Usd::from_unsigned(self.output)?;
         let total = input.checked_add(output)?.checked_add(Usd::from_unsigned(self.tools)?)?;
-        let Some(stated) = call.usage.cost else { return Some([input, output, total]) };
+        let Some(stated) = call.stated_cost() else { return Some([input, output, total]) };
         let computed = Some(total).filter(|_| self.is_complete);
-        if computed.is_some_and(|computed| differ_much(computed, stated)) {
+        let charged = self.factors.of_all_lines().times(stated)?;
+        if computed.is_some_and(|computed| differ_much(computed, charged)) {
             self.notes.add(Note::StatedDiffers);
         }
         self.extra.get_or_insert_default().stated = Some(stated);
@@ -77,7 +78,7 @@ impl<'a> Bill<'a> {
             return Some([input, output, total]);
         }
         self.extra.get_or_insert_default().computed = computed;
-        self.replace_by_stated(stated, [input, total], call)
+        self.replace_by_stated(charged, [input, total], call)
     }
 
     /// Makes the bill of a call whose calculated amounts overflow: the amount that the provider
@@ -85,14 +86,17 @@ impl<'a> Bill<'a> {
     #[cold]
     pub(super) fn make_stated_alone(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<[Usd; 3]> {
         let is_used = subject.trusts_stated && !subject.operator_priced;
-        let stated = call.usage.cost.filter(|_| is_used)?;
+        let stated = call.stated_cost().filter(|_| is_used)?;
         self.extra.get_or_insert_default().stated = Some(stated);
-        self.replace_by_stated(stated, [Usd::ZERO; 2], call)
+        self.factors = call.factor_of_all();
+        let charged = self.factors.of_all_lines().times(stated)?;
+        self.replace_by_stated(charged, [Usd::ZERO; 2], call)
     }
 
     /// Sets the multipliers of all token costs of the call.
     fn find_factors(&mut self, call: &Call<'_>) -> Option<()> {
         let (rates, usage) = (self.rates, call.usage);
+        self.factors = call.factor_of_all();
         let factors = &mut self.factors;
         let mut apply = |found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(found));
         if let Some(region) = call.data_residency {
@@ -114,7 +118,7 @@ impl<'a> Bill<'a> {
         Some(())
     }
 
-    /// Replaces all lines by the amount that the provider states, split in the ratio of the
+    /// Replaces all lines by the amount that the provider states, times the multiplier of the terms, split in the ratio of the
     /// calculated input and total. Without a calculated amount, all of it is output.
     fn replace_by_stated(
         &mut self,

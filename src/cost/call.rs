@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::PriceTerms;
+use crate::num::Usd;
+use crate::rates::Factors;
 use crate::rates::field::Tier;
 use crate::usage::{Part, ServiceTier, Units, UnknownTier, Usage};
 
@@ -44,13 +47,19 @@ pub struct Call<'a> {
     pub(super) duration: Option<Duration>,
     /// Usage in other units than tokens.
     units: Option<&'a Units>,
-    /// The usages of other models.
-    parts: &'a [Part],
+    /// The usages of other models. (A slice would make a call so large that it is copied by a function.)
+    parts: Option<&'a Vec<Part>>,
     /// True until the entry is known that prices the units, and the bills of other models are left to
     /// the caller.
     pub(crate) is_apart: bool,
     /// True if the response was cut before its number of completion tokens.
     pub(super) lacks_completion: bool,
+    pub(crate) is_prepaid: bool,
+    /// True if the call is the part of another one that another model served.
+    pub(crate) is_part: bool,
+    /// True if the amount that the provider states does not matter.
+    by_rates: bool,
+    pub(crate) terms: Option<&'a PriceTerms>,
 }
 
 /// The service tier that a response names beside its usage.
@@ -80,9 +89,13 @@ impl<'a> Call<'a> {
             at: None,
             duration: None,
             units: None,
-            parts: &[],
+            parts: None,
             is_apart: false,
             lacks_completion: false,
+            is_prepaid: false,
+            is_part: false,
+            by_rates: false,
+            terms: None,
         }
     }
 
@@ -178,10 +191,60 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Sets terms that the call is priced by beside the map: a tenant's prices, a multiplier, discounts
+    /// and margins. Default: none.
+    #[inline]
+    pub fn terms(mut self, terms: &'a PriceTerms) -> Self {
+        if !terms.is_empty() {
+            (self.terms, self.is_special) = (Some(terms), true);
+            self.is_apart |= terms.is_apart();
+        }
+        self
+    }
+
+    /// Prices the call as one that was paid for in advance, by a subscription or as reserved capacity:
+    /// the [total](super::Cost::total) stays as it is, and nothing of it is
+    /// [billed](super::Cost::billed). Default: metered, unless the
+    /// [deployment](crate::Deployment::is_prepaid) says otherwise.
+    #[inline]
+    pub fn prepaid(mut self) -> Self {
+        (self.is_prepaid, self.is_apart, self.is_special) = (true, true, true);
+        self
+    }
+
+    /// Prices the call by rates, whatever amount its provider states. Default: the amount of a provider
+    /// that is [trusted](crate::CostMapBuilder::trust_stated_costs) is what the call costs.
+    ///
+    /// This is how the same call is priced by another model or another map: see
+    /// [`Comparison`](super::Comparison).
+    #[inline]
+    pub fn by_rates(mut self) -> Self {
+        (self.by_rates, self.is_special) = (true, true);
+        self
+    }
+
+    /// Replaces the usage. Everything else stays.
+    #[inline]
+    pub fn usage(mut self, usage: &'a Usage) -> Self {
+        self.usage = usage;
+        self
+    }
+
+    /// Returns the multiplier that the terms of the call set for all of its lines.
+    pub(super) fn factor_of_all(&self) -> Factors {
+        self.terms.and_then(|terms| terms.multiplier).map_or(Factors::ONE, Factors::of_all)
+    }
+
+    /// Returns the amount that the provider states, if it matters.
+    #[inline]
+    pub(super) fn stated_cost(&self) -> Option<Usd> {
+        self.usage.cost.filter(|_| !self.by_rates)
+    }
+
     /// Sets the usages of other models in the same response.
-    pub(crate) fn parts_of(mut self, parts: &'a [Part]) -> Self {
+    pub(crate) fn parts_of(mut self, parts: &'a Vec<Part>) -> Self {
         if !parts.is_empty() {
-            (self.parts, self.is_apart, self.is_special) = (parts, true, true);
+            (self.parts, self.is_apart, self.is_special) = (Some(parts), true, true);
         }
         self
     }
@@ -209,7 +272,7 @@ impl<'a> Call<'a> {
     /// Returns the usages of other models.
     #[inline]
     pub(crate) fn parts(&self) -> &'a [Part] {
-        self.parts
+        self.parts.map_or(&[], Vec::as_slice)
     }
 
     /// Returns the call to be priced by one entry: see [`is_apart`](Self::is_apart).
@@ -224,15 +287,16 @@ impl<'a> Call<'a> {
         'a: 'p,
     {
         let Part { usage, units, .. } = part;
-        let call = Self { parts: &[], duration: None, requested_model: None, ..*self };
-        let call = Call { usage, units: None, is_apart: false, ..call };
+        let call = Self { parts: None, duration: None, requested_model: None, ..*self };
+        let is_apart = self.terms.is_some_and(PriceTerms::is_apart);
+        let call = Call { usage, units: None, is_apart, is_part: true, ..call };
         if units.is_empty() { call } else { call.units(units) }
     }
 
     /// Returns whether the usage has an amount that the provider states.
     #[inline]
     pub(crate) fn states_cost(&self) -> bool {
-        self.usage.cost.is_some()
+        self.stated_cost().is_some()
     }
 
     /// Returns whether the tier that was served is an unknown word, by which nothing is priced.

@@ -31,7 +31,7 @@ pub(super) enum How {
     Multiplied,
     /// Half of the price, times the multipliers of the call.
     Halved,
-    /// The price alone.
+    /// The price, times the multiplier that the caller set.
     Plain,
     /// A share of the amount that the provider states.
     Stated,
@@ -82,11 +82,12 @@ pub(super) fn line_units(
     factors: &Factors,
 ) -> Option<u128> {
     let Some(price) = price else { return Some(0) };
-    let factors = match how {
-        How::Multiplied | How::Halved => factors,
-        How::Plain | How::Stated | How::Uncounted => &Factors::ONE,
-    };
-    units(quantity, price.rate(), factors, how == How::Halved)
+    match how {
+        How::Multiplied | How::Halved => units(quantity, price.rate(), factors, how == How::Halved),
+        How::Plain | How::Stated | How::Uncounted => {
+            units(quantity, price.rate(), &factors.of_all_lines(), false)
+        }
+    }
 }
 
 /// The basis of the amount of a [`Line`].
@@ -102,6 +103,11 @@ pub enum Basis {
     /// The model is billed for the component, and the call does not count it: quantity and amount are
     /// zero, and the bill is not complete.
     Uncounted,
+    /// The operator configured a discount or a margin: the amount is the share that is the line's
+    /// multiplier of what stands before it, plus the fixed amount that is its rate.
+    Adjustment,
+    /// The caller set the amount: see [`Charge`](super::Charge).
+    Charge,
 }
 
 words! {
@@ -110,6 +116,8 @@ words! {
     Stated = "stated",
     Unpriced = "unpriced",
     Uncounted = "uncounted",
+    Adjustment = "adjustment",
+    Charge = "charge",
 }
 
 impl fmt::Display for Basis {
@@ -130,12 +138,16 @@ pub struct Line<'a> {
     pub key: &'a str,
     /// The component that was used.
     pub component: Component,
+    /// The name of a caller's charge; the scope of a discount or a margin, such as `openai`. `None` for
+    /// the lines that the map prices.
+    pub name: Option<&'a str>,
     /// The quantity, in [`Component::unit`]s. It is whole unless the unit is seconds.
     pub quantity: Number,
     /// The rate, in US dollars per unit. `None` if the map has none or the provider stated the
     /// amount.
     pub rate: Option<Usd>,
-    /// The product of the multipliers of regions, geos and speeds; 1 for most calls.
+    /// The product of the multipliers of regions, geos and speeds, and of the caller's own; 1 for most
+    /// calls.
     pub multiplier: Number,
     /// The amount, in US dollars; zero if there is no rate.
     pub amount: Usd,
@@ -153,11 +165,12 @@ impl<'a> Line<'a> {
         Self {
             key,
             component,
+            name: None,
             quantity: quantity.number(),
             rate: packed.rate(),
             multiplier: match how {
                 How::Multiplied | How::Halved => factors.number(),
-                How::Plain | How::Stated | How::Uncounted => Number::ONE,
+                How::Plain | How::Stated | How::Uncounted => factors.of_all_lines().number(),
             },
             amount,
             basis: match (how, packed.price()) {
@@ -180,6 +193,18 @@ impl<'a> Line<'a> {
         self.component.unit()
     }
 
+    /// `margin = 0.081 (10% + 0.001 by global)`.
+    fn fmt_adjustment(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} (", self.component, self.amount)?;
+        if !self.multiplier.is_zero() || self.rate.is_none() {
+            write!(f, "{}%", self.multiplier.checked_mul(Number::from(100)).unwrap_or(self.multiplier))?;
+        }
+        if let Some(fixed) = self.rate {
+            write!(f, "{}{fixed}", if self.multiplier.is_zero() { "" } else { " + " })?;
+        }
+        write!(f, " by {})", self.name.unwrap_or_default())
+    }
+
     /// Returns whether the amount is not known, so that the bill is not complete: the map has no rate
     /// for the component, or the call does not count it.
     #[must_use]
@@ -191,8 +216,14 @@ impl<'a> Line<'a> {
 /// `1200 tokens of cache_read x 0.0000003 = 0.00036 (cache_read_input_token_cost)`.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.basis == Basis::Uncounted {
-            return write!(f, "{} of {}: not counted", self.unit(), self.component);
+        match self.basis {
+            Basis::Uncounted => return write!(f, "{} of {}: not counted", self.unit(), self.component),
+            Basis::Adjustment => return self.fmt_adjustment(f),
+            Basis::Charge => {
+                let name = self.name.unwrap_or_default();
+                return write!(f, "{} {name} = {}", self.component, self.amount);
+            }
+            Basis::Rate | Basis::Stated | Basis::Unpriced => {}
         }
         write!(f, "{} {} of {}", self.quantity, self.unit(), self.component)?;
         match (self.rate, self.source) {

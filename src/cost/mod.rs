@@ -4,15 +4,22 @@
 //! its [lines](Line), exactly. A call that used something without a price is an
 //! [`Error::Unpriced`](crate::Error::Unpriced), which holds the [partial bill](Unpriced).
 
+mod adjustments;
 mod bill;
 mod call;
+mod charge;
+mod glob;
+mod invalid_terms;
 mod key;
 mod line;
 mod lines;
 mod note;
 mod price;
+mod price_set;
 mod record;
+mod settlement;
 mod subject;
+mod terms;
 mod tokens;
 mod units;
 mod unpriced;
@@ -25,7 +32,12 @@ pub use crate::num::{Number, ParseNumberError, ParseUsdError, usd_serde as usd};
 use crate::rates::Factors;
 pub use crate::rates::{Component, RatePlace, Unit};
 pub use crate::words::ParseWordError;
+use crate::words::words;
+pub(crate) use adjustments::CallAdjustments;
+pub use adjustments::{Adjustment, Adjustments};
 pub use call::Call;
+pub use charge::Charge;
+pub use invalid_terms::InvalidTerms;
 use key::Key;
 use line::Packed;
 pub use line::{Basis, Line, RateSource};
@@ -33,8 +45,12 @@ use lines::Lines;
 pub use note::Note;
 use note::NoteSet;
 pub(crate) use price::{plain_total, price};
+pub use price_set::PriceSet;
+use price_set::PriceSetName;
 pub use record::{CostRecord, LineRecord, SourceRecord};
+use settlement::Settlement;
 pub(crate) use subject::{AskedProvider, Subject};
+pub use terms::PriceTerms;
 pub(crate) use unpriced::NotPriced;
 pub use unpriced::Unpriced;
 
@@ -76,6 +92,9 @@ pub struct Cost {
     lines: Lines,
     /// The parts that few bills have.
     extra: Option<Box<Extra>>,
+    /// The name of the price set that applied; empty if none did. (A name that is not inline is dropped,
+    /// which is measurable in all bills.)
+    price_set: PriceSetName,
 }
 
 /// The parts of a bill that few bills have.
@@ -83,13 +102,21 @@ pub struct Cost {
 struct Extra {
     /// The lines for which there was no room inline.
     more: Vec<Packed>,
-    /// The lines of other models that the same response used. (Without the `Arc`, a cost is dropped
-    /// out of line and therefore moved to be unwrapped, which is measurable.)
-    parts: Arc<Vec<Part>>,
     /// The amount that the provider states.
     stated: Option<Usd>,
     /// The amount by the rates of the map, if the provider's stands in its place and all was priced.
     computed: Option<Usd>,
+    /// (Without the `Arc`, a cost is dropped out of line and therefore moved to be unwrapped, which is
+    /// measurable.)
+    rest: Arc<Rest>,
+}
+
+/// The parts of a bill that follow after the prices of its own model.
+#[derive(Debug, Clone, Default)]
+struct Rest {
+    /// The lines of other models that the same response used.
+    parts: Vec<Part>,
+    settlement: Option<Settlement>,
 }
 
 /// The lines of another model. It has no [`Extra`] of its own: a type that holds itself is measurably
@@ -131,7 +158,7 @@ impl Cost {
     /// [`Component::is_tool`]. It is zero if the provider states an amount for all.
     #[must_use]
     pub fn tools(&self) -> Usd {
-        let tools = self.total.checked_sub(self.input).and_then(|rest| rest.checked_sub(self.output));
+        let tools = self.original().checked_sub(self.input).and_then(|rest| rest.checked_sub(self.output));
         tools.unwrap_or(Usd::ZERO)
     }
 
@@ -142,8 +169,9 @@ impl Cost {
         self.total
     }
 
-    /// Returns the lines, in the order of [`Component`], and then those of each other model that the
-    /// same response used. A component that was not used has no line.
+    /// Returns the lines, in the order of [`Component`], then those of each other model that the same
+    /// response used, then a discount, a margin and the caller's charges. A component that was not used
+    /// has no line.
     #[inline]
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
@@ -153,6 +181,8 @@ impl Cost {
             lines: self.lines.iter(self.more()),
             stated: [self.input, self.output],
             parts: self.parts().iter(),
+            of: self,
+            settled: 0,
         }
     }
 
@@ -161,7 +191,7 @@ impl Cost {
     }
 
     fn parts(&self) -> &[Part] {
-        self.extra.as_ref().map_or(&[], |extra| &extra.parts)
+        self.extra.as_ref().map_or(&[], |extra| &extra.rest.parts)
     }
 
     /// Returns the amount that the provider states, in US dollars, whether or not it is
@@ -177,7 +207,36 @@ impl Cost {
     #[must_use]
     pub fn computed(&self) -> Option<Usd> {
         let is_stated = self.notes.has(Note::StatedByProvider);
-        if is_stated { self.extra.as_ref()?.computed } else { Some(self.total) }
+        if is_stated { self.extra.as_ref()?.computed } else { Some(self.original()) }
+    }
+
+    /// Returns the name of the [price set](PriceSet) that priced the call. Returns `None` if none did:
+    /// the call has none, or none that names its model.
+    #[must_use]
+    pub fn price_set(&self) -> Option<&str> {
+        Some(&*self.price_set).filter(|name| !name.is_empty())
+    }
+
+    /// Returns the bill as one that a price set priced.
+    pub(crate) fn priced_by_set(self, set: &PriceSet) -> Self {
+        Self { price_set: *set.inline_name(), ..self }
+    }
+
+    /// Returns the bill as one that a deployment's own prices priced.
+    pub(crate) fn priced_by_deployment(mut self) -> Self {
+        self.notes.set_of_deployment();
+        self
+    }
+
+    /// Returns where the prices are from, in the words of LiteLLM's accounting.
+    #[must_use]
+    pub fn pricing_source(&self) -> PricingSource {
+        match () {
+            () if self.notes.has(Note::StatedByProvider) => PricingSource::UpstreamHeader,
+            () if !self.price_set.is_empty() => PricingSource::PerRequest,
+            () if self.notes.is_of_deployment() => PricingSource::Deployment,
+            () => PricingSource::CostMap,
+        }
     }
 
     /// Adds the bill of another model that the same response used. Returns `None` if a sum is beyond
@@ -189,8 +248,8 @@ impl Cost {
         self.notes.add_all(part.notes);
         let Self { factors, key, lines, extra, .. } = part;
         let more = extra.map(|extra| extra.more).unwrap_or_default();
-        let parts = &mut self.extra.get_or_insert_default().parts;
-        Arc::make_mut(parts).push(Part { factors, key, lines, more });
+        let rest = &mut self.extra.get_or_insert_default().rest;
+        Arc::make_mut(rest).parts.push(Part { factors, key, lines, more });
         Some(())
     }
 
@@ -207,6 +266,35 @@ impl Cost {
     }
 }
 
+/// The source of the prices of a call, in the words of LiteLLM's accounting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum PricingSource {
+    /// The map, with the models that the operator registered.
+    #[default]
+    CostMap,
+    /// A deployment's own prices, over those of the map.
+    Deployment,
+    /// A price set of the call, over those of the map: see [`PriceTerms`].
+    PerRequest,
+    /// The provider, which stated what it charged.
+    UpstreamHeader,
+}
+
+words! {
+    PricingSource is a "source of prices":
+    CostMap = "cost_map",
+    Deployment = "deployment",
+    PerRequest = "per_request",
+    UpstreamHeader = "upstream_header",
+}
+
+impl fmt::Display for PricingSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Two costs are equal if their keys, lines, sums, notes and generations are.
 impl PartialEq for Cost {
     fn eq(&self, other: &Self) -> bool {
@@ -214,6 +302,8 @@ impl PartialEq for Cost {
             && (self.input, self.output, self.total) == (other.input, other.output, other.total)
             && (self.generation, self.notes) == (other.generation, other.notes)
             && (self.stated(), self.computed()) == (other.stated(), other.computed())
+            && (self.billed(), self.pricing_source()) == (other.billed(), other.pricing_source())
+            && self.price_set() == other.price_set()
             && self.lines().eq(other.lines())
     }
 }
@@ -228,9 +318,19 @@ struct AllLines<'a> {
     /// The shares of input and output in an amount that the provider states.
     stated: [Usd; 2],
     parts: std::slice::Iter<'a, Part>,
+    of: &'a Cost,
+    /// The number of lines of the settlement that were returned.
+    settled: usize,
 }
 
 impl<'a> AllLines<'a> {
+    /// Returns the next line of the settlement.
+    fn settled_line(&mut self) -> Option<Line<'a>> {
+        let line = self.of.settlement()?.line(self.of.key(), self.settled)?;
+        self.settled += 1;
+        Some(line)
+    }
+
     #[inline]
     fn line(&self, packed: &Packed) -> Line<'a> {
         let amount = if packed.is_stated() {
@@ -253,7 +353,9 @@ impl<'a> Iterator for AllLines<'a> {
             if let Some(packed) = self.lines.next() {
                 return Some(self.line(&packed));
             }
-            let Part { key, factors, lines, more } = self.parts.next()?;
+            let Some(Part { key, factors, lines, more }) = self.parts.next() else {
+                return self.settled_line();
+            };
             (self.key, self.factors, self.lines) = (key, factors, lines.iter(more));
         }
     }
@@ -261,7 +363,8 @@ impl<'a> Iterator for AllLines<'a> {
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.lines.len()
-            + self.parts.clone().map(|part| part.lines.iter(&part.more).len()).sum::<usize>();
+            + self.parts.clone().map(|part| part.lines.iter(&part.more).len()).sum::<usize>()
+            + self.of.settlement().map_or(0, |settlement| settlement.len() - self.settled);
         (left, Some(left))
     }
 }
@@ -277,6 +380,12 @@ impl fmt::Display for Cost {
             if line.key != self.key() {
                 write!(f, " of {}", line.key)?;
             }
+        }
+        if let Some(set) = self.price_set() {
+            write!(f, "\n  prices: {set}")?;
+        }
+        if self.is_prepaid() {
+            write!(f, "\n  billed: {} USD, since the call was prepaid", self.billed())?;
         }
         for note in self.notes() {
             write!(f, "\n  note: {note}")?;

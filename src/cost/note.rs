@@ -87,12 +87,24 @@ impl fmt::Display for Note {
     }
 }
 
-/// A set of notes.
+/// A set of notes: one bit each, from the least on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoteSet(u16);
 
 impl NoteSet {
     pub(super) const NONE: Self = Self(0);
+
+    /// The bit of a bill that a deployment's own prices made, which is no note. It stands here because a
+    /// field of its own is measurable in all bills.
+    const OF_DEPLOYMENT: u16 = 1 << 15;
+
+    pub(super) fn set_of_deployment(&mut self) {
+        self.0 |= Self::OF_DEPLOYMENT;
+    }
+
+    pub(super) fn is_of_deployment(self) -> bool {
+        self.0 & Self::OF_DEPLOYMENT != 0
+    }
 
     pub(super) fn add(&mut self, note: Note) {
         self.0 |= 1 << note as u8;

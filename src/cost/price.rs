@@ -8,7 +8,7 @@ use super::lines::{Lines, Others};
 use super::note::NoteSet;
 use super::subject::{AskedProvider, Subject};
 use super::tokens;
-use super::{Call, Cost, NotPriced, Note, Unpriced};
+use super::{Call, Cost, NotPriced, Note, PriceSetName, Unpriced};
 use crate::num::Usd;
 use crate::rates::{COMMON, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition};
 use crate::usage::{Counter, Part};
@@ -102,6 +102,7 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
                     others: Others::new(),
                 },
                 extra: None,
+                price_set: PriceSetName::new_const(),
             });
         }
     }
@@ -131,6 +132,7 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
             key: Key::new(key),
             lines: Lines { row: *row, from: *from, counts, used, others: Others::new() },
             extra,
+            price_set: PriceSetName::new_const(),
         });
     }
     let is_complete = bill.is_complete;
@@ -144,6 +146,7 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
         key: Key::new(key),
         lines: Lines { row: *row, from: *from, counts, used, others: bill.others },
         extra,
+        price_set: PriceSetName::new_const(),
     });
     if is_complete { cost } else { cost.and_then(|partial| Err(unpriced(partial).into())) }
 }
@@ -156,7 +159,8 @@ fn stated_alone(subject: &Subject<'_>, call: &Call<'_>) -> Option<Cost> {
     let [input, output, total] = bill.make_stated_alone(subject, call)?;
     let mut cost = Cost::free(subject.key, subject.generation);
     (cost.input, cost.output, cost.total) = (input, output, total);
-    (cost.notes, cost.lines.others, cost.extra) = (bill.notes, bill.others, bill.extra);
+    (cost.factors, cost.notes) = (bill.factors, bill.notes);
+    (cost.lines.others, cost.extra) = (bill.others, bill.extra);
     Some(cost)
 }
 
@@ -186,17 +190,20 @@ impl Cost {
                 others: Others::new(),
             },
             extra: None,
+            price_set: PriceSetName::new_const(),
         }
     }
 
     /// Returns the bill of a call to a model that is not known, if its provider states the charge.
     pub(crate) fn stated_alone(name: &str, generation: u64, call: &Call<'_>) -> Option<Self> {
         let usage = call.usage;
-        let stated = usage.cost?;
+        let stated = call.stated_cost()?;
         let mut cost = Self::free(name, generation);
+        cost.factors = call.factor_of_all();
+        let amount = cost.factors.of_all_lines().times(stated)?;
         cost.notes = NoteSet::NONE;
         cost.notes.add(Note::StatedByProvider);
-        (cost.output, cost.total) = (stated, stated);
+        (cost.output, cost.total) = (amount, amount);
         cost.extra.get_or_insert_default().stated = Some(stated);
         let counts = [(Component::Input, usage.prompt_tokens), (Component::Output, usage.completion_tokens)];
         for (component, digits) in counts {

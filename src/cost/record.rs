@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Basis, Cost, Line, Note, RateSource, Unpriced};
+use super::{Basis, Cost, Line, Note, PricingSource, RateSource, Unpriced};
 use crate::num::{Number, Usd};
 use crate::rates::{Component, RatePlace, Unit};
 
@@ -57,6 +57,15 @@ pub struct CostRecord {
     /// [`Cost::computed`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed: Option<Usd>,
+    /// The amount that is billed, if the call was prepaid: see [`Cost::billed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Usd>,
+    /// The name of the price set that priced the call: see [`Cost::price_set`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_set: Option<String>,
+    /// The source of the prices: see [`Cost::pricing_source`].
+    #[serde(default)]
+    pub pricing_source: PricingSource,
 }
 
 /// A [`Line`] as plain data.
@@ -69,6 +78,9 @@ pub struct LineRecord {
     pub key: Option<String>,
     /// The component that was used.
     pub component: Component,
+    /// The name of a caller's charge, or the scope of a discount or a margin: see [`Line::name`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The quantity, in units.
     #[serde(serialize_with = "serialize_quantity")]
     pub quantity: Number,
@@ -147,6 +159,7 @@ impl From<Line<'_>> for LineRecord {
         Self {
             key: Some(line.key.to_owned()),
             component: line.component,
+            name: line.name.map(str::to_owned),
             quantity: line.quantity,
             unit: line.unit(),
             rate: line.rate,
@@ -177,7 +190,10 @@ impl Cost {
             lines: self.lines().map(|line| LineRecord::of(line, self.key())).collect(),
             notes: self.notes().collect(),
             stated: self.stated(),
-            computed: self.computed().filter(|computed| *computed != self.total()),
+            computed: self.computed().filter(|computed| *computed != self.original()),
+            billed: Some(self.billed()).filter(|_| self.is_prepaid()),
+            price_set: self.price_set().map(str::to_owned),
+            pricing_source: self.pricing_source(),
         }
     }
 }

@@ -32,6 +32,10 @@ impl Unpriced {
         self.partial
     }
 
+    pub(crate) fn partial_mut(&mut self) -> &mut Cost {
+        &mut self.partial
+    }
+
     /// Returns the key of the entry that priced the rest.
     #[must_use]
     pub fn key(&self) -> &str {

@@ -9,12 +9,11 @@ use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
 
 use super::{Deployment, Params, Part, invalid};
-use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices};
+use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices, priced_over};
 use crate::currency;
 use crate::error::Error;
-use crate::json::{self, JsonField, Union, object, quoted};
+use crate::json::{JsonField, Union, object, quoted};
 use crate::num::Usd;
-use crate::rates::field::Alternatives;
 use crate::resolve::{Answer, Layers, Lookup, look_up, resolve};
 use crate::text::clip;
 
@@ -350,6 +349,11 @@ impl<'a> FoundDeployment<'a> {
         if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
     }
 
+    /// Returns whether the deployment was paid for in advance.
+    pub(crate) fn is_prepaid(&self) -> bool {
+        self.deployment.is_prepaid()
+    }
+
     /// Returns whether the deployment itself sets a field.
     pub(crate) fn sets(&self, name: &str) -> bool {
         let parts = [Part::LitellmParams, Part::ModelInfo];
@@ -392,29 +396,11 @@ fn priced(
 ) -> Result<Catalog, SetAside> {
     let own = Some(deployment.part(Part::Provider)).filter(|own| !own.is_empty());
     let provider = own.or_else(|| deployment.model().split_once('/').map(|(first, _)| first)).map(quoted);
-    let fields = base.map(|base| layers.fields_of(base)).unwrap_or_default();
-    let mode = json::get(&fields, "mode").and_then(json::text);
-    let makes_images = mode.is_some_and(|mode| mode.starts_with("image_"));
-    let alternatives = |name: &str| Alternatives::of(name, makes_images);
-    // A price of the deployment takes the place of all prices of the same.
-    let prices = deployment.prices();
-    let replaced: Vec<Alternatives> = prices.iter().filter_map(|(name, _)| alternatives(name)).collect();
-    let is_replaced =
-        |name: &str| !replaced.is_empty() && alternatives(name).is_some_and(|of| replaced.contains(&of));
-    let mut info = Union::default();
-    for (name, json) in fields {
-        let is_ability = name.starts_with("supports_") || name.starts_with("max_");
-        if !is_ability && name != "aliases" && !is_replaced(&name) {
-            info.set(name, json);
-        }
-    }
+    let mut fields = base.map(|base| layers.fields_of(base)).unwrap_or_default();
     if let (None, Some(provider)) = (base, &provider) {
-        info.set("litellm_provider".into(), provider);
+        fields.push(("litellm_provider".into(), provider));
     }
-    for (name, json) in &prices {
-        info.set(name.clone(), *json);
-    }
-    Catalog::of_row(deployment.id(), &info.fields)
+    priced_over(deployment.id(), fields, &deployment.prices())
 }
 
 fn lookup_of<'a>(name: &'a str, provider: Option<&'a str>) -> Lookup<'a> {

@@ -53,7 +53,12 @@ pub struct Deployment {
     hashes: [u64; 2],
     has_prices: bool,
     is_pattern: bool,
+    is_prepaid: bool,
 }
+
+/// The words of `model_info.billing`.
+const METERED: &str = "metered";
+const PREPAID: &str = "prepaid";
 
 /// A part of a deployment's text, in order.
 #[derive(Clone, Copy)]
@@ -153,7 +158,19 @@ impl Deployment {
             None => id::id_of(model_name, litellm_params),
         };
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
-        let pricing_key = compose::pricing_key(&[&model, &base_model, &provider], &prices);
+        let is_prepaid = match model_info.get("billing").map(|json| text("model_info.billing", json)) {
+            None => false,
+            Some(word) => match &*word? {
+                METERED => false,
+                PREPAID => true,
+                _ => {
+                    let reason = format!("write {METERED} or {PREPAID}");
+                    return Err(invalid(model_name, "model_info.billing", &reason));
+                }
+            },
+        };
+        let billing = if is_prepaid { PREPAID } else { METERED };
+        let pricing_key = compose::pricing_key(&[&model, &base_model, &provider, billing], &prices);
         let parts =
             [&id, model_name, &model, &base_model, &provider, litellm_params.0, model_info.0, &pricing_key];
         let mut end = 0;
@@ -166,6 +183,7 @@ impl Deployment {
             hashes: [compose::hash(&id), compose::hash(model_name)],
             has_prices: !prices.is_empty(),
             is_pattern: model_name.contains('*'),
+            is_prepaid,
             text: parts.concat().into(),
             start: 0,
         })
@@ -289,6 +307,30 @@ impl Deployment {
     #[must_use]
     pub fn id(&self) -> &str {
         self.part(Part::Id)
+    }
+
+    /// Returns whether calls to the deployment are paid for in advance, by a subscription or as reserved
+    /// capacity: its `model_info.billing` is `prepaid`. By default it is `metered`.
+    ///
+    /// The [total](crate::Cost::total) of such a call is what it would have cost, and nothing of it is
+    /// [billed](crate::Cost::billed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Deployment, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"azure/gpt-x": {"input_cost_per_token": 1e-6}}"#)?;
+    /// map.add_deployment(Deployment::from_json(
+    ///     r#"{"model_name": "reserved", "litellm_params": {"model": "azure/gpt-x"}, "model_info": {"billing": "prepaid"}}"#,
+    /// )?)?;
+    /// let cost = map.deployment_cost("reserved", &Usage::new(1_000_000, 0))?;
+    /// assert_eq!((cost.total().to_string(), cost.billed().to_string()), ("1".to_owned(), "0".to_owned()));
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_prepaid(&self) -> bool {
+        self.is_prepaid
     }
 
     /// Returns the prices that the deployment sets. Those in `litellm_params` take precedence.

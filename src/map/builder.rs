@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::CostMap;
 use super::start::{Start, start};
+use crate::cost::Adjustments;
 use crate::error::Error;
 use crate::live::VersionedCatalog;
 use crate::reload::cache::Cache;
@@ -83,6 +84,7 @@ pub struct CostMapBuilder {
     guards: Guards,
     listeners: Vec<Arc<Listener>>,
     trusted: TrustedProviders,
+    adjustments: Adjustments,
 }
 
 impl CostMapBuilder {
@@ -220,6 +222,12 @@ impl CostMapBuilder {
         self
     }
 
+    /// Sets discounts and margins, which apply to every call. They survive every reload. Default: none.
+    pub fn adjustments(mut self, adjustments: Adjustments) -> Self {
+        self.adjustments = adjustments;
+        self
+    }
+
     /// Calls `listener` after each reload that replaced the map, and after each that failed.
     ///
     /// This is the same as [`CostMap::on_reload`], but the listener is in place before the first
@@ -326,7 +334,15 @@ impl CostMapBuilder {
             _ => None,
         };
         let start = start(origin.as_deref(), cache.as_ref(), &self.guards, self.json, self.or_bundled);
-        let settings = Settings { origin, guards: self.guards, cache, is_env_forced, trusted: self.trusted };
+        let adjustments = Some(self.adjustments).filter(|adjustments| !adjustments.is_empty()).map(Arc::new);
+        let settings = Settings {
+            origin,
+            guards: self.guards,
+            cache,
+            is_env_forced,
+            trusted: self.trusted,
+            adjustments,
+        };
         Ok(Prepared { start, rest: Rest { settings, listeners: self.listeners } })
     }
 }

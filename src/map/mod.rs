@@ -80,7 +80,8 @@ impl CostMap {
         history: History,
         listeners: Vec<Arc<Listener>>,
     ) -> Self {
-        let live = Arc::new(Live::new(base, std::mem::take(&mut settings.trusted)));
+        let trusted = std::mem::take(&mut settings.trusted);
+        let live = Arc::new(Live::new(base, trusted, settings.adjustments.take()));
         let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
         Self { live, handle: Arc::new(Handle { reloader }) }
     }

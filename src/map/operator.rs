@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::CostMap;
-use crate::cost::{Call, Cost};
+use crate::cost::{Adjustments, Call, Cost};
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::num::Usd;
@@ -13,6 +13,17 @@ use crate::overlay::Registration;
 
 /// Models and deployments of the operator. They survive every reload.
 impl CostMap {
+    /// Replaces the discounts and margins that apply to every call: see
+    /// [`CostMapBuilder::adjustments`](crate::CostMapBuilder::adjustments). They survive every reload.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: an error of composing the next generation would be returned.
+    pub fn set_adjustments(&self, adjustments: Adjustments) -> Result<(), Error> {
+        let adjustments = Some(adjustments).filter(|adjustments| !adjustments.is_empty()).map(Arc::new);
+        self.live.set_adjustments(adjustments)
+    }
+
     /// Adds a model, or lays fields over the one that answers to `name`. The registration survives
     /// every reload.
     ///

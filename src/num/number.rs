@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Fixed;
 use super::decimal::{Decimal, pow10};
 use crate::json;
 
@@ -66,6 +67,12 @@ impl Number {
         let Decimal { negative, digits, exponent } = self.0;
         let trimmed = Decimal::trimmed(digits, exponent);
         Decimal { negative: negative && digits != 0, ..trimmed }
+    }
+
+    /// Returns the number as a rate or a multiplier is kept. Returns `None` if it is negative or has
+    /// more than 19 significant digits.
+    pub(crate) fn to_fixed(self) -> Option<Fixed> {
+        Some(self.normal()).filter(|number| !number.negative).and_then(Fixed::from_decimal)
     }
 
     /// Returns the number if it is whole, not negative, and at most [`u64::MAX`].

@@ -100,6 +100,17 @@ pub enum Component {
     ComputerInput,
     /// Output tokens of computer use.
     ComputerOutput,
+    /// A discount of the operator's, which is negative. This and the components below follow on a bill
+    /// after what the map prices.
+    Discount,
+    /// A margin of the operator's.
+    Margin,
+    /// A guardrail that the caller [charges](crate::cost::Charge) for. So are the components below.
+    Guardrail,
+    /// A tool that the caller ran.
+    ToolCall,
+    /// Any other charge.
+    Fee,
 }
 
 words! {
@@ -148,6 +159,11 @@ words! {
     CodeInterpreter = "code_interpreter",
     ComputerInput = "computer_input",
     ComputerOutput = "computer_output",
+    Discount = "discount",
+    Margin = "margin",
+    Guardrail = "guardrail",
+    ToolCall = "tool_call",
+    Fee = "fee",
 }
 
 impl Component {
@@ -164,14 +180,14 @@ impl Component {
                 | Self::MadeVideo
                 | Self::Search
         );
-        self < Self::Output || (self > Self::OutputVideo && !is_output && !self.is_tool())
+        self < Self::Output || (self > Self::OutputVideo && self < Self::WebSearch && !is_output)
     }
 
     /// Returns whether the component counts towards [`Cost::tools`](crate::Cost::tools): tools that the
     /// provider ran.
     #[must_use]
     pub fn is_tool(self) -> bool {
-        self >= Self::WebSearch
+        self >= Self::WebSearch && self < Self::Discount
     }
 
     /// Returns whether the component is read from a cache.
@@ -205,7 +221,12 @@ impl Component {
             Self::Credit => Unit::Credits,
             Self::SearchUnit => Unit::SearchUnits,
             Self::Query | Self::Search | Self::WebSearch => Unit::Queries,
-            Self::FileSearch => Unit::Calls,
+            Self::FileSearch
+            | Self::Discount
+            | Self::Margin
+            | Self::Guardrail
+            | Self::ToolCall
+            | Self::Fee => Unit::Calls,
             Self::FileStorage | Self::VectorStore => Unit::GigabyteDays,
             Self::CodeInterpreter => Unit::Sessions,
             _ => Unit::Tokens,

@@ -1,7 +1,7 @@
 //! Rates as they are read, and the multipliers of a call.
 
 use crate::json;
-use crate::num::decimal::{Decimal, NotDecimal};
+use crate::num::decimal::{Decimal, NotDecimal, multiply_divide, pow10};
 use crate::num::{Fixed, Number, Usd, product, product_of_two};
 
 /// The reason why a text is not a rate.
@@ -59,19 +59,38 @@ pub(crate) fn from_json(json: &str) -> Result<Option<Fixed>, BadRate> {
     }
 }
 
-/// The multipliers of a call: at most a data residency, a location, a geo and a speed. Their
-/// product is exact.
+/// The multipliers of a call: at most that of its terms, a data residency, a location, a geo and a
+/// speed. Their product is exact.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Factors {
-    digits: [u64; 4],
+    digits: [u64; MOST_FACTORS],
     /// The scale of each multiplier.
-    scales: [u8; 4],
+    scales: [u8; MOST_FACTORS],
     len: u8,
+    /// True if the first multiplier applies to all lines, and not to those of tokens alone.
+    first_is_of_all: bool,
 }
+
+const MOST_FACTORS: usize = 5;
 
 impl Factors {
     /// No multiplier.
-    pub(crate) const ONE: Self = Self { digits: [0; 4], scales: [0; 4], len: 0 };
+    pub(crate) const ONE: Self =
+        Self { digits: [0; MOST_FACTORS], scales: [0; MOST_FACTORS], len: 0, first_is_of_all: false };
+
+    /// Returns a multiplier of all lines.
+    pub(crate) fn of_all(factor: Fixed) -> Self {
+        let mut factors = Self::ONE;
+        if factors.push(factor).is_some() {
+            factors.first_is_of_all = true;
+        }
+        factors
+    }
+
+    /// Returns the multiplier that applies to all lines.
+    pub(crate) fn of_all_lines(&self) -> Self {
+        if self.first_is_of_all { Self { len: 1, ..*self } } else { Self::ONE }
+    }
 
     /// Adds a multiplier. Returns `None` if there is no room for it.
     pub(crate) fn push(&mut self, factor: Fixed) -> Option<()> {
@@ -80,6 +99,18 @@ impl Factors {
         *self.scales.get_mut(position)? = factor.scale;
         self.len += 1;
         Some(())
+    }
+
+    /// Returns an amount that is not negative times the product, rounded once, half to even. Returns
+    /// `None` beyond the range of [`Usd`].
+    pub(crate) fn times(&self, amount: Usd) -> Option<Usd> {
+        if self.is_one() {
+            return Some(amount);
+        }
+        let factor = self.whole()?;
+        let scale = pow10(u32::from(factor.scale))?.unsigned_abs();
+        let units = multiply_divide(amount.units().unsigned_abs(), u128::from(factor.digits), scale)?;
+        Usd::from_unsigned(units)
     }
 
     #[inline]

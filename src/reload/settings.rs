@@ -1,8 +1,11 @@
 //! The settings of reloads.
 
+use std::sync::Arc;
+
 use super::cache::Cache;
 use super::guard::Guards;
 use super::status::ReloadReport;
+use crate::cost::Adjustments;
 use crate::error::Error;
 use crate::snapshot::TrustedProviders;
 use crate::source::Origin;
@@ -21,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) cache: Option<Cache>,
     pub(crate) is_env_forced: bool,
     pub(crate) trusted: TrustedProviders,
+    pub(crate) adjustments: Option<Arc<Adjustments>>,
 }
 
 /// The choice between a reload that guards may refuse, and a forced one.

@@ -1,5 +1,6 @@
 //! Lookup of names: from a name to an entry, and how it was found.
 
+mod billed;
 mod explain;
 mod families;
 mod lookup;
@@ -15,6 +16,7 @@ use std::ops::ControlFlow;
 use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules, SetAside};
 use crate::json;
 
+pub(crate) use billed::{billed_provider, without_region};
 pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};

@@ -4,6 +4,7 @@ mod model_info_list;
 mod parts;
 mod price;
 mod resolved;
+mod terms;
 mod trust;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
+use crate::cost::Adjustments;
 use crate::deployment::{Deployment, Deployments, FoundDeployment, PricedDeployments};
 use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
@@ -51,6 +53,8 @@ pub struct Snapshot {
     version: Arc<Version>,
     /// The providers that are trusted with the charges that they state.
     trusted: Arc<TrustedProviders>,
+    /// The operator's discounts and margins. `None` if there are none.
+    adjustments: Option<Arc<Adjustments>>,
     generation: u64,
     loaded_at: SystemTime,
     /// The names that are no keys and were looked up before.
@@ -70,12 +74,14 @@ pub(crate) struct SnapshotParts {
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) priced: Arc<PricedDeployments>,
     pub(crate) trusted: Arc<TrustedProviders>,
+    pub(crate) adjustments: Option<Arc<Adjustments>>,
     pub(crate) generation: u64,
 }
 
 impl Snapshot {
     pub(crate) fn new(parts: SnapshotParts, loaded_at: SystemTime) -> Arc<Self> {
-        let SnapshotParts { base, version, own, deployments, priced, trusted, generation } = parts;
+        let SnapshotParts { base, version, own, deployments, priced, trusted, adjustments, generation } =
+            parts;
         Arc::new_cyclic(|this| Self {
             base,
             version,
@@ -83,6 +89,7 @@ impl Snapshot {
             deployments,
             priced,
             trusted,
+            adjustments,
             generation,
             loaded_at,
             memo: Memo::default(),

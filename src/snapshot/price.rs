@@ -1,8 +1,8 @@
 //! Prices calls by a snapshot: by key, by a remembered or a new name, through a deployment.
 
 use super::Snapshot;
-use crate::catalog::{EntryRef, NameHash};
-use crate::cost::{self, AskedProvider, Call, Cost, Note, Subject};
+use crate::catalog::{EntryRef, NameHash, SetAside};
+use crate::cost::{self, AskedProvider, Call, Cost, Note, PriceSet, Subject};
 use crate::error::Error;
 use crate::num::Usd;
 use crate::rates::{RateSet, RuleProvider};
@@ -125,7 +125,7 @@ impl Snapshot {
                 }
                 self.price(*entry, Some(provider), lookup, None, call)
             }
-            Answer::SelfHosted => Ok(self.free(lookup.name)),
+            Answer::SelfHosted => self.free(lookup, call),
             Answer::Described(catalog) => {
                 let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
                 self.price(entry, Some(provider), lookup, None, call)
@@ -143,6 +143,15 @@ impl Snapshot {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
             return self.price(entry, Some(provider), lookup, None, call);
         }
+        if call.terms.is_some_and(|terms| terms.set_of(&[lookup.name]).is_some()) {
+            let provider = RuleProvider::of(lookup.provider, lookup.name);
+            let only = call.settled();
+            let own = self.price_with_set(call, &[lookup.name], lookup, None, |own, set| {
+                self.price_by(own, Some(provider), lookup, None, set, &only)
+            });
+            let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
+            return self.settle(whole, lookup, None, call);
+        }
         let stated = call.states_cost() && self.trusted.trust(lookup, None);
         let is_set_aside = || row_set_aside(self.layers(), lookup).is_some();
         let cost = if stated && !lookup.strict && !is_set_aside() {
@@ -150,44 +159,47 @@ impl Snapshot {
         } else {
             None
         };
-        cost.ok_or_else(|| self.unknown(lookup))
+        self.settle(cost.ok_or_else(|| self.unknown(lookup)), lookup, None, call)
     }
 
     /// Returns the cost of a call to a model that runs on the caller's own machines.
-    pub(super) fn free(&self, name: &str) -> Cost {
-        Cost::free(name, self.generation)
+    pub(super) fn free(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        self.settle(Ok(Cost::free(lookup.name, self.generation)), lookup, None, call)
     }
 
     #[inline]
     pub(crate) fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
-            Some(entry) => self.total_by(entry, None, lookup, None, call),
+            Some(entry) => self.total_by(entry, None, || lookup, None, call),
             None => self.total_of_name(lookup, hash, call),
         }
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
-    pub(super) fn total_by(
+    pub(super) fn total_by<'n>(
         &self,
         entry: EntryRef<'_>,
         provider: Option<RuleProvider>,
-        lookup: Lookup<'_>,
+        lookup: impl Fn() -> Lookup<'n>,
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Usd, Error> {
-        let rates = entry.rates();
-        match rates.and_then(|rates| cost::plain_total(rates, asked(provider, lookup), call)) {
-            Some(total) => Ok(total),
-            None => checked_total(self.price(entry, provider, lookup, trusts, call), call),
+        let asked = provider.map_or_else(|| AskedProvider::InName(lookup().name), AskedProvider::Known);
+        match entry.rates().and_then(|rates| cost::plain_total(rates, asked, call)) {
+            Some(total) => match &self.adjustments {
+                None => Ok(total),
+                Some(adjustments) => self.adjusted_total(total, adjustments, lookup(), entry),
+            },
+            None => checked_total(self.price(entry, provider, lookup(), trusts, call), call),
         }
     }
 
     #[inline(never)]
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
-            Some((entry, provider)) => self.total_by(entry, Some(provider), lookup, None, call),
+            Some((entry, provider)) => self.total_by(entry, Some(provider), || lookup, None, call),
             None if call.is_plain() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
@@ -203,9 +215,22 @@ impl Snapshot {
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        if call.is_apart {
+        if call.is_apart || self.adjustments.is_some() {
             return self.price_apart(entry, provider, lookup, trusts, call);
         }
+        self.price_by(entry, provider, lookup, trusts, None, call)
+    }
+
+    /// Prices a call by an entry alone. `set` is the price set that lies over the entry.
+    fn price_by(
+        &self,
+        entry: EntryRef<'_>,
+        provider: Option<RuleProvider>,
+        lookup: Lookup<'_>,
+        trusts: Option<bool>,
+        set: Option<&PriceSet>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
         let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
         let (key, asked) = (entry.key(), asked(provider, lookup));
         cost::price(rates, key, asked, self.generation, call, || {
@@ -220,8 +245,11 @@ impl Snapshot {
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
-                request_fee: if self.sets(key, REQUEST_FEE) { rates.request_fee() } else { None },
-                operator_priced: self.own.as_deref().is_some_and(|own| own.is_priced(key)),
+                request_fee: rates.request_fee().filter(|_| {
+                    let sets_it = |set: &PriceSet| set.sets(&[key, lookup.name], REQUEST_FEE);
+                    set.is_some_and(sets_it) || self.sets(key, REQUEST_FEE)
+                }),
+                operator_priced: set.is_some() || self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
                     && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
                 generation: self.generation,
@@ -242,10 +270,44 @@ impl Snapshot {
     ) -> Result<Cost, Error> {
         let chosen = |units| unit_entry(self.layers(), entry.key(), entry.provider(), units);
         // The tokens of images go first.
-        let entry =
-            call.units_that_choose().filter(|_| !is_by_tokens(entry, call)).and_then(chosen).unwrap_or(entry);
-        let own = self.price(entry, provider, lookup, trusts, &call.settled());
-        if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) }
+        let by_size = call.units_that_choose().filter(|_| !is_by_tokens(entry, call)).and_then(chosen);
+        let (priced_by, only) = (by_size.unwrap_or(entry), call.settled());
+        let names = [priced_by.key(), entry.key(), lookup.name];
+        let own = self.price_with_set(call, &names, lookup, Some(priced_by), |own, set| {
+            self.price_by(own, provider, lookup, trusts, set, &only)
+        });
+        let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
+        self.settle(whole, lookup, Some(entry), call)
+    }
+
+    /// Calls `price` with an entry, and with the price set of the call that names the model, if there is
+    /// one. The entry then has the prices of the set over it. Without an entry, the set alone prices.
+    fn price_with_set(
+        &self,
+        call: &Call<'_>,
+        names: &[&str],
+        lookup: Lookup<'_>,
+        entry: Option<EntryRef<'_>>,
+        price: impl FnOnce(EntryRef<'_>, Option<&PriceSet>) -> Result<Cost, Error>,
+    ) -> Result<Cost, Error> {
+        let Some(set) = call.terms.and_then(|terms| terms.set_of(names)) else {
+            return entry.map_or_else(|| Err(self.unknown(lookup)), |entry| price(entry, None));
+        };
+        let fields = || entry.map(|entry| self.layers().fields_of(entry)).unwrap_or_default();
+        let priced = set.with_entry(names, entry, fields, |over| price(over, Some(set)));
+        let priced = priced.map_err(|SetAside { model, field, reason }| {
+            let reason = format!("its price set {} cannot be laid over it: {reason}", set.name());
+            Error::InvalidModel { model, field, reason }
+        })?;
+        match priced.unwrap_or_else(|| Err(self.unknown(lookup))) {
+            Ok(cost) => Ok(cost.priced_by_set(set)),
+            Err(Error::Unpriced(mut bill)) => {
+                let partial = bill.partial_mut();
+                *partial = partial.clone().priced_by_set(set);
+                Err(Error::Unpriced(bill))
+            }
+            error => error,
+        }
     }
 
     /// Returns the rates of the container that runs the provider's code interpreter.
@@ -268,37 +330,46 @@ impl Snapshot {
             Some(catalog) => catalog.entry(0),
             None => self.priced.entry(found.position),
         };
+        let prepaid = if found.is_prepaid() { call.prepaid() } else { *call };
+        let call = &prepaid;
         found.with_lookup(self.layers(), |lookup| {
-            let Some(rates) = own.and_then(EntryRef::rates) else { return self.cost_of(lookup, call) };
+            let Some(own) = own else { return self.cost_of(lookup, call) };
             let model = look_up(self.layers(), lookup);
-            let key = model.as_ref().map_or(lookup.name, |model| match &model.answer {
-                Answer::Entry(entry) => entry.key(),
-                Answer::SelfHosted | Answer::Described(_) => lookup.name,
+            let entry = model.as_ref().and_then(|model| match &model.answer {
+                Answer::Entry(entry) => Some(*entry),
+                Answer::SelfHosted | Answer::Described(_) => None,
             });
+            let key = entry.map_or(lookup.name, EntryRef::key);
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
-            let fee = rates.request_fee().filter(|_| found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE));
+            let fee = own.rates().and_then(RateSet::request_fee);
+            let fee = fee.filter(|_| found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE));
             // Images are billed by the entry of their size, unless the deployment has a price of them.
-            let by_size = own.filter(|own| !is_by_tokens(*own, call) && !rates.prices_images());
-            let units = call.units_that_choose().filter(|_| by_size.is_some());
-            let chosen = units.and_then(|units| unit_entry(self.layers(), key, lookup.provider, units));
-            let (rates, key) =
-                chosen.and_then(|entry| Some((entry.rates()?, entry.key()))).unwrap_or((rates, key));
+            let has_prices = own.rates().is_some_and(RateSet::prices_images);
+            let units = call.units_that_choose().filter(|_| !is_by_tokens(own, call) && !has_prices);
+            let by_size = units.and_then(|units| unit_entry(self.layers(), key, lookup.provider, units));
+            let (own, key) = by_size.map_or((own, key), |entry| (entry, entry.key()));
             let only = call.settled();
-            let cost = cost::price(rates, key, provider, self.generation, &only, || Subject {
-                rates,
-                key,
-                provider,
-                tool_provider: own.and_then(|own| tool_provider(own, lookup)),
-                router: None,
-                container: own.and_then(|own| self.container(lookup, own, call)),
-                request_fee: fee,
-                // Own prices win over an amount that a provider states.
-                operator_priced: true,
-                trusts_stated: false,
-                generation: self.generation,
+            let priced = self.price_with_set(call, &[key, lookup.name], lookup, Some(own), |own, set| {
+                let Some(rates) = own.rates() else { return Err(self.unknown(lookup)) };
+                let of_set = set.filter(|set| set.sets(&[key, lookup.name], REQUEST_FEE));
+                let priced = cost::price(rates, key, provider, self.generation, &only, || Subject {
+                    rates,
+                    key,
+                    provider,
+                    tool_provider: tool_provider(own, lookup),
+                    router: None,
+                    container: self.container(lookup, own, call),
+                    request_fee: of_set.and_then(|_| rates.request_fee()).or(fee),
+                    // Own prices win over an amount that a provider states.
+                    operator_priced: true,
+                    trusts_stated: false,
+                    generation: self.generation,
+                });
+                priced.map(Cost::priced_by_deployment)
             });
-            if call.parts().is_empty() { cost } else { self.add_parts(cost, lookup, call) }
+            let whole = if call.parts().is_empty() { priced } else { self.add_parts(priced, lookup, call) };
+            self.settle(whole, lookup, entry.or(Some(own)), call)
         })
     }
 }

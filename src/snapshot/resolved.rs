@@ -36,6 +36,7 @@ use crate::resolve::{Answer, Found, FoundBy, Lookup, self_hosted_info};
 pub struct Resolved<'a> {
     snapshot: &'a Snapshot,
     priced_by: PricedBy<EntryRef<'a>>,
+    asked: Option<Box<Asked>>,
     terms: Terms,
 }
 
@@ -60,7 +61,15 @@ pub struct Resolved<'a> {
 pub struct ResolvedModel {
     snapshot: Arc<Snapshot>,
     priced_by: PricedBy<OwnedEntry>,
+    asked: Option<Box<Asked>>,
     terms: Terms,
+}
+
+/// The name and the provider that were asked for, unless these are a key and none.
+#[derive(Clone)]
+struct Asked {
+    name: Box<str>,
+    provider: Option<Box<str>>,
 }
 
 /// An entry, with its catalogue.
@@ -126,26 +135,40 @@ impl<E: AsEntry> PricedBy<E> {
 struct Terms {
     found_by: FoundBy,
     provider: RuleProvider,
-    /// The provider that was asked for, as far as the fee of Azure AI's router depends on it: none,
-    /// Azure AI, or another.
-    router: Option<&'static str>,
     /// True if the provider is trusted with the amounts that it states.
     trusts: bool,
 }
 
 impl Terms {
-    /// Returns a lookup that finds a router's fee.
-    fn lookup<'n>(&self) -> Lookup<'n> {
-        Lookup { provider: self.router, ..Lookup::new("") }
-    }
-
-    fn cost(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Cost, Error> {
-        snapshot.price(entry, Some(self.provider), self.lookup(), Some(self.trusts), call)
+    fn cost(
+        self,
+        snapshot: &Snapshot,
+        entry: EntryRef<'_>,
+        asked: Option<&Asked>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        snapshot.price(entry, Some(self.provider), lookup(entry.key(), asked), Some(self.trusts), call)
     }
 
     #[inline]
-    fn total(&self, snapshot: &Snapshot, entry: EntryRef<'_>, call: &Call<'_>) -> Result<Usd, Error> {
-        snapshot.total_by(entry, Some(self.provider), self.lookup(), Some(self.trusts), call)
+    fn total(
+        self,
+        snapshot: &Snapshot,
+        entry: EntryRef<'_>,
+        asked: Option<&Asked>,
+        call: &Call<'_>,
+    ) -> Result<Usd, Error> {
+        let lookup = || lookup(entry.key(), asked);
+        snapshot.total_by(entry, Some(self.provider), lookup, Some(self.trusts), call)
+    }
+}
+
+/// Returns the lookup of a model that was found before.
+#[inline]
+fn lookup<'n>(key: &'n str, asked: Option<&'n Asked>) -> Lookup<'n> {
+    match asked {
+        Some(Asked { name, provider }) => Lookup { provider: provider.as_deref(), ..Lookup::new(name) },
+        None => Lookup::new(key),
     }
 }
 
@@ -156,7 +179,6 @@ impl<'a> Resolved<'a> {
             trusts: snapshot.trusted.trust(lookup, entry),
             found_by: found.found_by,
             provider: RuleProvider::of(found.provider, lookup.name),
-            router: lookup.provider.map(|asked| if asked == "azure_ai" { "azure_ai" } else { "" }),
         };
         let priced_by = match found.answer {
             Answer::Entry(entry) => PricedBy::Entry(entry),
@@ -165,7 +187,10 @@ impl<'a> Resolved<'a> {
             }
             Answer::Described(catalog) => PricedBy::Described(Arc::from(catalog)),
         };
-        Self { snapshot, priced_by, terms }
+        let is_key = lookup.provider.is_none() && priced_by.key() == lookup.name;
+        let asked = || Asked { name: lookup.name.into(), provider: lookup.provider.map(Into::into) };
+        let asked = (!is_key).then(|| Box::new(asked()));
+        Self { snapshot, priced_by, asked, terms }
     }
 
     /// Returns the key of the entry that prices the model; for a model that fallback rules
@@ -206,8 +231,8 @@ impl<'a> Resolved<'a> {
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
         match self.priced_by.entry() {
-            Some(entry) => self.terms.cost(self.snapshot, entry, &call.into()),
-            None => Ok(self.snapshot.free(self.key())),
+            Some(entry) => self.terms.cost(self.snapshot, entry, self.asked.as_deref(), &call.into()),
+            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call.into()),
         }
     }
 
@@ -220,9 +245,14 @@ impl<'a> Resolved<'a> {
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
         match self.priced_by.entry() {
-            Some(entry) => self.terms.total(self.snapshot, entry, &call.into()),
-            None => Ok(Usd::ZERO),
+            Some(entry) => self.terms.total(self.snapshot, entry, self.asked.as_deref(), &call.into()),
+            None => self.total_without_entry(&call.into()),
         }
+    }
+
+    #[cold]
+    fn total_without_entry(&self, call: &Call<'_>) -> Result<Usd, Error> {
+        self.cost(call).map(|cost| cost.total())
     }
 }
 
@@ -235,7 +265,7 @@ impl ResolvedModel {
             PricedBy::SelfHosted { name, provider } => PricedBy::SelfHosted { name, provider },
             PricedBy::Described(catalog) => PricedBy::Described(catalog),
         };
-        Some(Self { snapshot: snapshot.clone(), priced_by, terms: model.terms })
+        Some(Self { snapshot: snapshot.clone(), priced_by, asked: model.asked, terms: model.terms })
     }
 
     /// Returns the model, borrowed.
@@ -248,7 +278,7 @@ impl ResolvedModel {
             }
             PricedBy::Described(catalog) => PricedBy::Described(catalog.clone()),
         };
-        Resolved { snapshot: &self.snapshot, priced_by, terms: self.terms }
+        Resolved { snapshot: &self.snapshot, priced_by, asked: self.asked.clone(), terms: self.terms }
     }
 
     /// Returns the snapshot that the model was looked up in, and prices by.
@@ -283,8 +313,8 @@ impl ResolvedModel {
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
         match self.priced_by.entry() {
-            Some(entry) => self.terms.cost(&self.snapshot, entry, &call.into()),
-            None => Ok(self.snapshot.free(self.key())),
+            Some(entry) => self.terms.cost(&self.snapshot, entry, self.asked.as_deref(), &call.into()),
+            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call.into()),
         }
     }
 
@@ -296,8 +326,8 @@ impl ResolvedModel {
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
         match self.priced_by.entry() {
-            Some(entry) => self.terms.total(&self.snapshot, entry, &call.into()),
-            None => Ok(Usd::ZERO),
+            Some(entry) => self.terms.total(&self.snapshot, entry, self.asked.as_deref(), &call.into()),
+            None => self.as_resolved().total_without_entry(&call.into()),
         }
     }
 }

@@ -1,0 +1,484 @@
+//! [`Adjustments`]: the discounts and margins that an operator configures.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::InvalidTerms;
+use super::glob::Glob;
+use crate::num::decimal::{multiply_divide, pow10};
+use crate::num::{Fixed, Number, Usd};
+
+/// LiteLLM's names of the two settings.
+const DISCOUNTS: &str = "cost_discount_config";
+const MARGINS: &str = "cost_margin_config";
+
+/// Discounts and margins, by provider and model: LiteLLM's `cost_discount_config` and
+/// `cost_margin_config`.
+///
+/// At most one discount and one margin apply to a call. A scope is one of these; of those that fit
+/// a call, the first in this list applies:
+///
+/// 1. `provider/model`, such as `openai/gpt-4o`.
+/// 2. `provider/pattern`, such as `bedrock/*claude*`. A pattern has `*`, `?` and `[...]`, as in a
+///    shell; the one with the most letters of its own goes first. `*` as the provider stands for
+///    any.
+/// 3. `provider`, such as `vertex_ai`.
+/// 4. `global`.
+///
+/// The provider is the one that was asked for, else the one that the name begins with, else the one
+/// of the entry. The model is the name that was asked for, or the key of the entry, without the
+/// provider before it.
+///
+/// The discount is taken from the [original](super::Cost::original) amount, and the margin is a share
+/// of what is left, plus its fixed amount. Both are [lines](super::Line) of the bill. A discount takes
+/// no more than there is.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::cost::Adjustments;
+/// use llm_costmap::{CostMap, Usage};
+///
+/// let adjustments = Adjustments::from_json(
+///     r#"{
+///         "cost_discount_config": {"openai": 0.05, "openai/gpt-x-*": 0.2},
+///         "cost_margin_config": {"global": {"percentage": 0.1, "fixed_amount": 0.001}}
+///     }"#,
+/// )?;
+/// let map = CostMap::builder()
+///     .json(r#"{"gpt-x-mini": {"litellm_provider": "openai", "input_cost_per_token": 1e-6}}"#)
+///     .adjustments(adjustments)
+///     .build()?;
+///
+/// let cost = map.cost("gpt-x-mini", &Usage::new(1_000_000, 0))?;
+/// assert_eq!(
+///     cost.to_string(),
+///     "gpt-x-mini: 0.881 USD\n\
+///      \x20 1000000 tokens of input x 0.000001 = 1 (input_cost_per_token)\n\
+///      \x20 discount = -0.2 (20% by openai/gpt-x-*)\n\
+///      \x20 margin = 0.081 (10% + 0.001 by global)"
+/// );
+/// assert_eq!(cost.original().to_string(), "1");
+/// # Ok::<(), llm_costmap::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Adjustments {
+    discounts: Rules,
+    margins: Rules,
+}
+
+impl Adjustments {
+    /// Returns no discounts and no margins.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads LiteLLM's settings: an object with `cost_discount_config`, `cost_margin_config` or both.
+    /// Other fields are ignored, so that all of `litellm_settings` may be handed over.
+    ///
+    /// Each setting is an object of scopes. The value of a scope is a share, such as `0.05` for 5%,
+    /// or an object with `percentage`, which is such a share, `fixed_amount` in US dollars a call, or
+    /// both.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the text is not such an object, a share or an amount is negative, or a
+    /// discount is more than all.
+    pub fn from_json(json: &str) -> Result<Self, InvalidTerms> {
+        serde_json::from_str(json)
+            .map_err(|error| InvalidTerms::new("discounts and margins", error.to_string()))
+    }
+
+    /// Adds a discount. One that the scope had is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the scope is empty or no pattern, or the discount is more than all.
+    pub fn discount(mut self, scope: &str, discount: Adjustment) -> Result<Self, InvalidTerms> {
+        let place = format!("{DISCOUNTS}.{scope}");
+        if discount.share.number() > Number::ONE {
+            let reason = format!("a discount of {}% is more than all: write 0.05 for 5%", discount.percent());
+            return Err(InvalidTerms::new(place, reason));
+        }
+        self.discounts.add(scope, discount).map_err(|reason| InvalidTerms::new(place, reason))?;
+        Ok(self)
+    }
+
+    /// Adds a margin. One that the scope had is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the scope is empty or no pattern.
+    pub fn margin(mut self, scope: &str, margin: Adjustment) -> Result<Self, InvalidTerms> {
+        let added = self.margins.add(scope, margin);
+        added.map_err(|reason| InvalidTerms::new(format!("{MARGINS}.{scope}"), reason))?;
+        Ok(self)
+    }
+
+    /// Returns whether there are no discounts and no margins.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.discounts.0.is_empty() && self.margins.0.is_empty()
+    }
+
+    /// Returns the discount and the margin of a call to a provider. `models` are the names of its
+    /// model, without a provider before them, the one that was asked for first.
+    pub(crate) fn of_call(&self, provider: Option<&str>, models: &[&str]) -> CallAdjustments<'_> {
+        CallAdjustments {
+            discount: self.discounts.of_call(provider, models),
+            margin: self.margins.of_call(provider, models),
+        }
+    }
+}
+
+/// A share of an amount, a fixed amount, or both.
+///
+/// # Examples
+///
+/// ```
+/// use llm_costmap::cost::{Adjustment, Adjustments};
+///
+/// let margin = Adjustment::percentage("0.08".parse()?)?.and_fixed_amount("0.0005".parse()?)?;
+/// let adjustments = Adjustments::new().margin("openai", margin)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adjustment {
+    pub(super) share: Fixed,
+    pub(super) fixed_amount: Usd,
+}
+
+impl Adjustment {
+    /// Returns an adjustment by a share: 0.05 is 5%.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the share is negative, or has more than 19 significant digits or 28
+    /// decimals.
+    pub fn percentage(share: Number) -> Result<Self, InvalidTerms> {
+        let bad = |reason: &str| InvalidTerms::new("percentage", format!("{share} {reason}"));
+        if share < Number::from(0) {
+            return Err(bad("is negative"));
+        }
+        let fixed = share.to_fixed().filter(|share| u32::from(share.scale) <= Usd::DECIMALS);
+        let share = fixed.ok_or_else(|| bad("has more than 19 significant digits or 28 decimals"))?;
+        Ok(Self { share, fixed_amount: Usd::ZERO })
+    }
+
+    /// Returns an adjustment by an amount for each call.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the amount is negative.
+    pub fn fixed_amount(amount: Usd) -> Result<Self, InvalidTerms> {
+        Self { share: Fixed::ZERO, fixed_amount: Usd::ZERO }.and_fixed_amount(amount)
+    }
+
+    /// Adds an amount for each call to the share.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTerms`] if the amount is negative.
+    pub fn and_fixed_amount(self, amount: Usd) -> Result<Self, InvalidTerms> {
+        if amount < Usd::ZERO {
+            return Err(InvalidTerms::new("fixed_amount", format!("{amount} is negative")));
+        }
+        Ok(Self { fixed_amount: amount, ..self })
+    }
+
+    /// Returns the share as a number of per cent.
+    pub(super) fn percent(&self) -> Number {
+        self.share.number().checked_mul(Number::from(100)).unwrap_or(self.share.number())
+    }
+
+    /// Returns the amount that the adjustment makes of another one, which is not negative: the share,
+    /// rounded half to even, and the fixed amount. Returns `None` beyond the range of [`Usd`].
+    pub(super) fn of(&self, amount: Usd) -> Option<Usd> {
+        let whole = pow10(u32::from(self.share.scale))?.unsigned_abs();
+        let share = multiply_divide(amount.units().unsigned_abs(), u128::from(self.share.digits), whole)?;
+        Usd::from_unsigned(share)?.checked_add(self.fixed_amount)
+    }
+}
+
+/// `5%`, `0.001`, or `5% + 0.001`.
+impl fmt::Display for Adjustment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.share.is_zero(), self.fixed_amount.is_zero()) {
+            (true, false) => write!(f, "{}", self.fixed_amount),
+            (_, true) => write!(f, "{}%", self.percent()),
+            (false, false) => write!(f, "{}% + {}", self.percent(), self.fixed_amount),
+        }
+    }
+}
+
+/// Discounts or margins, in the order in which their scopes were added.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Rules(Vec<Rule>);
+
+/// A discount or a margin, and the calls that it applies to.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    /// The scope as it was written. A bill keeps it.
+    pub(super) scope: Arc<str>,
+    pattern: Option<Glob>,
+    pub(super) adjustment: Adjustment,
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.scope, self.adjustment) == (&other.scope, other.adjustment)
+    }
+}
+
+impl Eq for Rule {}
+
+impl Rule {
+    /// Returns the provider of the scope, and its model or pattern.
+    fn parts(&self) -> (&str, Option<&str>) {
+        self.scope.split_once('/').map_or((&*self.scope, None), |(provider, model)| (provider, Some(model)))
+    }
+
+    /// Returns how well the rule fits a call: the greater, the better. Returns `None` if it does not.
+    fn fit(&self, provider: Option<&str>, models: &[&str]) -> Option<Fit> {
+        let (own, model) = self.parts();
+        let is_own = provider == Some(own);
+        match (model, &self.pattern) {
+            (None, _) if is_own => Some(Fit::Provider),
+            (None, _) => (own == "global").then_some(Fit::Global),
+            _ if !is_own && own != "*" => None,
+            (Some(model), None) => {
+                // Of two names, the one that was asked for goes first.
+                let position = models.iter().position(|name| *name == model)?;
+                Some(if is_own { Fit::Model(models.len() - position) } else { Fit::AnyProvidersModel })
+            }
+            (Some(model), Some(pattern)) => {
+                let is_behind_provider = |name: &str| {
+                    provider.and_then(|own| name.strip_prefix(own)).is_some_and(|rest| rest.starts_with('/'))
+                };
+                let fits =
+                    |name: &&str| (model.contains('/') || !is_behind_provider(name)) && pattern.matches(name);
+                let literal = pattern.literal_length;
+                models.iter().any(fits).then_some(if is_own {
+                    Fit::Pattern(literal)
+                } else {
+                    Fit::AnyProvidersPattern(literal)
+                })
+            }
+        }
+    }
+}
+
+/// The way in which a rule fits a call, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Global,
+    Provider,
+    AnyProvidersPattern(usize),
+    AnyProvidersModel,
+    Pattern(usize),
+    Model(usize),
+}
+
+impl Rules {
+    fn add(&mut self, scope: &str, adjustment: Adjustment) -> Result<(), String> {
+        let (provider, model) =
+            scope.split_once('/').map_or((scope, None), |(own, model)| (own, Some(model)));
+        if provider.trim().is_empty() || model.is_some_and(|model| model.trim().is_empty()) {
+            return Err("write global, a provider, provider/model or provider/pattern".to_owned());
+        }
+        if provider == "*" && model.is_none() {
+            return Err("write global for all providers".to_owned());
+        }
+        let pattern = model.map_or(Ok(None), Glob::new)?;
+        let rule = Rule { scope: scope.into(), pattern, adjustment };
+        match self.0.iter_mut().find(|known| *known.scope == *scope) {
+            Some(known) => *known = rule,
+            None => self.0.push(rule),
+        }
+        Ok(())
+    }
+
+    /// Returns the rule that fits best; of two that fit alike, the first.
+    fn of_call(&self, provider: Option<&str>, models: &[&str]) -> Option<&Rule> {
+        let mut best: Option<(Fit, &Rule)> = None;
+        for rule in &self.0 {
+            if let Some(fit) = rule.fit(provider, models) {
+                if best.is_none_or(|(known, _)| fit > known) {
+                    best = Some((fit, rule));
+                }
+            }
+        }
+        best.map(|(_, rule)| rule)
+    }
+}
+
+/// The discount and the margin of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CallAdjustments<'a> {
+    pub(super) discount: Option<&'a Rule>,
+    pub(super) margin: Option<&'a Rule>,
+}
+
+impl CallAdjustments<'_> {
+    /// Returns the discount and the margin of an amount, in US dollars. Returns `None` beyond the range
+    /// of [`Usd`].
+    pub(super) fn amounts(&self, original: Usd) -> Option<(Usd, Usd)> {
+        let of =
+            |rule: Option<&Rule>, amount| rule.map_or(Some(Usd::ZERO), |rule| rule.adjustment.of(amount));
+        let discount = of(self.discount, original)?.min(original);
+        let margin = of(self.margin, original.checked_sub(discount)?)?;
+        Some((discount, margin))
+    }
+
+    /// Returns the total that an amount comes to, in US dollars. Returns `None` beyond the range of
+    /// [`Usd`].
+    pub(crate) fn total(&self, original: Usd) -> Option<Usd> {
+        let (discount, margin) = self.amounts(original)?;
+        original.checked_sub(discount)?.checked_add(margin)
+    }
+}
+
+/// Reads LiteLLM's settings, as [`from_json`](Adjustments::from_json) does.
+impl<'de> Deserialize<'de> for Adjustments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(SettingsVisitor)
+    }
+}
+
+struct SettingsVisitor;
+
+impl<'de> Visitor<'de> for SettingsVisitor {
+    type Value = Adjustments;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {DISCOUNTS} or {MARGINS}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Adjustments, A::Error> {
+        let mut all = Adjustments::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let is_discount = match &*name {
+                DISCOUNTS => true,
+                MARGINS => false,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            for (scope, value) in map.next_value::<Option<Scopes>>()?.unwrap_or_default().0 {
+                let adjustment = value
+                    .adjustment()
+                    .map_err(|bad| A::Error::custom(format_args!("{name}.{scope}.{bad}")))?;
+                let added = if is_discount {
+                    all.discount(&scope, adjustment)
+                } else {
+                    all.margin(&scope, adjustment)
+                };
+                all = added.map_err(A::Error::custom)?;
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The scopes of a setting and their values, in order.
+#[derive(Default)]
+struct Scopes(Vec<(String, Written)>);
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ScopesVisitor;
+
+        impl<'de> Visitor<'de> for ScopesVisitor {
+            type Value = Scopes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of scopes, such as {\"openai\": 0.05}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scopes, A::Error> {
+                let mut scopes = Vec::new();
+                while let Some((scope, written)) = map.next_entry()? {
+                    scopes.push((scope, written));
+                }
+                Ok(Scopes(scopes))
+            }
+        }
+
+        deserializer.deserialize_map(ScopesVisitor)
+    }
+}
+
+/// An adjustment as it is written.
+#[derive(Default)]
+struct Written {
+    percentage: Option<Number>,
+    fixed_amount: Option<Usd>,
+}
+
+impl Written {
+    fn adjustment(&self) -> Result<Adjustment, InvalidTerms> {
+        let share = Adjustment::percentage(self.percentage.unwrap_or(Number::from(0)))?;
+        share.and_fixed_amount(self.fixed_amount.unwrap_or_default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WrittenVisitor)
+    }
+}
+
+struct WrittenVisitor;
+
+impl WrittenVisitor {
+    /// Reads a share from its digits.
+    fn share<E: serde::de::Error>(digits: &str) -> Result<Written, E> {
+        Ok(Written { percentage: Some(digits.parse().map_err(E::custom)?), ..Written::default() })
+    }
+}
+
+impl<'de> Visitor<'de> for WrittenVisitor {
+    type Value = Written;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a share such as 0.05, or an object with percentage or fixed_amount")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, share: f64) -> Result<Written, E> {
+        Self::share(&format!("{share:e}"))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, share: u64) -> Result<Written, E> {
+        Self::share(&share.to_string())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, share: i64) -> Result<Written, E> {
+        Self::share(&share.to_string())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, share: &str) -> Result<Written, E> {
+        Self::share(share)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+        let mut written = Written::default();
+        while let Some(name) = map.next_key::<String>()? {
+            match &*name {
+                "percentage" => written.percentage = map.next_value()?,
+                "fixed_amount" => written.fixed_amount = map.next_value()?,
+                // With its feature arbitrary_precision, serde_json hands a number over like this.
+                "$serde_json::private::Number" => return Self::share(&map.next_value::<String>()?),
+                other => return Err(A::Error::unknown_field(other, &["percentage", "fixed_amount"])),
+            }
+        }
+        if written.percentage.is_none() && written.fixed_amount.is_none() {
+            return Err(A::Error::custom("neither percentage nor fixed_amount"));
+        }
+        Ok(written)
+    }
+}
