@@ -2,7 +2,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 #![cfg(feature = "bundled")]
 
-use llm_costmap::{Call, CostMap, Lookup, Usage};
+use llm_costmap::cost::{PriceSet, PriceTerms};
+use llm_costmap::{Call, CostMap, Lookup, Usage, Usd};
 
 fn allocations(f: impl FnOnce()) -> u64 {
     allocation_counter::measure(f).count_total
@@ -64,6 +65,37 @@ fn pricing_allocates_nothing() {
             std::hint::black_box(cost);
         });
         assert_eq!(count, 0, "{model:?}");
+    }
+}
+
+/// A tenant's prices are compiled when a model is first priced by them; then, as without them, nothing is
+/// allocated.
+#[test]
+fn a_tenants_terms_allocate_nothing() {
+    let map = CostMap::bundled();
+    let prices = serde_json::json!({"gpt-4o": {"input_cost_per_token": 2e-6}, "gpt-4o-mini": {"output_cost_per_token": 0}});
+    let other = serde_json::json!({"gpt-4o": {"input_cost_per_token": 1}});
+    let terms = PriceTerms::new()
+        .price_set(PriceSet::new("acme-2026", prices).unwrap())
+        .price_set(PriceSet::new("b-side", other).unwrap())
+        .multiplier("1.1".parse().unwrap())
+        .unwrap();
+    let usage = Usage::new(300_000, 5_000).cached_tokens(100_000).reasoning_tokens(1_000);
+    let call = Call::new(&usage).terms(&terms);
+    for model in ["gpt-4o".into(), Lookup::new("gpt-4o-mini").provider("openai"), "claude-sonnet-4-5".into()]
+    {
+        let cost = map.cost(model, call).unwrap();
+        assert_eq!(
+            cost.price_set(),
+            Some("acme-2026").filter(|_| cost.key().starts_with("gpt")),
+            "{model:?}"
+        );
+        let mut total = Usd::ZERO;
+        let count = allocations(|| {
+            total = map.total(model, call).unwrap();
+            std::hint::black_box(map.cost(model, call).unwrap());
+        });
+        assert_eq!((count, total), (0, cost.total()), "{model:?}");
     }
 }
 

@@ -29,8 +29,8 @@ const MARGINS: &str = "cost_margin_config";
 /// 4. `global`.
 ///
 /// The provider is the one that was asked for, else the one that the name begins with, else the one
-/// of the entry. The model is the name that was asked for, or the key of the entry, without the
-/// provider before it.
+/// of the entry. The model is the name that was asked for, or the key of the entry, without a
+/// provider or the region of a cloud before it.
 ///
 /// The discount is taken from the [original](super::Cost::original) amount, and the margin is a share
 /// of what is left, plus its fixed amount. Both are [lines](super::Line) of the bill. A discount takes
