@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use llm_costmap::accounting::{PricingSnapshot, UnpricedEvent};
 use llm_costmap::lookup::{FoundBy, Match};
 use llm_costmap::wire::Format;
 use llm_costmap::{Call, Error, Lookup, ModelInfo, Snapshot, Usage, Usd};
@@ -32,6 +33,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) line: Line<'a>,
     pub(crate) provider: Option<String>,
     pub(crate) day: Option<String>,
+    /// The error of a call that has no price.
+    unpriced: Option<Error>,
 }
 
 /// The fields of an answer, in their order.
@@ -58,6 +61,16 @@ pub(crate) struct Line<'a> {
     pub(crate) stream_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) usage: Option<Usage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<Kept>,
+}
+
+/// What LiteLLM's accounting keeps of a call.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Kept {
+    Priced(Box<PricingSnapshot>),
+    Unpriced(UnpricedEvent),
 }
 
 /// The id of a line, which is echoed.
@@ -74,6 +87,15 @@ pub(crate) enum Id<'a> {
 impl Id<'_> {
     fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// Returns the id of an event about the line: the id of the line as text, or the line's number.
+    fn of_event(&self, number: u64) -> String {
+        let id = match self {
+            Self::Echo(Some(id)) => serde_json::from_str(id.get()).unwrap_or_else(|_| id.get().to_owned()),
+            Self::None | Self::Echo(None) => String::new(),
+        };
+        if matches!(&*id, "" | "null") { format!("line {number}") } else { id }
     }
 }
 
@@ -108,6 +130,20 @@ pub(crate) struct Pricer<'a> {
 impl Pricer<'_> {
     /// Answers a line. Returns `None` if there is nothing to answer.
     pub(crate) fn answer<'t>(&self, text: &'t str, number: u64) -> Option<Answer<'t>> {
+        let mut answer = self.answer_text(text, number)?;
+        if self.options.snapshot && answer.outcome != Outcome::Described && answer.line.snapshot.is_none() {
+            let id = answer.line.id.of_event(number);
+            let message = answer.line.message.as_deref().unwrap_or_default();
+            let unpriced = match &answer.unpriced {
+                Some(error) => UnpricedEvent::new(id, error),
+                None => UnpricedEvent::because(id, message),
+            };
+            answer.line.snapshot = Some(Kept::Unpriced(unpriced));
+        }
+        Some(answer)
+    }
+
+    fn answer_text<'t>(&self, text: &'t str, number: u64) -> Option<Answer<'t>> {
         let text = text.strip_prefix("data:").map_or(text, str::trim_start);
         if text.is_empty() || text == "[DONE]" {
             return None;
@@ -187,8 +223,12 @@ impl Pricer<'_> {
             Ok(call) => call,
             Err(message) => return failed(request.id, "invalid_call", message),
         };
+        let (mut snapshot, mut unpriced) = (None, None);
         let (outcome, amounts) = match self.snapshot.cost(lookup, call) {
             Ok(cost) => {
+                if self.options.snapshot {
+                    snapshot = Some(Kept::Priced(Box::new(PricingSnapshot::new(&cost, lookup, call))));
+                }
                 let (input, output, tools) = (cost.input(), cost.output(), cost.tools());
                 let (key, total) = (cost.key().to_owned(), cost.total());
                 (Outcome::Priced, Amounts { key, input, output, tools, total, complete: true })
@@ -196,6 +236,7 @@ impl Pricer<'_> {
             Err(Error::Unpriced(bill)) => {
                 let (input, output, tools) = (bill.known_input(), bill.known_output(), bill.known_tools());
                 let (key, total) = (bill.key().to_owned(), bill.known_total());
+                unpriced = Some(Error::Unpriced(bill));
                 (Outcome::Incomplete, Amounts { key, input, output, tools, total, complete: false })
             }
             Err(error) => return self.fail(request, &error),
@@ -203,8 +244,8 @@ impl Pricer<'_> {
         let entry = || self.snapshot.get(&amounts.key).and_then(|model| model.litellm_provider());
         let asked = request.provider.as_deref().or(self.options.provider.as_deref());
         let provider = asked.map(str::to_owned).or_else(|| self.options.by.and_then(|_| entry()));
-        let line = Line { id: Id::Echo(request.id), amounts: Some(amounts), ..Line::default() };
-        Answer { outcome, line, provider, day: request.day() }
+        let line = Line { id: Id::Echo(request.id), amounts: Some(amounts), snapshot, ..Line::default() };
+        Answer { outcome, line, provider, day: request.day(), unpriced }
     }
 
     fn describe<'t>(&self, request: &Request<'t>, lookup: Lookup<'_>) -> Answer<'t> {
@@ -222,7 +263,7 @@ impl Pricer<'_> {
             model_info: found.model_info().into_owned(),
         };
         let line = Line { id: Id::Echo(request.id), info: Some(info), ..Line::default() };
-        Answer { outcome: Outcome::Described, line, provider: None, day: None }
+        Answer { outcome: Outcome::Described, line, provider: None, day: None, unpriced: None }
     }
 
     fn fail<'t>(&self, request: &Request<'t>, error: &Error) -> Answer<'t> {
@@ -248,13 +289,13 @@ fn is_plainly_a_name(text: &str) -> bool {
 fn failed<'t>(id: Option<&'t RawValue>, code: &'static str, message: impl Display) -> Answer<'t> {
     let (error, message) = (Some(code), Some(format!("{message}")));
     let line = Line { id: Id::Echo(id), error, message, ..Line::default() };
-    Answer { outcome: Outcome::Failed, line, provider: None, day: None }
+    Answer { outcome: Outcome::Failed, line, provider: None, day: None, unpriced: None }
 }
 
 fn invalid(number: u64, code: &'static str, message: impl Display) -> Answer<'static> {
     let (error, message) = (Some(code), Some(format!("{message}")));
     let line = Line { line: Some(number), error, message, ..Line::default() };
-    Answer { outcome: Outcome::Invalid, line, provider: None, day: None }
+    Answer { outcome: Outcome::Invalid, line, provider: None, day: None, unpriced: None }
 }
 
 /// The id of a line that is not a valid call, for its error.

@@ -40,6 +40,8 @@ Options:
   --by model|provider|day
                       Write totals instead of lines
   --csv               Write CSV instead of JSON
+  --snapshot          Add to each line what LiteLLM's accounting keeps of the call, as "snapshot": a
+                      PricingSnapshot, or an Unpriced with the reason
   --help              Show this help
 
 A summary goes to standard error, also on Ctrl-C. The exit status is 0 if every line was priced, 1 if
@@ -62,6 +64,7 @@ pub(crate) struct Options {
     pub(crate) suggest: bool,
     pub(crate) by: Option<By>,
     pub(crate) csv: bool,
+    pub(crate) snapshot: bool,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -78,10 +81,14 @@ impl Options {
                 Long("strict") => options.strict = true,
                 Long("suggest") => options.suggest = true,
                 Long("csv") => options.csv = true,
+                Long("snapshot") => options.snapshot = true,
                 Long("by") => options.by = Some(by(arguments.value()?)?),
                 Value(file) => options.files.push(file.into()),
                 _ => return Err(argument.unexpected()),
             }
+        }
+        if options.snapshot && (options.csv || options.by.is_some()) {
+            return Err("--snapshot: snapshots are JSON lines, and go with neither --csv nor --by".into());
         }
         Ok(Some(options))
     }

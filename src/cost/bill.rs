@@ -11,8 +11,8 @@ use crate::num::decimal::multiply_divide;
 use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
 use crate::rates::{
-    COMMON, Cell, Cells, CommonCounts, Component, Factors, Price, PriceOrigin, RateRow, RateSet, RowPosition,
-    RuleProvider, Selection, Terms,
+    COMMON, Cell, Cells, CommonCounts, Component, FactorKind, Factors, Price, PriceOrigin, RateRow, RateSet,
+    RowPosition, RuleProvider, Selection, Terms,
 };
 
 pub(super) const NO_ORIGINS: [PriceOrigin; COMMON.len()] = [PriceOrigin::NONE; COMMON.len()];
@@ -98,22 +98,23 @@ impl<'a> Bill<'a> {
         let (rates, usage) = (self.rates, call.usage);
         self.factors = call.factor_of_all();
         let factors = &mut self.factors;
-        let mut apply = |found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(found));
+        let mut apply =
+            |kind, found: Option<Fixed>| found.map_or(Some(()), |found| factors.push(kind, found));
         if let Some(region) = call.data_residency {
             let found = rates.residency_factor(region);
             if found.is_none() && !["eu", "us"].iter().any(|known| known.eq_ignore_ascii_case(region)) {
                 self.notes.add(Note::UnknownDataResidency);
             }
-            apply(found)?;
+            apply(FactorKind::DataResidency, found)?;
         }
         if let Some(location) = call.vertex_location {
-            apply(rates.vertex_factor(location))?;
+            apply(FactorKind::VertexLocation, rates.vertex_factor(location))?;
         }
         if let Some(geo) = &usage.inference_geo {
-            apply(rates.geo_factor(geo))?;
+            apply(FactorKind::InferenceGeo, rates.geo_factor(geo))?;
         }
         if let Some(speed) = &usage.speed {
-            apply(rates.speed_factor(speed))?;
+            apply(FactorKind::Speed, rates.speed_factor(speed))?;
         }
         Some(())
     }
@@ -221,7 +222,9 @@ impl<'a> Bill<'a> {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
         let batch = if call.batch { Some(rates.cells(position)?) } else { None };
-        let counts = without_replaced(tokens::split(usage, batch)?, position)?;
+        let counts = tokens::split(usage, batch)?;
+        let counts = if call.ignores_cache { counts.without_cache()? } else { counts };
+        let counts = without_replaced(counts, position)?;
         self.add_tokens(row, position, &counts, call)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
             self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;

@@ -42,7 +42,7 @@ pub struct Call<'a> {
     is_special: bool,
     pub(crate) accepts_unknown: bool,
     pub(crate) data_residency: Option<&'a str>,
-    pub(super) vertex_location: Option<&'a str>,
+    pub(crate) vertex_location: Option<&'a str>,
     at: Option<SystemTime>,
     pub(super) duration: Option<Duration>,
     /// Usage in other units than tokens.
@@ -59,6 +59,8 @@ pub struct Call<'a> {
     pub(crate) is_part: bool,
     /// True if the amount that the provider states does not matter.
     by_rates: bool,
+    /// True if the prompt is billed as if no cache had been used.
+    pub(super) ignores_cache: bool,
     pub(crate) terms: Option<&'a PriceTerms>,
 }
 
@@ -95,6 +97,7 @@ impl<'a> Call<'a> {
             is_prepaid: false,
             is_part: false,
             by_rates: false,
+            ignores_cache: false,
             terms: None,
         }
     }
@@ -216,18 +219,22 @@ impl<'a> Call<'a> {
     /// that is [trusted](crate::CostMapBuilder::trust_stated_costs) is what the call costs.
     ///
     /// This is how the same call is priced by another model or another map: see
-    /// [`Comparison`](super::Comparison).
+    /// [`Comparison`](crate::accounting::Comparison).
     #[inline]
     pub fn by_rates(mut self) -> Self {
         (self.by_rates, self.is_special) = (true, true);
         self
     }
 
-    /// Replaces the usage. Everything else stays.
+    /// Prices the prompt as if nothing of it had been read from a cache or written to one, and by rates:
+    /// see [`by_rates`](Self::by_rates). Default: as the usage counts it.
+    ///
+    /// A [`Comparison`](crate::accounting::Comparison) with the bill of such a call tells what the cache
+    /// saved.
     #[inline]
-    pub fn usage(mut self, usage: &'a Usage) -> Self {
-        self.usage = usage;
-        self
+    pub fn without_cache(mut self) -> Self {
+        self.ignores_cache = true;
+        self.by_rates()
     }
 
     /// Returns the multiplier that the terms of the call set for all of its lines.

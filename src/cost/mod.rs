@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use crate::num::Usd;
 pub use crate::num::{Number, ParseNumberError, ParseUsdError, usd_serde as usd};
-use crate::rates::Factors;
 pub use crate::rates::{Component, RatePlace, Unit};
+use crate::rates::{FactorKind, Factors};
 pub use crate::words::ParseWordError;
 use crate::words::words;
 pub(crate) use adjustments::CallAdjustments;
@@ -215,6 +215,17 @@ impl Cost {
     #[must_use]
     pub fn price_set(&self) -> Option<&str> {
         Some(&*self.price_set).filter(|name| !name.is_empty())
+    }
+
+    /// Returns the multipliers of the bill's own lines, with their kinds.
+    pub(crate) fn factors(&self) -> impl Iterator<Item = (FactorKind, Number)> + '_ {
+        self.factors.kinds()
+    }
+
+    /// Returns the share and the fixed amount of the discount or the margin.
+    pub(crate) fn adjustment(&self, component: Component) -> (Number, Usd) {
+        let line = self.lines().find(|line| line.component == component);
+        line.map_or((Number::from(0), Usd::ZERO), |line| (line.multiplier, line.rate.unwrap_or_default()))
     }
 
     /// Returns the bill as one that a price set priced.

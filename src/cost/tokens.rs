@@ -192,6 +192,21 @@ pub(super) struct Counts {
     pub(super) rare: [u64; RARE.len()],
 }
 
+impl Counts {
+    /// Returns the counts as if no cache had been used. Returns `None` if a count overflows.
+    pub(super) fn without_cache(self) -> Option<Self> {
+        let [text, read, write, output, reasoning] = self.common;
+        let [read_audio, read_image, write_1h, write_12h, audio, image, rest @ ..] = self.rare;
+        let text = [read, write, write_1h, write_12h].into_iter().try_fold(text, u64::checked_add)?;
+        let (audio, image) = (audio.checked_add(read_audio)?, image.checked_add(read_image)?);
+        let [video, output_audio, output_image, output_video] = rest;
+        Some(Self {
+            common: [text, 0, 0, output, reasoning],
+            rare: [0, 0, 0, 0, audio, image, video, output_audio, output_image, output_video],
+        })
+    }
+}
+
 /// Splits the counters of a usage into disjoint counts. In a batch, components without a price in
 /// the row are billed as text, and overlapping details are left as they are. Returns `None` if a
 /// count overflows.

@@ -32,6 +32,10 @@ impl Unpriced {
         self.partial
     }
 
+    pub(crate) fn partial(&self) -> &Cost {
+        &self.partial
+    }
+
     pub(crate) fn partial_mut(&mut self) -> &mut Cost {
         &mut self.partial
     }

@@ -62,6 +62,19 @@ impl Number {
         Some(Self::new(Decimal { negative: false, digits, exponent })).filter(|_| digits < 10_u128.pow(38))
     }
 
+    /// Returns the sum of two numbers that are not negative, or `None` if it has more digits than a number
+    /// keeps.
+    pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
+        let (a, b) = (self.normal(), other.normal());
+        let exponent = a.exponent.min(b.exponent);
+        let at = |number: Decimal| {
+            let shift = u32::try_from(i64::from(number.exponent) - i64::from(exponent)).ok()?;
+            if number.digits == 0 { Some(0) } else { number.digits.checked_mul(pow10(shift)?.unsigned_abs()) }
+        };
+        let digits = at(a)?.checked_add(at(b)?).filter(|digits| *digits < 10_u128.pow(38))?;
+        Some(Self::new(Decimal { negative: false, digits, exponent }))
+    }
+
     /// Returns the number without zeros at the end of its digits: equal numbers have equal fields.
     fn normal(self) -> Decimal {
         let Decimal { negative, digits, exponent } = self.0;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Number;
 use super::decimal::{Decimal, NotDecimal, divide_half_even, pow10};
 use crate::json;
 
@@ -56,6 +57,12 @@ impl Usd {
     #[inline]
     pub(crate) fn from_unsigned(units: u128) -> Option<Self> {
         i128::try_from(units).ok().and_then(Self::from_units)
+    }
+
+    /// Returns the amount as a number.
+    pub(crate) fn number(self) -> Number {
+        let decimal = Decimal { negative: self.0 < 0, digits: self.0.unsigned_abs(), exponent: -28 };
+        Number::new(decimal)
     }
 
     /// Returns the amount in 10^-28 dollars.

@@ -195,6 +195,11 @@ impl Component {
         matches!(self, Self::CacheRead | Self::CacheReadAudio | Self::CacheReadImage)
     }
 
+    /// Returns whether the component is written to a cache.
+    pub(crate) fn is_cache_write(self) -> bool {
+        matches!(self, Self::CacheWrite | Self::CacheWrite1h | Self::CacheWrite12h)
+    }
+
     /// Returns the number of decimals of the component's counts, which are whole numbers: seconds are
     /// counted in nanoseconds.
     #[inline]

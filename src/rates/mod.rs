@@ -19,7 +19,7 @@ pub use component::{Component, Unit};
 pub(crate) use inputs::{BadField, Inputs, Mode, ProviderRules};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::{RuleProvider, ToolProvider};
-pub(crate) use rate::{BadRate, Factors, from_json, units};
+pub(crate) use rate::{BadRate, FactorKind, Factors, from_json, units};
 pub(crate) use row::{COMMON, CommonCounts, RateRow};
 pub(crate) use units::{Need, Terms, default_price};
 

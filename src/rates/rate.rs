@@ -67,37 +67,64 @@ pub(crate) struct Factors {
     /// The scale of each multiplier.
     scales: [u8; MOST_FACTORS],
     len: u8,
-    /// True if the first multiplier applies to all lines, and not to those of tokens alone.
-    first_is_of_all: bool,
+    /// The kinds of the multipliers, one bit each: the order of kinds is that of the multipliers.
+    kinds: u8,
 }
 
 const MOST_FACTORS: usize = 5;
 
+/// The kind of a multiplier, in the order in which they are added to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FactorKind {
+    /// That of the call's terms, which applies to all lines, and not to those of tokens alone.
+    Terms,
+    DataResidency,
+    VertexLocation,
+    InferenceGeo,
+    Speed,
+}
+
+impl FactorKind {
+    const ALL: [Self; MOST_FACTORS] =
+        [Self::Terms, Self::DataResidency, Self::VertexLocation, Self::InferenceGeo, Self::Speed];
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
 impl Factors {
     /// No multiplier.
     pub(crate) const ONE: Self =
-        Self { digits: [0; MOST_FACTORS], scales: [0; MOST_FACTORS], len: 0, first_is_of_all: false };
+        Self { digits: [0; MOST_FACTORS], scales: [0; MOST_FACTORS], len: 0, kinds: 0 };
 
     /// Returns a multiplier of all lines.
     pub(crate) fn of_all(factor: Fixed) -> Self {
         let mut factors = Self::ONE;
-        if factors.push(factor).is_some() {
-            factors.first_is_of_all = true;
-        }
+        // There is room for a first one.
+        let _ = factors.push(FactorKind::Terms, factor);
         factors
     }
 
     /// Returns the multiplier that applies to all lines.
     pub(crate) fn of_all_lines(&self) -> Self {
-        if self.first_is_of_all { Self { len: 1, ..*self } } else { Self::ONE }
+        let first = FactorKind::Terms.bit();
+        if self.kinds & first == 0 { Self::ONE } else { Self { len: 1, kinds: first, ..*self } }
     }
 
-    /// Adds a multiplier. Returns `None` if there is no room for it.
-    pub(crate) fn push(&mut self, factor: Fixed) -> Option<()> {
+    /// Returns the multipliers with their kinds.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (FactorKind, Number)> + '_ {
+        let kinds = FactorKind::ALL.into_iter().filter(|kind| self.kinds & kind.bit() != 0);
+        kinds.zip(self.iter().map(Fixed::number))
+    }
+
+    /// Adds a multiplier, in the order of kinds. Returns `None` if there is no room for it.
+    pub(crate) fn push(&mut self, kind: FactorKind, factor: Fixed) -> Option<()> {
         let position = usize::from(self.len);
         *self.digits.get_mut(position)? = factor.digits;
         *self.scales.get_mut(position)? = factor.scale;
         self.len += 1;
+        self.kinds |= kind.bit();
         Some(())
     }
 
@@ -183,7 +210,7 @@ mod tests {
     fn amount(quantity: Fixed, text: &str, factors: &[&str], halved: bool) -> Option<String> {
         let mut all = Factors::ONE;
         for factor in factors {
-            all.push(rate(factor)).expect("few factors");
+            all.push(FactorKind::Speed, rate(factor)).expect("few factors");
         }
         let units = units(quantity, rate(text), &all, halved).and_then(Usd::from_unsigned);
         units.map(|amount| amount.to_string())
