@@ -102,6 +102,37 @@
 //! [`Snapshot::model_info`] shows all deployments as LiteLLM's `GET /model/info` does. No secret is
 //! shown.
 //!
+//! **... bill my tenants by other prices?** With [`PriceTerms`](cost::PriceTerms): a tenant's
+//! [`PriceSet`](cost::PriceSet)s, a multiplier, and [discounts and margins](cost::Adjustments), which
+//! [`CostMapBuilder::adjustments`] sets for all. [`Cost::add_charge`] adds a guardrail, a tool that you
+//! ran, or a fee. [`Cost::billed`] leaves out what was [prepaid](Call::prepaid).
+//!
+//! ```
+//! use llm_costmap::cost::{Adjustments, PriceTerms};
+//! use llm_costmap::{Call, CostMap, Usage};
+//!
+//! let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+//! let margin = Adjustments::from_json(r#"{"cost_margin_config": {"global": 0.25}}"#)?;
+//! let terms = PriceTerms::new().adjustments(margin);
+//! let cost = map.cost("m", Call::new(&Usage::new(1_000_000, 0)).terms(&terms))?;
+//! assert_eq!((cost.original().to_string(), cost.total().to_string()), ("1".into(), "1.25".into()));
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
+//!
+//! **... add up attempts, batches and days?** With a [`CostSum`](accounting::CostSum) of their bills. Never
+//! price a sum of usages: thresholds and tiers are per call.
+//!
+//! **... hand a bill on?** The module [`accounting`] has LiteLLM's form of it,
+//! [`Cost::headers`] those of a response, [`Cost::otel_attributes`] those of a span, and
+//! [`Cost::focus_rows`] rows for finance. [`Usd::to_nanos`] and [`Usd::to_micros_ceil`] are integers for
+//! databases and limiters, and [`cost::usd`] has forms for serde.
+//!
+//! **... compare models, or tell what a cache saved?** By [`Cost::compare`], with the bill of the same
+//! call by another model, another [`Snapshot`], or [without the cache](Call::without_cache).
+//!
+//! **... show another currency?** Convert at the edge: every price and amount here is in US dollars, and
+//! a row that names another `currency` is refused.
+//!
 //! **... reload the map every six hours?** Build it with a source, and schedule it. A fetched map
 //! is checked before it is swapped in, and a map that fails or is refused changes nothing:
 //!
@@ -288,6 +319,13 @@ const _: () = {
     is_shared::<(reload::ReloadReport, reload::ReloadOutcome, reload::ScheduleStatus)>();
     is_shared::<(reload::SourceInfo, reload::Generation, reload::Diff, reload::Repriced)>();
     is_shared::<(reload::SetAside, reload::Warning, reload::UnpricedField)>();
+    is_shared::<(cost::Adjustment, cost::Adjustments, cost::PriceSet, cost::PriceTerms)>();
+    is_shared::<(cost::Charge, cost::InvalidTerms, cost::PricingSource)>();
+    is_shared::<(accounting::CostSum, accounting::ComponentSum, accounting::FocusRow)>();
+    is_shared::<(accounting::Comparison, accounting::ComparedLine, accounting::AttributeValue)>();
+    is_shared::<(accounting::PricingSnapshot, accounting::UnpricedEvent, accounting::Multiplier)>();
+    is_shared::<(accounting::Rate, accounting::PricedQuantity, accounting::NamedCost)>();
+    is_shared::<accounting::PricingUnit>();
     is_shared::<(source::Fetched, source::Validators, Box<dyn Source>)>();
     #[cfg(feature = "http")]
     is_shared::<HttpSource>();

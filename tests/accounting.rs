@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use llm_costmap::accounting::{AttributeValue, CostSum, PricingSnapshot, UnpricedEvent};
+use llm_costmap::accounting::{AttributeValue, ComparedLine, CostSum, PricingSnapshot, UnpricedEvent};
 use llm_costmap::cost::{Adjustment, Adjustments, Charge, Component, Number, PriceSet, PriceTerms};
 use llm_costmap::wire::Response;
 use llm_costmap::{Call, CostMap, Error, Lookup, ServiceTier, Units, Usage, Usd};
@@ -363,7 +363,7 @@ fn what_if() {
     let without = map.cost("m", call.without_cache()).unwrap();
     let comparison = without.compare(&paid);
     assert_eq!((comparison.saving(), comparison.lines.len()), (usd("0.002725"), 6));
-    let saved: Option<Usd> = comparison.lines.iter().map(|line| line.saving()).sum();
+    let saved: Option<Usd> = comparison.lines.iter().map(ComparedLine::saving).sum();
     assert_eq!(saved, Some(comparison.saving()));
     assert_eq!(without.lines().map(|line| line.quantity.as_u64().unwrap()).sum::<u64>(), 11_000);
     assert_eq!(without.input(), usd("0.01"));

@@ -1,5 +1,5 @@
 //! Properties of what follows after a price: discounts and margins, sums, integers, prepaid bills.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::str::FromStr;
 use std::sync::LazyLock;

@@ -282,6 +282,43 @@ fn options_are_read() {
     }
 }
 
+/// With `--snapshot`, each answer to a call has what LiteLLM's accounting keeps of it.
+#[test]
+fn snapshots_are_put_on_the_answers() {
+    let output = run(
+        &["--snapshot"],
+        br#"{"id": 7, "model": "gpt-4o", "provider": "openai", "usage": {"prompt_tokens": 1000}}
+{"id": "b", "model": "sora-2", "usage": {"prompt_tokens": 1}}
+{"id": null, "model": "no-such-model", "usage": {"prompt_tokens": 0}}
+nonsense and more
+gpt-4o
+"#,
+    );
+    let answers: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let snapshot = &answers[0]["snapshot"];
+    assert_eq!((&snapshot["total_cost"], &snapshot["provider"]), (&answers[0]["total"], &"openai".into()));
+    assert_eq!(snapshot["rates"][0]["usd_per_unit"], "0.0000025");
+    let events: Vec<String> = answers[1..].iter().map(|answer| answer["snapshot"].to_string()).collect();
+    assert_eq!(
+        events,
+        [
+            r#"{"reason":"sora-2 is billed for made_video, which the call does not count: set Units::video","usage_event_id":"b"}"#,
+            r#"{"reason":"unknown model \"no-such-model\": --suggest shows similar names","usage_event_id":"line 3"}"#,
+            r#"{"reason":"neither JSON nor the name of a model","usage_event_id":"line 4"}"#,
+            "null",
+        ]
+    );
+    let output = run(&["--snapshot", "--csv"], b"");
+    assert_eq!(
+        (text(&output.stderr), output.status.code()),
+        (
+            "price: --snapshot: snapshots are JSON lines, and go with neither --csv nor --by\nTry --help.\n",
+            Some(2)
+        )
+    );
+}
+
 #[test]
 fn files_are_read_one_after_another() {
     let folder = tempfile::tempdir().expect("a folder");

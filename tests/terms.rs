@@ -312,7 +312,7 @@ fn a_price_set_follows_reloads() {
             &format!("\"input_cost_per_token\": {generation}e-5"),
         ))
         .unwrap();
-        assert_eq!(total(&map), usd(&format!("0.0{}1", generation)), "{generation}");
+        assert_eq!(total(&map), usd(&format!("0.0{generation}1")), "{generation}");
         assert_eq!(pinned.total("m", Call::new(&usage).terms(&terms)).unwrap(), usd("0.002"));
     }
     map.register_model("m", json!({"input_cost_per_token": 0})).unwrap();

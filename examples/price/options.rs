@@ -57,6 +57,7 @@ pub(crate) enum By {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "options of the command line")]
 pub(crate) struct Options {
     pub(crate) map: Option<PathBuf>,
     pub(crate) provider: Option<String>,

@@ -97,8 +97,9 @@ fn number<S: serde::Serializer>(number: &Option<Number>, serializer: S) -> Resul
 }
 
 impl Cost {
-    /// Returns a row of FOCUS 1.2 for each line: see [`FocusRow`](crate::accounting::FocusRow). Their
+    /// Returns a row of FOCUS 1.2 for each line: see [`FocusRow`]. Their
     /// billed costs add up to [`billed`](Self::billed).
+    #[must_use]
     pub fn focus_rows(&self) -> impl ExactSizeIterator<Item = FocusRow> + '_ {
         self.lines().map(|line| row(self, &line))
     }

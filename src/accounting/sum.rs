@@ -192,12 +192,14 @@ impl CostSum {
     }
 
     /// Returns the components, in their order, and their sums.
+    #[must_use]
     pub fn components(&self) -> impl ExactSizeIterator<Item = (Component, ComponentSum)> + '_ {
         self.lines.iter().map(|(component, sum)| (*component, *sum))
     }
 
     /// Returns the generations of the map that priced the calls, in ascending order: see
     /// [`CostMap::generation`](crate::CostMap::generation).
+    #[must_use]
     pub fn generations(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.generations.iter().copied()
     }
