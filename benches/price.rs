@@ -12,9 +12,11 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use genai_prices::{Calculator, PriceRequest, Usage as PeerUsage, UsageKey};
-use llm_costmap::{Call, CostMap, Lookup, Resolved, ServiceTier, Snapshot, Usage};
+use llm_costmap::cost::{Adjustments, PriceSet, PriceTerms};
+use llm_costmap::{Call, CostMap, Deployment, Lookup, Resolved, ServiceTier, Snapshot, Usage};
 use measure::Goal::{self, AtLeast, AtMost};
 use measure::{Seeded, Suite, each};
+use serde_json::json;
 
 const ROUNDS: usize = 41;
 const SEED: u64 = 7;
@@ -118,6 +120,67 @@ fn main() {
         .beside("foldhash get, all names", AtMost(5.0));
     suite.run(&format!("all {} names with a price, in random order", priced.len()), ROUNDS);
     features();
+    terms();
+}
+
+/// Measures plain calls of a map whose options do not concern them, and calls with terms, beside plain
+/// calls of a map without options.
+fn terms() {
+    let bundled = CostMap::bundled();
+    let with = |json: &str| {
+        let map = CostMap::builder().build().unwrap();
+        map.set_adjustments(Adjustments::from_json(json).unwrap()).unwrap();
+        map
+    };
+    let of_others = with(
+        r#"{"cost_discount_config": {"acme": 0.1, "acme/*": 0.2, "openai/gpt-3*": 0.3}, "cost_margin_config": {"acme": 0.1}}"#,
+    );
+    of_others
+        .add_deployment(
+            Deployment::new("d", json!({"model": "gpt-4o"}), json!({"billing": "prepaid"})).unwrap(),
+        )
+        .unwrap();
+    let global = with(r#"{"cost_margin_config": {"global": {"percentage": 0.1, "fixed_amount": 0.0001}}}"#);
+    let set = PriceSet::new("acme", json!({"gpt-4o": {"input_cost_per_token": 2e-6}})).unwrap();
+    let own = PriceTerms::new().price_set(set);
+    let more = PriceTerms::new().multiplier("1.1".parse().unwrap()).unwrap();
+    let usage = Usage::new(12_000, 900).cached_tokens(8_000).reasoning_tokens(300);
+    let plain = Call::new(&usage);
+    let openai = Lookup::new("gpt-4o").provider("openai");
+    let (key, few) = (|| Lookup::new("gpt-4o"), [(); 4_096]);
+    // Each case has its name among the totals and among the costs, and the case that it stands beside.
+    let cases = [
+        (["total, plain", "cost, plain"], None, &bundled, key(), plain),
+        (["total, options for others", "cost, options for others"], Some(0), &of_others, key(), plain),
+        (["total, provider", "cost, provider"], None, &bundled, openai, plain),
+        (
+            ["total, provider, options for others", "cost, provider, options for others"],
+            Some(2),
+            &of_others,
+            openai,
+            plain,
+        ),
+        (["total, a margin", "cost, a margin"], Some(0), &global, key(), plain),
+        (["total, a price set", "cost, a price set"], Some(0), &bundled, key(), plain.terms(&own)),
+        (["total, a multiplier", "cost, a multiplier"], Some(0), &bundled, key(), plain.terms(&more)),
+    ];
+    for is_total in [true, false] {
+        let name = |[total, cost]: [&'static str; 2]| if is_total { total } else { cost };
+        let mut suite = Suite::default();
+        for &(names, beside, map, model, call) in &cases {
+            let suite = if is_total {
+                suite.add(name(names), each(&few, move |()| _ = black_box(map.total(model, call).unwrap())))
+            } else {
+                let cost = move |()| _ = black_box(map.cost(model, call).unwrap().total());
+                suite.add(name(names), each(&few, cost))
+            };
+            if let Some((other, ..)) = beside.and_then(|other: usize| cases.get(other)) {
+                let goal = if name(names).ends_with("others") { AtMost(1.02) } else { Goal::None };
+                suite.beside(name(*other), goal);
+            }
+        }
+        suite.run("calls with options and terms", ROUNDS);
+    }
 }
 
 /// Measures calls with a feature that few calls use, beside a plain call. The rows of the map

@@ -12,7 +12,7 @@ use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
 use crate::overlay::{Overlay, Overrides};
 use crate::resolve::Layers;
-use crate::snapshot::{Snapshot, SnapshotParts, TrustedProviders};
+use crate::snapshot::{Adjusted, Snapshot, SnapshotParts, TrustedProviders};
 use crate::sync::lock;
 use crate::version::{Generation, Version};
 
@@ -69,7 +69,7 @@ impl Live {
             base: base.catalog.clone(),
             version: base.version.clone(),
             trusted: Arc::new(trusted),
-            adjustments: adjustments.clone(),
+            adjusted: adjustments.clone().map(|of_all| Arc::new(Adjusted::new(of_all, &base.catalog))),
             generation,
             ..SnapshotParts::default()
         };
@@ -198,6 +198,10 @@ impl Live {
         let layers = Layers { own: own.as_deref().map(Overlay::layer), base: &base.catalog };
         let priced =
             deployments.compose(layers, before.deployments_shared(), before.priced(), is_same_base)?;
+        let adjusted = writer.adjustments.as_ref().map(|of_all| {
+            let known = before.adjusted().filter(|known| is_same_base && known.is_of(of_all));
+            known.cloned().unwrap_or_else(|| Arc::new(Adjusted::new(of_all.clone(), &base.catalog)))
+        });
         let generation = writer.generation + 1;
         let parts = SnapshotParts {
             base: base.catalog.clone(),
@@ -206,7 +210,7 @@ impl Live {
             deployments,
             priced: Arc::new(priced),
             trusted: before.trusted().clone(),
-            adjustments: writer.adjustments.clone(),
+            adjusted,
             generation,
         };
         let next = Snapshot::new(parts, SystemTime::now());

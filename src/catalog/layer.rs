@@ -30,7 +30,7 @@ impl Layer {
             }
         }
         for (position, row) in (0..).zip(rows) {
-            for alias in row.aliases() {
+            for (alias, _) in row.aliases() {
                 index.add_alias(alias, Target { entry: position, rates: 0 });
             }
         }

@@ -279,12 +279,10 @@ impl Catalog {
         self.find(name).is_some_and(|entry| entry.key() == name)
     }
 
-    /// Returns the aliases of the catalogue, in no particular order.
-    fn aliases(&self) -> impl Iterator<Item = &str> {
-        let is_alias = |(name, target): &(&str, Target)| {
-            self.entry(target.entry).is_some_and(|entry| entry.key() != *name)
-        };
-        self.index.names().filter(is_alias).map(|(name, _)| name)
+    /// Returns the aliases of the catalogue with their entries, in no particular order.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = (&str, EntryRef<'_>)> {
+        let named = self.index.names().map(|(name, target)| (name, self.at(target)));
+        named.filter(|(name, entry)| entry.key() != *name)
     }
 
     /// Returns the entry of a target that an earlier lookup returned.

@@ -127,10 +127,17 @@ impl Adjustments {
 
     /// Returns the discount and the margin of a call to a provider. `models` are the names of its
     /// model, without a provider before them, the one that was asked for first.
-    pub(crate) fn of_call(&self, provider: Option<&str>, models: &[&str]) -> CallAdjustments<'_> {
+    pub(crate) fn of_call(&self, provider: Option<&str>, models: &[&str]) -> CallRules {
+        let [discount, margin] =
+            [&self.discounts, &self.margins].map(|rules| rules.of_call(provider, models));
+        CallRules { discount, margin }
+    }
+
+    /// Returns the discount and the margin that [`of_call`](Self::of_call) found.
+    pub(crate) fn get(&self, rules: CallRules) -> CallAdjustments<'_> {
         CallAdjustments {
-            discount: self.discounts.of_call(provider, models),
-            margin: self.margins.of_call(provider, models),
+            discount: self.discounts.0.get(rules.discount as usize),
+            margin: self.margins.0.get(rules.margin as usize),
         }
     }
 }
@@ -302,18 +309,32 @@ impl Rules {
         Ok(())
     }
 
-    /// Returns the rule that fits best; of two that fit alike, the first.
-    fn of_call(&self, provider: Option<&str>, models: &[&str]) -> Option<&Rule> {
-        let mut best: Option<(Fit, &Rule)> = None;
-        for rule in &self.0 {
+    /// Returns the position of the rule that fits best, or [`CallRules::NO_RULE`]; of two that fit
+    /// alike, the first.
+    fn of_call(&self, provider: Option<&str>, models: &[&str]) -> u32 {
+        let mut best: Option<(Fit, u32)> = None;
+        for (position, rule) in (0..CallRules::NO_RULE).zip(&self.0) {
             if let Some(fit) = rule.fit(provider, models) {
                 if best.is_none_or(|(known, _)| fit > known) {
-                    best = Some((fit, rule));
+                    best = Some((fit, position));
                 }
             }
         }
-        best.map(|(_, rule)| rule)
+        best.map_or(CallRules::NO_RULE, |(_, position)| position)
     }
+}
+
+/// The positions of the discount and the margin of a call, which are found once for a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallRules {
+    discount: u32,
+    margin: u32,
+}
+
+impl CallRules {
+    const NO_RULE: u32 = u32::MAX;
+    /// Neither a discount nor a margin.
+    pub(crate) const NONE: Self = Self { discount: Self::NO_RULE, margin: Self::NO_RULE };
 }
 
 /// The discount and the margin of a call.

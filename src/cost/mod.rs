@@ -33,7 +33,7 @@ pub use crate::rates::{Component, RatePlace, Unit};
 use crate::rates::{FactorKind, Factors};
 pub use crate::words::ParseWordError;
 use crate::words::words;
-pub(crate) use adjustments::CallAdjustments;
+pub(crate) use adjustments::CallRules;
 pub use adjustments::{Adjustment, Adjustments};
 pub use call::Call;
 pub use charge::Charge;

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use super::{Layers, Lookup};
 use crate::catalog::{EntryRef, NameHash, Target};
+use crate::cost::CallRules;
 use crate::rates::RuleProvider;
 
 /// The number of buckets in each table.
@@ -36,6 +37,8 @@ pub(crate) struct Memo {
 pub(crate) struct Remembered {
     place: EntryPlace,
     pub(crate) provider: RuleProvider,
+    /// The discount and the margin of the map.
+    pub(crate) rules: CallRules,
 }
 
 /// The position of an entry in a snapshot.
@@ -48,13 +51,18 @@ enum EntryPlace {
 }
 
 impl Remembered {
-    pub(crate) fn new(layers: Layers<'_>, entry: EntryRef<'_>, provider: RuleProvider) -> Option<Self> {
+    pub(crate) fn new(
+        layers: Layers<'_>,
+        entry: EntryRef<'_>,
+        provider: RuleProvider,
+        rules: CallRules,
+    ) -> Option<Self> {
         let place = if entry.is_of(layers.base) {
             EntryPlace::Base(entry.target())
         } else {
             EntryPlace::Own(layers.own?.position(entry.key())?)
         };
-        Some(Self { place, provider })
+        Some(Self { place, provider, rules })
     }
 
     #[inline]

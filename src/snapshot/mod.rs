@@ -1,5 +1,6 @@
 //! [`Snapshot`]: one immutable generation of the map.
 
+mod adjusted;
 mod model_info_list;
 mod parts;
 mod price;
@@ -12,7 +13,6 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
-use crate::cost::Adjustments;
 use crate::deployment::{Deployment, Deployments, FoundDeployment, PricedDeployments};
 use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
@@ -21,6 +21,7 @@ use crate::overlay::Overlay;
 use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up, row_set_aside};
 use crate::version::{Generation, Version};
 
+pub(crate) use adjusted::Adjusted;
 pub use model_info_list::ModelInfoList;
 pub use resolved::{Resolved, ResolvedModel};
 pub(crate) use trust::TrustedProviders;
@@ -54,7 +55,7 @@ pub struct Snapshot {
     /// The providers that are trusted with the charges that they state.
     trusted: Arc<TrustedProviders>,
     /// The operator's discounts and margins. `None` if there are none.
-    adjustments: Option<Arc<Adjustments>>,
+    adjusted: Option<Arc<Adjusted>>,
     generation: u64,
     loaded_at: SystemTime,
     /// The names that are no keys and were looked up before.
@@ -74,14 +75,13 @@ pub(crate) struct SnapshotParts {
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) priced: Arc<PricedDeployments>,
     pub(crate) trusted: Arc<TrustedProviders>,
-    pub(crate) adjustments: Option<Arc<Adjustments>>,
+    pub(crate) adjusted: Option<Arc<Adjusted>>,
     pub(crate) generation: u64,
 }
 
 impl Snapshot {
     pub(crate) fn new(parts: SnapshotParts, loaded_at: SystemTime) -> Arc<Self> {
-        let SnapshotParts { base, version, own, deployments, priced, trusted, adjustments, generation } =
-            parts;
+        let SnapshotParts { base, version, own, deployments, priced, trusted, adjusted, generation } = parts;
         Arc::new_cyclic(|this| Self {
             base,
             version,
@@ -89,7 +89,7 @@ impl Snapshot {
             deployments,
             priced,
             trusted,
-            adjustments,
+            adjusted,
             generation,
             loaded_at,
             memo: Memo::default(),
@@ -109,6 +109,10 @@ impl Snapshot {
 
     pub(crate) fn trusted(&self) -> &Arc<TrustedProviders> {
         &self.trusted
+    }
+
+    pub(crate) fn adjusted(&self) -> Option<&Arc<Adjusted>> {
+        self.adjusted.as_ref()
     }
 
     pub(crate) fn deployments_shared(&self) -> &Arc<Deployments> {

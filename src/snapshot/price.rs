@@ -1,6 +1,7 @@
 //! Prices calls by a snapshot: by key, by a remembered or a new name, through a deployment.
 
 use super::Snapshot;
+use super::terms::Route;
 use crate::catalog::{EntryRef, NameHash, SetAside};
 use crate::cost::{self, AskedProvider, Call, Cost, Note, PriceSet, Subject};
 use crate::error::Error;
@@ -82,7 +83,7 @@ impl Snapshot {
     pub(crate) fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
-            Some(entry) => self.price(entry, None, lookup, None, call),
+            Some(entry) => self.price(entry, Route::KEY, lookup, None, call),
             None => self.cost_of_name(lookup, hash, call),
         }
     }
@@ -96,17 +97,18 @@ impl Snapshot {
     #[inline(never)]
     fn cost_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
         match self.remembered(lookup, hash) {
-            Some((entry, provider)) => self.price(entry, Some(provider), lookup, None, call),
+            Some((entry, route)) => self.price(entry, route, lookup, None, call),
             None if self.memo.is_unknown(lookup, hash) => self.cost_of_unknown(lookup, call),
             None => self.cost_of_new_name(lookup, hash, call),
         }
     }
 
-    /// Returns the entry that a name led to before, and its provider.
+    /// Returns the entry that a name led to before, and the way that it did.
     #[inline]
-    fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, RuleProvider)> {
+    fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, Route)> {
         let found = self.memo.get(lookup, hash)?;
-        Some((found.entry(self.layers())?, found.provider))
+        let route = Route { provider: Some(found.provider), rules: Some(found.rules) };
+        Some((found.entry(self.layers())?, route))
     }
 
     /// Looks up a name that is no key and is not remembered, and prices the call.
@@ -120,15 +122,17 @@ impl Snapshot {
         let provider = RuleProvider::of(found.provider, lookup.name);
         match &found.answer {
             Answer::Entry(entry) => {
-                if let Some(found) = Remembered::new(layers, *entry, provider) {
+                let rules = self.rules_to_remember(lookup, *entry);
+                if let Some(found) = Remembered::new(layers, *entry, provider, rules) {
                     self.memo.put(lookup, hash, found);
                 }
-                self.price(*entry, Some(provider), lookup, None, call)
+                let route = Route { provider: Some(provider), rules: Some(rules) };
+                self.price(*entry, route, lookup, None, call)
             }
             Answer::SelfHosted => self.free(lookup, call),
             Answer::Described(catalog) => {
                 let entry = catalog.entry(0).ok_or_else(|| self.unknown(lookup))?;
-                self.price(entry, Some(provider), lookup, None, call)
+                self.price(entry, Route::by(provider), lookup, None, call)
             }
         }
     }
@@ -141,7 +145,7 @@ impl Snapshot {
         let entry = units.and_then(|units| unit_entry(self.layers(), lookup.name, lookup.provider, units));
         if let Some(entry) = entry {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
-            return self.price(entry, Some(provider), lookup, None, call);
+            return self.price(entry, Route::by(provider), lookup, None, call);
         }
         if call.terms.is_some_and(|terms| terms.set_of(&[lookup.name]).is_some()) {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
@@ -171,7 +175,7 @@ impl Snapshot {
     pub(crate) fn total_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Usd, Error> {
         let hash = NameHash::of(lookup.name);
         match self.named(lookup, hash) {
-            Some(entry) => self.total_by(entry, None, || lookup, None, call),
+            Some(entry) => self.total_by(entry, Route::KEY, || lookup, None, call),
             None => self.total_of_name(lookup, hash, call),
         }
     }
@@ -181,25 +185,23 @@ impl Snapshot {
     pub(super) fn total_by<'n>(
         &self,
         entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
+        route: Route,
         lookup: impl Fn() -> Lookup<'n>,
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Usd, Error> {
-        let asked = provider.map_or_else(|| AskedProvider::InName(lookup().name), AskedProvider::Known);
+        let asked = route.provider.map_or_else(|| AskedProvider::InName(lookup().name), AskedProvider::Known);
         match entry.rates().and_then(|rates| cost::plain_total(rates, asked, call)) {
-            Some(total) => match &self.adjustments {
-                None => Ok(total),
-                Some(adjustments) => self.adjusted_total(total, adjustments, lookup(), entry),
-            },
-            None => checked_total(self.price(entry, provider, lookup(), trusts, call), call),
+            Some(total) if !self.may_adjust(entry, route) => Ok(total),
+            Some(total) => self.adjusted_total(total, entry, route, lookup()),
+            None => checked_total(self.price(entry, route, lookup(), trusts, call), call),
         }
     }
 
     #[inline(never)]
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
-            Some((entry, provider)) => self.total_by(entry, Some(provider), || lookup, None, call),
+            Some((entry, route)) => self.total_by(entry, route, || lookup, None, call),
             None if call.is_plain() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
@@ -210,15 +212,15 @@ impl Snapshot {
     pub(super) fn price(
         &self,
         entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
+        route: Route,
         lookup: Lookup<'_>,
         trusts: Option<bool>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        if call.is_apart || self.adjustments.is_some() {
-            return self.price_apart(entry, provider, lookup, trusts, call);
+        if call.is_apart || self.may_adjust(entry, route) {
+            return self.price_apart(entry, route.provider, lookup, trusts, call);
         }
-        self.price_by(entry, provider, lookup, trusts, None, call)
+        self.price_by(entry, route.provider, lookup, trusts, None, call)
     }
 
     /// Prices a call by an entry alone. `set` is the price set that lies over the entry.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Snapshot;
+use super::terms::Route;
 use crate::catalog::{Catalog, EntryRef, Target};
 use crate::cost::{Call, Cost};
 use crate::error::Error;
@@ -134,7 +135,7 @@ impl<E: AsEntry> PricedBy<E> {
 #[derive(Clone, Copy)]
 struct Terms {
     found_by: FoundBy,
-    provider: RuleProvider,
+    route: Route,
     /// True if the provider is trusted with the amounts that it states.
     trusts: bool,
 }
@@ -147,7 +148,7 @@ impl Terms {
         asked: Option<&Asked>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        snapshot.price(entry, Some(self.provider), lookup(entry.key(), asked), Some(self.trusts), call)
+        snapshot.price(entry, self.route, lookup(entry.key(), asked), Some(self.trusts), call)
     }
 
     #[inline]
@@ -159,7 +160,7 @@ impl Terms {
         call: &Call<'_>,
     ) -> Result<Usd, Error> {
         let lookup = || lookup(entry.key(), asked);
-        snapshot.total_by(entry, Some(self.provider), lookup, Some(self.trusts), call)
+        snapshot.total_by(entry, self.route, lookup, Some(self.trusts), call)
     }
 }
 
@@ -178,7 +179,10 @@ impl<'a> Resolved<'a> {
         let terms = Terms {
             trusts: snapshot.trusted.trust(lookup, entry),
             found_by: found.found_by,
-            provider: RuleProvider::of(found.provider, lookup.name),
+            route: Route {
+                provider: Some(RuleProvider::of(found.provider, lookup.name)),
+                rules: entry.map(|entry| snapshot.rules_to_remember(lookup, entry)),
+            },
         };
         let priced_by = match found.answer {
             Answer::Entry(entry) => PricedBy::Entry(entry),

@@ -1,18 +1,53 @@
 //! What follows after the prices of a call: discounts, margins, and calls that were prepaid.
 
-use arrayvec::ArrayVec;
-
 use super::Snapshot;
+use super::adjusted::rules_of;
 use crate::catalog::EntryRef;
-use crate::cost::{Adjustments, Call, CallAdjustments, Cost};
+use crate::cost::{Call, CallRules, Cost};
 use crate::error::Error;
 use crate::num::Usd;
-use crate::resolve::{Lookup, billed_provider, without_region};
+use crate::rates::RuleProvider;
+use crate::resolve::Lookup;
 
-/// The most names of a model that scopes of discounts and margins are compared with.
-const NAMES: usize = 8;
+/// What is known of the way that a lookup led to an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    /// The provider that rules of prices ask for. `None` if the name is a key or an alias, and no
+    /// provider was asked for.
+    pub(super) provider: Option<RuleProvider>,
+    /// The discount and the margin of the map, if they are known.
+    pub(super) rules: Option<CallRules>,
+}
+
+impl Route {
+    /// The route of a name that is a key or an alias.
+    pub(super) const KEY: Self = Self { provider: None, rules: None };
+
+    pub(super) fn by(provider: RuleProvider) -> Self {
+        Self { provider: Some(provider), rules: None }
+    }
+}
 
 impl Snapshot {
+    /// Returns whether the map may have a discount or a margin for the entry.
+    #[inline]
+    pub(super) fn may_adjust(&self, entry: EntryRef<'_>, route: Route) -> bool {
+        let Some(adjusted) = &self.adjusted else { return false };
+        match route.provider {
+            None => !adjusted.is_without(entry, &self.base),
+            Some(_) => route.rules != Some(CallRules::NONE),
+        }
+    }
+
+    /// Returns the discount and the margin of the map, if they are known without a search.
+    #[inline]
+    fn known_rules(&self, entry: EntryRef<'_>, route: Route) -> Option<CallRules> {
+        match route.provider {
+            None => self.adjusted.as_ref()?.of_key(entry, &self.base),
+            Some(_) => route.rules,
+        }
+    }
+
     /// Adds to a bill what follows after its prices. The part of a call that another model served has
     /// none of that: the whole call does.
     pub(super) fn settle(
@@ -22,13 +57,15 @@ impl Snapshot {
         entry: Option<EntryRef<'_>>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        let adjustments = self.adjustments_of(call);
+        let of_call = call.terms.and_then(|terms| terms.adjustments.as_ref());
+        let adjustments = of_call.or(self.adjusted.as_deref().map(|adjusted| &*adjusted.adjustments));
         if call.is_part || (adjustments.is_none() && !call.is_prepaid) {
             return priced;
         }
         let settle = |bill: &mut Cost| {
             if let Some(adjustments) = adjustments {
-                let adjusted = bill.adjust(self.chosen(adjustments, lookup, entry));
+                let rules = rules_of(adjustments, self.layers(), lookup, entry);
+                let adjusted = bill.adjust(adjustments.get(rules));
                 adjusted.ok_or_else(|| Error::Overflow { key: bill.key().to_owned() })?;
             }
             if call.is_prepaid {
@@ -43,56 +80,27 @@ impl Snapshot {
         }
     }
 
-    /// Returns the total that the discount and the margin of a plain call make of another one.
-    #[cold]
+    /// Returns the total that the map's discount and margin of a plain call make of another one.
+    #[inline(never)]
     pub(super) fn adjusted_total(
         &self,
         original: Usd,
-        adjustments: &Adjustments,
-        lookup: Lookup<'_>,
         entry: EntryRef<'_>,
+        route: Route,
+        lookup: Lookup<'_>,
     ) -> Result<Usd, Error> {
-        let total = self.chosen(adjustments, lookup, Some(entry)).total(original);
+        let Some(adjusted) = &self.adjusted else { return Ok(original) };
+        let rules = self.known_rules(entry, route);
+        let rules =
+            rules.unwrap_or_else(|| rules_of(&adjusted.adjustments, self.layers(), lookup, Some(entry)));
+        let total = adjusted.adjustments.get(rules).total(original);
         total.ok_or_else(|| Error::Overflow { key: entry.key().to_owned() })
     }
 
-    /// Returns the discounts and margins that apply: those of the call, else those of the map.
-    fn adjustments_of<'a>(&'a self, call: &Call<'a>) -> Option<&'a Adjustments> {
-        let own = call.terms.and_then(|terms| terms.adjustments.as_ref());
-        own.or(self.adjustments.as_deref()).filter(|adjustments| !adjustments.is_empty())
+    /// Returns the discount and the margin of the map for a name, to be remembered with it.
+    pub(super) fn rules_to_remember(&self, lookup: Lookup<'_>, entry: EntryRef<'_>) -> CallRules {
+        self.adjusted.as_deref().map_or(CallRules::NONE, |adjusted| {
+            rules_of(&adjusted.adjustments, self.layers(), lookup, Some(entry))
+        })
     }
-
-    /// Chooses the discount and the margin of a model.
-    fn chosen<'a>(
-        &self,
-        adjustments: &'a Adjustments,
-        lookup: Lookup<'_>,
-        entry: Option<EntryRef<'_>>,
-    ) -> CallAdjustments<'a> {
-        let provider = billed_provider(self.layers(), lookup, entry);
-        let mut names = ArrayVec::<&str, NAMES>::new();
-        let mut add = |name| {
-            if !names.contains(&name) {
-                // Names of models that have more forms than there is room for are none of the map's.
-                let _ = names.try_push(name);
-            }
-        };
-        for name in [Some(lookup.name), entry.map(EntryRef::key)].into_iter().flatten() {
-            let behind = |name| provider.and_then(|own| without_provider(name, own));
-            let mut rest = behind(name).unwrap_or(name);
-            add(rest);
-            add(without_region(rest));
-            // A provider may stand before a name more than once, and each form counts.
-            while let Some(shorter) = behind(rest) {
-                rest = shorter;
-                add(rest);
-            }
-        }
-        adjustments.of_call(provider, &names)
-    }
-}
-
-/// Removes a provider from the beginning of a name.
-fn without_provider<'n>(name: &'n str, provider: &str) -> Option<&'n str> {
-    name.strip_prefix(provider)?.strip_prefix('/')
 }
