@@ -171,8 +171,9 @@ fn terms() {
             let suite = if is_total {
                 suite.add(name(names), each(&few, move |()| _ = black_box(map.total(model, call).unwrap())))
             } else {
-                let cost = move |()| _ = black_box(map.cost(model, call).unwrap().total());
-                suite.add(name(names), each(&few, cost))
+                suite.add(name(names), {
+                    each(&few, move |()| _ = black_box(map.cost(model, call).unwrap().total()))
+                })
             };
             if let Some((other, ..)) = beside.and_then(|other: usize| cases.get(other)) {
                 let goal = if name(names).ends_with("others") { AtMost(1.02) } else { Goal::None };

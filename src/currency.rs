@@ -5,7 +5,8 @@ use crate::json;
 /// Returns the reason why a field of an entry or a deployment is refused, if it names a currency other
 /// than US dollars. Prices in roubles must not be read as prices in dollars.
 pub(crate) fn refusal(name: &str, json: &str) -> Option<String> {
-    if !(name == "currency" || name.ends_with("_currency")) || json == "null" {
+    let is_named = matches!(name, "currency" | "pricing_currency" | "billing_currency");
+    if !is_named || json == "null" {
         return None;
     }
     let named = json::text(json);
@@ -13,7 +14,8 @@ pub(crate) fn refusal(name: &str, json: &str) -> Option<String> {
         return None;
     }
     // A longer text is not repeated: it may be a misplaced secret.
-    let is_code = |named: &&str| named.len() <= 8 && named.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_code =
+        |named: &&str| (1..=8).contains(&named.len()) && named.bytes().all(|byte| byte.is_ascii_alphabetic());
     let named = named.as_deref().filter(is_code).map_or_else(String::new, |named| format!("{named} "));
     Some(format!("{named}is not USD: all prices are US dollars, so convert them and leave the field out"))
 }
@@ -31,6 +33,8 @@ mod tests {
             ("currency", "null"),
             ("mode", "\"RUB\""),
             ("currency_note", "\"RUB\""),
+            ("team_currency", "\"EUR\""),
+            ("supports_multi_currency", "true"),
         ] {
             assert_eq!(refusal(name, json), None, "{name}: {json}");
         }
@@ -40,7 +44,7 @@ mod tests {
         for json in ["\"sk-abc\"", "\"\"", "5", "[\"USD\"]", "\"ROUBLES AND KOPECKS\""] {
             let reason = refusal("currency", json);
             assert!(reason.as_deref().is_some_and(|reason| reason.ends_with(advice)), "{json}: {reason:?}");
-            assert!(!reason.is_some_and(|reason| reason.contains("sk-")), "{json}");
+            assert!(!reason.is_some_and(|reason| reason.contains("sk-") || reason.contains("  ")), "{json}");
         }
     }
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use llm_costmap::accounting::{AttributeValue, ComparedLine, CostSum, PricingSnapshot, UnpricedEvent};
-use llm_costmap::cost::{Adjustment, Adjustments, Charge, Component, Number, PriceSet, PriceTerms};
+use llm_costmap::cost::{
+    Adjustment, Adjustments, Charge, Component, Number, PriceSet, PriceTerms, PricingSource,
+};
 use llm_costmap::wire::Response;
 use llm_costmap::{Call, CostMap, Error, Lookup, ServiceTier, Units, Usage, Usd};
 use serde_json::{Value, json};
@@ -289,7 +291,7 @@ fn rows_of_focus_add_up() {
             let product = row.list_unit_price.zip(row.pricing_quantity).map(|(price, quantity)| {
                 price.to_string().parse::<Usd>().unwrap().checked_mul(quantity.as_u64().unwrap()).unwrap()
             });
-            assert_eq!(product.unwrap_or(row.list_cost), row.list_cost, "{line}");
+            assert!(product.is_none() || product == row.list_cost, "{line}");
             assert_eq!(row.charge_description, line.to_string());
         }
     }
@@ -314,6 +316,66 @@ fn rows_of_focus_add_up() {
     let prepaid = map.cost("m", Call::new(&usage).prepaid()).unwrap();
     let row = prepaid.focus_rows().next().unwrap();
     assert_eq!((row.pricing_category, row.commitment_discount_status), (Some("Committed"), Some("Used")));
+}
+
+/// List prices are those of the map: prices and multipliers that were agreed on are not.
+#[test]
+fn a_list_price_is_the_maps() {
+    let map = map();
+    let usage = Usage::new(1_000, 0);
+    let row = |call: Call<'_>| map.cost("m", call).unwrap().focus_rows().next().unwrap();
+    let plain = row(Call::new(&usage));
+    assert_eq!((plain.list_unit_price, plain.list_cost), (Some("1e-6".parse().unwrap()), Some(usd("0.001"))));
+    let half = PriceTerms::new().multiplier("0.5".parse().unwrap()).unwrap();
+    let half = row(Call::new(&usage).terms(&half));
+    assert_eq!((half.list_unit_price, half.list_cost), (None, None));
+    assert_eq!(
+        (half.contracted_unit_price, half.contracted_cost),
+        (Some("5e-7".parse().unwrap()), usd("0.0005"))
+    );
+    let set = PriceSet::new("acme", json!({"m": {"input_cost_per_token": 2e-6}})).unwrap();
+    let set = PriceTerms::new().price_set(set);
+    let row = row(Call::new(&usage).terms(&set));
+    assert_eq!((row.list_unit_price, row.list_cost, row.contracted_cost), (None, None, usd("0.002")));
+    assert_eq!(row.sku_price_id.as_deref(), Some("acme/m/input/input_cost_per_token"));
+}
+
+/// A set that prices the other model of a response is on the bill, at the lines that it prices.
+#[test]
+fn a_set_that_prices_another_model_is_named() {
+    let body = json!({"type": "message", "role": "assistant", "model": "m", "content": [],
+        "usage": {"input_tokens": 10, "output_tokens": 1, "iterations": [
+            {"type": "message", "model": "m", "input_tokens": 10, "output_tokens": 1},
+            {"type": "advisor_message", "model": "azure_ai/x", "input_tokens": 10, "output_tokens": 1}]}});
+    let response = Response::read(body.to_string().as_bytes()).unwrap();
+    let map = map();
+    for (priced, other) in [("m", "azure_ai/x"), ("azure_ai/x", "m")] {
+        let set = PriceSet::new("acme", json!({(priced): {"input_cost_per_token": 7e-6}})).unwrap();
+        let terms = PriceTerms::new().price_set(set);
+        let cost = map.cost("m", response.call().terms(&terms)).unwrap();
+        assert_eq!((cost.price_set(), cost.pricing_source()), (Some("acme"), PricingSource::PerRequest));
+        let sources: BTreeMap<&str, PricingSource> =
+            cost.lines().map(|line| (line.key, line.pricing_source)).collect();
+        assert_eq!((sources[priced], sources[other]), (PricingSource::PerRequest, PricingSource::CostMap));
+        for row in cost.focus_rows() {
+            assert_eq!(row.list_unit_price.is_none(), row.sku_id == priced, "{row:?}");
+        }
+    }
+}
+
+/// Thousands of fees are no more work than their number.
+#[test]
+fn long_bills_are_read_in_linear_time() {
+    let map = map();
+    let mut cost = map.cost("m", &Usage::new(1, 0)).unwrap();
+    for number in 0..20_000 {
+        cost.add_charge(Charge::fee(format!("fee-{}", number % 10_000), usd("0.1")).unwrap()).unwrap();
+    }
+    assert_eq!(cost.lines().len(), 20_001);
+    assert_eq!(cost.lines().map(|line| line.amount).sum::<Option<Usd>>(), Some(cost.total()));
+    let snapshot = PricingSnapshot::new(&cost, "m", &Usage::new(1, 0));
+    assert_eq!(snapshot.additional_costs.len(), 10_000);
+    assert!(snapshot.additional_costs.iter().all(|fee| fee.amount == usd("0.2")));
 }
 
 #[test]
@@ -341,8 +403,17 @@ fn sums_keep_components_generations_and_what_is_missing() {
     assert_eq!((input.lines, input.quantity, input.amount), (3, Number::from(9_000), usd("0.009")));
     let audio = component(Component::SentAudio);
     assert_eq!((audio.quantity.to_string(), audio.amount), ("2.5".to_owned(), usd("0.00025")));
+    let json = serde_json::to_value(&sum).unwrap();
+    assert_eq!(
+        (&json["lines"]["input"]["quantity"], &json["lines"]["sent_audio"]["quantity"]),
+        (&json!(9_000), &json!(2.5))
+    );
     let read: CostSum = serde_json::from_str(&serde_json::to_string(&sum).unwrap()).unwrap();
     assert_eq!(read, sum);
+    // A sum that was tampered with does not swallow a sign.
+    let negative = json.to_string().replace(":9000", ":-9000");
+    let mut negative: CostSum = serde_json::from_str(&negative).unwrap();
+    assert!(negative.add(&map.cost("m", &usage()).unwrap()).is_err());
 
     let huge = CostMap::from_json(r#"{"h": {"input_cost_per_token": 9000000000}}"#).unwrap();
     let huge = huge.cost("h", &Usage::new(1, 0)).unwrap();

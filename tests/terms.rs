@@ -520,7 +520,7 @@ fn invalid_terms_say_where_and_why() {
         (json!({"m": {"max_tokens": 5}}), "price set s: m: max_tokens: not a price: a set has prices alone"),
         (
             json!({"m": {"input_cost_per_token": "cheap"}}),
-            "price set s: m: input_cost_per_token: \"cheap\" is not a number",
+            "price set s: m: input_cost_per_token: not a price in US dollars",
         ),
         (
             json!({"m": {"currency": "EUR"}}),
@@ -533,16 +533,14 @@ fn invalid_terms_say_where_and_why() {
         let error = PriceSet::new(name, json!({})).unwrap_err();
         assert_eq!(error.to_string(), format!("price set {name}: a name has 1 to 64 bytes"));
     }
+    let digits = "has more than 19 significant digits or 28 decimals";
     for (number, reason) in [
-        ("-1", "-1"),
-        ("1e-29", "0.00000000000000000000000000001"),
-        ("12345678901234567890", "12345678901234567890"),
+        ("-1", "-1 is negative".to_owned()),
+        ("1e-29", format!("0.00000000000000000000000000001 {digits}")),
+        ("12345678901234567890", format!("12345678901234567890 {digits}")),
     ] {
         let error = PriceTerms::new().multiplier(number.parse().unwrap()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("multiplier: {reason} is no positive number of at most 19 significant digits")
-        );
+        assert_eq!(error.to_string(), format!("multiplier: {reason}"));
     }
     for (charge, message) in [
         (Charge::fee(" ", Usd::ZERO), "fee: a charge needs a name"),
@@ -579,4 +577,195 @@ fn records_tell_terms() {
         "rate": null, "multiplier": "0.5", "amount": "-0.0005", "basis": "adjustment", "source": null})
     );
     assert_eq!((&read("prepaid")["billed"], &read("prepaid")["total"]), (&json!("0"), &json!("0.001")));
+}
+
+/// A contract reaches models that have no entry: self-hosted ones, which are free without it.
+#[test]
+fn a_price_set_prices_a_self_hosted_model() {
+    let map = map();
+    let terms = PriceTerms::new().price_set(set("s", json!({"ollama/x": {"input_cost_per_token": 1e-3}})));
+    let usage = Usage::new(1_000, 0);
+    let call = Call::new(&usage).terms(&terms);
+    assert_eq!(map.total("ollama/x", &usage).unwrap(), Usd::ZERO);
+    let cost = map.cost("ollama/x", call).unwrap();
+    assert_eq!((cost.total(), cost.price_set()), (usd("1"), Some("s")));
+    assert_eq!(map.total("ollama/x", call).unwrap(), usd("1"));
+    assert_eq!(map.resolve("ollama/x").unwrap().total(call).unwrap(), usd("1"));
+    map.add_deployment(Deployment::new("d", json!({"model": "ollama/x"}), json!({})).unwrap()).unwrap();
+    assert_eq!(map.deployment_total("d", call).unwrap(), usd("1"));
+}
+
+/// A self-hosted model is free, and another model of the same response is not.
+#[test]
+fn the_other_models_of_a_free_one_are_billed() {
+    let body = json!({"type": "message", "role": "assistant", "model": "x", "content": [],
+        "usage": {"input_tokens": 10, "output_tokens": 1, "iterations": [
+            {"type": "message", "model": "x", "input_tokens": 10, "output_tokens": 1},
+            {"type": "advisor_message", "model": "openrouter/o", "input_tokens": 1_000_000, "output_tokens": 0}]}});
+    let response = Response::read(body.to_string().as_bytes()).unwrap();
+    let map = map();
+    assert_eq!(map.cost("ollama/x", &response).unwrap().total(), usd("1"));
+    assert_eq!(map.resolve("ollama/x").unwrap().cost(&response).unwrap().total(), usd("1"));
+}
+
+/// Images by size are billed by the model's contract on every way to the price, with its fee.
+#[test]
+fn a_price_set_prices_images_by_size() {
+    let map = CostMap::from_json(
+        r#"{"dall2": {"mode": "image_generation", "litellm_provider": "openai"},
+            "hd/1024-x-1024/dall2": {"mode": "image_generation", "litellm_provider": "openai", "output_cost_per_image": 0.04}}"#,
+    )
+    .unwrap();
+    let own =
+        Deployment::new("own", json!({"model": "openai/dall2", "output_cost_per_token": 1e-6}), json!({}))
+            .unwrap();
+    let plain = Deployment::new("plain", json!({"model": "openai/dall2"}), json!({})).unwrap();
+    map.set_deployments([own, plain]).unwrap();
+    let units = Units::new().images(1).image_quality("hd");
+    let totals = |terms: &PriceTerms| {
+        let call = Call::from(&units).terms(terms);
+        let names = ["dall2", "openai/dall2"].map(|name| map.total(name, call).unwrap().to_string());
+        let deployments = ["own", "plain"].map(|name| map.deployment_total(name, call).unwrap().to_string());
+        [names, deployments].concat()
+    };
+    assert_eq!(totals(&PriceTerms::new()), ["0.04"; 4]);
+    let terms = PriceTerms::new().price_set(set("s", json!({"dall2": {"input_cost_per_image": 0.01}})));
+    assert_eq!(totals(&terms), ["0.01"; 4]);
+    let terms = PriceTerms::new().price_set(set("s", json!({"dall2": {"input_cost_per_request": 0.5}})));
+    assert_eq!(totals(&terms), ["0.54"; 4]);
+    let call = Call::from(&units);
+    assert_eq!(map.deployment_cost("own", call).unwrap().pricing_source(), PricingSource::CostMap);
+}
+
+/// Rules of a map fill in a model's entry, and never a deployment's by the deployment's id.
+#[test]
+fn rules_do_not_fill_in_deployments_by_id() {
+    let map = CostMap::from_json(
+        r#"{"base": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
+            "fallback_generalizations": {"rules": [{"name": "x", "pattern": "^(?:openai/)?x-", "fill_missing_for_providers": ["openai"],
+                "model_info": {"litellm_provider": "openai", "mode": "chat", "cache_read_input_token_cost": 0.5}}]}}"#,
+    )
+    .unwrap();
+    map.add_deployment(
+        Deployment::new(
+            "d",
+            json!({"model": "openai/base", "output_cost_per_token": 2e-6}),
+            json!({"id": "x-1"}),
+        )
+        .unwrap(),
+    )
+    .unwrap();
+    let usage = Usage::new(10, 0).cached_tokens(10);
+    let terms =
+        PriceTerms::new().price_set(set("s", json!({"openai/base": {"output_cost_per_token": 3e-6}})));
+    assert_eq!(map.deployment_total("d", &usage).unwrap(), usd("0.00001"));
+    assert_eq!(map.deployment_total("d", Call::new(&usage).terms(&terms)).unwrap(), usd("0.00001"));
+}
+
+/// A contract is with one provider: a bare name does not reach the same model of another one.
+#[test]
+fn a_price_set_tells_providers_apart() {
+    let map = CostMap::from_json(
+        r#"{"m": {"litellm_provider": "openai", "input_cost_per_token": 1e-6},
+            "azure/m": {"litellm_provider": "azure", "input_cost_per_token": 3e-6}}"#,
+    )
+    .unwrap();
+    let usage = million();
+    let total = |models: Value, lookup: Lookup<'_>| {
+        let terms = PriceTerms::new().price_set(set("s", models));
+        map.total(lookup, Call::new(&usage).terms(&terms)).unwrap().to_string()
+    };
+    let (bare, azure, openai) =
+        (Lookup::new("m"), Lookup::new("m").provider("azure"), Lookup::new("m").provider("openai"));
+    let of = |name: &str| json!({(name): {"input_cost_per_token": 7e-6}});
+    for (models, lookup, expected) in [
+        (of("m"), bare, "7"),
+        (of("m"), azure, "3"),
+        (of("m"), openai, "7"),
+        (of("m"), Lookup::new("openai/m"), "7"),
+        (of("openai/m"), bare, "7"),
+        (of("openai/m"), openai, "7"),
+        (of("openai/m"), azure, "3"),
+        (of("azure/m"), azure, "7"),
+        (of("azure/m"), Lookup::new("azure/m"), "7"),
+        (of("azure/m"), bare, "1"),
+        // The name that was asked for goes before the key.
+        (
+            json!({"m": {"input_cost_per_token": 7e-6}, "M": {"input_cost_per_token": 8e-6}}),
+            Lookup::new("M"),
+            "8",
+        ),
+    ] {
+        assert_eq!(total(models.clone(), lookup), expected, "{models} {lookup:?}");
+    }
+    // Null takes a field of the map back, and a table goes before a flat rate unless it does.
+    let map = CostMap::from_json(
+        r#"{"m": {"output_cost_per_token": 1e-6, "tiered_pricing": [{"range": [0, 1000000], "input_cost_per_token": 1e-6}]}}"#,
+    )
+    .unwrap();
+    let total = |models: Value| {
+        let terms = PriceTerms::new().price_set(set("s", models));
+        map.total("m", Call::new(&usage).terms(&terms)).unwrap().to_string()
+    };
+    assert_eq!(total(json!({"m": {"input_cost_per_token": 7e-6}})), "1");
+    assert_eq!(total(json!({"m": {"input_cost_per_token": 7e-6, "tiered_pricing": null}})), "7");
+}
+
+/// A total of a name that is remembered as unknown is the stated charge, too.
+#[test]
+fn a_total_remembers_what_a_cost_does() {
+    let map = map();
+    let mut usage = Usage::new(10, 10);
+    usage.cost = Some(usd("0.5"));
+    let lookup = Lookup::new("nope").provider("openrouter");
+    for _ in 0..3 {
+        assert_eq!(map.cost(lookup, &usage).unwrap().total(), usd("0.5"));
+        assert_eq!(map.total(lookup, &usage).unwrap(), usd("0.5"));
+    }
+}
+
+#[test]
+fn later_terms_replace_earlier_ones() {
+    let map = map();
+    let terms = PriceTerms::new().price_set(set("acme", json!({"m": {"input_cost_per_token": 1}})));
+    let usage = Usage::new(1_000, 0);
+    let call = Call::new(&usage).terms(&terms).terms(&EMPTY);
+    assert_eq!(map.total("m", call).unwrap(), usd("0.001"));
+}
+
+static EMPTY: std::sync::LazyLock<PriceTerms> = std::sync::LazyLock::new(PriceTerms::new);
+
+/// No text of a wrong price is repeated: it may be a secret in the wrong place.
+#[test]
+fn errors_of_terms_repeat_no_text() {
+    let error = PriceSet::new("s", json!({"m": {"input_cost_per_token": "sk-proj-abcdef"}})).unwrap_err();
+    assert_eq!(error.to_string(), "price set s: m: input_cost_per_token: not a price in US dollars");
+    for text in [
+        r#"{"cost_margin_config": "sk-proj-abcdef"}"#,
+        r#"{"cost_margin_config": {"global": "sk-proj-abcdef"}}"#,
+        r#"{"cost_margin_config": {"global": {"percentage": "sk-proj-abcdef"}}}"#,
+    ] {
+        let error = Adjustments::from_json(text).unwrap_err().to_string();
+        assert!(!error.contains("sk-"), "{error}");
+    }
+}
+
+#[test]
+fn scopes_that_never_apply_are_refused() {
+    for (scope, reason) in [
+        ("bedrock_converse", "write bedrock, which is the provider of bedrock_converse"),
+        ("vertex_ai_beta/gemini-*", "write vertex_ai, which is the provider of vertex_ai_beta"),
+        ("vertex_ai-language-models", "write vertex_ai, which is the provider of vertex_ai-language-models"),
+        ("Global", "write global for all providers"),
+    ] {
+        let error = Adjustments::new().margin(scope, share("0.1")).unwrap_err();
+        assert_eq!(error.to_string(), format!("cost_margin_config.{scope}: {reason}"));
+    }
+    // A discount beyond the range of money takes what there is.
+    let huge = share("0.5").and_fixed_amount(Usd::MAX).unwrap();
+    let adjustments = Adjustments::new().discount("global", huge).unwrap();
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1000000000}}"#).unwrap();
+    map.set_adjustments(adjustments).unwrap();
+    assert_eq!(map.total("m", &Usage::new(17, 0)).unwrap(), Usd::ZERO);
+    assert_eq!(map.cost("m", &Usage::new(17, 0)).unwrap().original(), usd("17000000000"));
 }

@@ -1,5 +1,7 @@
 //! [`Breakdown`]: the sums of a bill by the classes of LiteLLM's accounting.
 
+use std::collections::BTreeMap;
+
 use crate::cost::{Component, Cost, Number};
 use crate::num::Usd;
 
@@ -16,7 +18,7 @@ pub(super) struct Breakdown {
     pub(super) tool_usage: Usd,
     pub(super) guardrail: Option<Usd>,
     /// Fees by name, each once.
-    pub(super) additional: Vec<(String, Usd)>,
+    pub(super) additional: BTreeMap<String, Usd>,
     pub(super) original: Usd,
     pub(super) discount_percent: Number,
     pub(super) discount_amount: Usd,
@@ -41,14 +43,11 @@ impl Breakdown {
         let less =
             |whole: Usd, part: Option<Usd>| whole.checked_sub(part.unwrap_or_default()).unwrap_or(whole);
         let router_fee = one(Component::RouterFee);
-        let mut additional: Vec<(String, Usd)> =
+        let mut additional: BTreeMap<String, Usd> =
             router_fee.map(|fee| (ROUTER_FEE.to_owned(), fee)).into_iter().collect();
         for line in cost.lines().filter(|line| line.component == Component::Fee) {
-            let name = line.name.unwrap_or_default();
-            match additional.iter_mut().find(|(known, _)| known == name) {
-                Some((_, amount)) => *amount = amount.checked_add(line.amount).unwrap_or(Usd::MAX),
-                None => additional.push((name.to_owned(), line.amount)),
-            }
+            let amount = additional.entry(line.name.unwrap_or_default().to_owned()).or_default();
+            *amount = amount.checked_add(line.amount).unwrap_or(Usd::MAX);
         }
         let tools = cost.tools();
         let (discount_percent, _) = cost.adjustment(Component::Discount);

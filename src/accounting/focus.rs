@@ -36,10 +36,12 @@ pub struct FocusRow {
     /// The amount, whether or not it was prepaid.
     #[serde(with = "usd_serde::number")]
     pub effective_cost: Usd,
-    /// The amount before discounts and margins, which are rows of their own.
+    /// The amount at the price of the map. `None` if that is not on the bill: the provider stated the
+    /// amount, or prices or a multiplier that were agreed on stand in its place. Zero for discounts,
+    /// margins and the caller's charges.
     #[serde(with = "usd_serde::number")]
-    pub list_cost: Usd,
-    /// The amount at the price that was agreed on: that of a price set, if one applied.
+    pub list_cost: Option<Usd>,
+    /// The amount before discounts and margins, which are rows of their own.
     #[serde(with = "usd_serde::number")]
     pub contracted_cost: Usd,
     /// `USD`.
@@ -64,8 +66,8 @@ pub struct FocusRow {
     pub pricing_quantity: Option<Number>,
     /// The unit of that quantity.
     pub pricing_unit: Option<&'static str>,
-    /// The price of the map for a unit, with its multipliers. `None` if the provider stated the amount, or
-    /// if a price set or a deployment's own price stands in its place.
+    /// The price of the map for a unit, with its multipliers. `None` if that is not on the bill: see
+    /// [`list_cost`](Self::list_cost).
     #[serde(serialize_with = "number")]
     pub list_unit_price: Option<Number>,
     /// The price that the unit was billed at, with its multipliers.
@@ -80,7 +82,8 @@ pub struct FocusRow {
     /// The word of the component, such as `cache_read`.
     pub sku_meter: &'static str,
     /// The key, the component and the field that the price is from, such as
-    /// `gpt-4o/input/input_cost_per_token`. `None` without a price.
+    /// `gpt-4o/input/input_cost_per_token`, behind the name of the price set if that has the price.
+    /// `None` without a price.
     pub sku_price_id: Option<String>,
 }
 
@@ -113,12 +116,14 @@ fn row(cost: &Cost, line: &Line<'_>) -> FocusRow {
     let quantity = Some(line.quantity).filter(|_| is_usage);
     let price = line.rate.filter(|_| is_usage).map(Usd::number);
     let price = price.and_then(|price| price.checked_mul(line.multiplier));
-    let is_list = cost.pricing_source() == PricingSource::CostMap;
+    let is_list = line.pricing_source == PricingSource::CostMap && line.terms_multiplier == Number::ONE;
     let before_adjustments = if line.basis == Basis::Adjustment { Usd::ZERO } else { line.amount };
+    let list_cost = if is_usage { line.amount } else { Usd::ZERO };
+    let of_set = cost.price_set().filter(|_| line.pricing_source == PricingSource::PerRequest);
     FocusRow {
         billed_cost: if is_prepaid { Usd::ZERO } else { line.amount },
         effective_cost: line.amount,
-        list_cost: before_adjustments,
+        list_cost: Some(list_cost).filter(|_| is_list || !is_usage),
         contracted_cost: before_adjustments,
         billing_currency: "USD",
         charge_category: match line.component {
@@ -140,6 +145,9 @@ fn row(cost: &Cost, line: &Line<'_>) -> FocusRow {
         service_subcategory: "Generative AI",
         sku_id: line.key.to_owned(),
         sku_meter: line.component.as_str(),
-        sku_price_id: line.source.map(|source| format!("{}/{}/{}", line.key, line.component, source.field())),
+        sku_price_id: line.source.map(|source| {
+            let set = of_set.map_or_else(String::new, |set| format!("{set}/"));
+            format!("{set}{}/{}/{}", line.key, line.component, source.field())
+        }),
     }
 }

@@ -9,8 +9,8 @@ impl Cost {
     /// digits, and the margin's percentage as a share (0.1 is 10%).
     ///
     /// The total, the original amount, the discount, the margin, input, output and tools are always
-    /// among them; cache reads, cache writes and reasoning only if there were any. Input is what is left
-    /// without the caches, so that the parts add up; reasoning is part of output.
+    /// among them; cache reads, cache writes and reasoning only if there were any. Input is without the
+    /// caches and without the fee of a router, as LiteLLM has it; reasoning is part of output.
     ///
     /// # Examples
     ///

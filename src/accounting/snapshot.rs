@@ -1,5 +1,7 @@
 //! [`PricingSnapshot`] and [`UnpricedEvent`]: LiteLLM's contract of accounting.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::Breakdown;
@@ -305,6 +307,8 @@ fn multiplier(kind: FactorKind, factor: Number, call: &Call<'_>) -> Multiplier {
 struct Measures {
     rates: Vec<Rate>,
     usage: Vec<PricedQuantity>,
+    /// The number of lines of each measure and unit.
+    taken: HashMap<(String, PricingUnit), u64>,
 }
 
 impl Measures {
@@ -333,15 +337,10 @@ impl Measures {
         if is_of_part {
             measure = format!("{}:{measure}", line.key);
         }
-        let is_taken =
-            |measure: &str| self.usage.iter().any(|known| known.measure == measure && known.unit == unit);
         // Several parts of one response may be of one model.
-        let mut number = 1;
-        let mut own = measure.clone();
-        while is_taken(&own) {
-            number += 1;
-            own = format!("{measure} #{number}");
-        }
+        let number = self.taken.entry((measure.clone(), unit)).or_insert(0);
+        *number += 1;
+        let own = if *number == 1 { measure } else { format!("{measure} #{number}") };
         if let Some(usd_per_unit) = rate.filter(|_| line.basis == Basis::Rate) {
             self.rates.push(Rate { measure: own.clone(), unit, usd_per_unit });
         }

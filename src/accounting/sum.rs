@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cost::{Component, Cost, Line, Number, Unpriced};
+use crate::cost::{Component, Cost, Line, Number, Unpriced, serialize_quantity};
 use crate::error::Error;
 use crate::num::Usd;
 
@@ -56,6 +56,7 @@ pub struct ComponentSum {
     /// The number of lines.
     pub lines: u64,
     /// The quantity, in [`Component::unit`]s.
+    #[serde(serialize_with = "serialize_quantity")]
     pub quantity: Number,
     /// The amount, in US dollars.
     pub amount: Usd,
@@ -92,8 +93,7 @@ impl CostSum {
     /// As [`add`](Self::add).
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         let overflow = || Error::Overflow { key: "a sum of bills".to_owned() };
-        *self = self.checked_add(other).ok_or_else(overflow)?;
-        Ok(())
+        self.checked_add(other).ok_or_else(overflow)
     }
 
     fn of(cost: &Cost, unpriced_calls: u64) -> Result<Self, Error> {
@@ -117,23 +117,29 @@ impl CostSum {
         })
     }
 
-    fn checked_add(&self, other: &Self) -> Option<Self> {
-        let mut lines = self.lines.clone();
-        for (component, more) in &other.lines {
-            let sum = lines.get(component).map_or(Some(*more), |sum| sum.checked_add(more))?;
-            lines.insert(*component, sum);
-        }
-        Some(Self {
-            calls: self.calls.checked_add(other.calls)?,
-            unpriced_calls: self.unpriced_calls.checked_add(other.unpriced_calls)?,
-            total: self.total.checked_add(other.total)?,
-            billed: self.billed.checked_add(other.billed)?,
-            input: self.input.checked_add(other.input)?,
-            output: self.output.checked_add(other.output)?,
-            tools: self.tools.checked_add(other.tools)?,
-            generations: self.generations.union(&other.generations).copied().collect(),
-            lines,
-        })
+    /// Adds another sum. Returns `None`, and changes nothing, if a sum is beyond its range.
+    fn checked_add(&mut self, other: &Self) -> Option<()> {
+        let lines = other.lines.iter().map(|(component, more)| {
+            let sum = self.lines.get(component).map_or(Some(*more), |sum| sum.checked_add(more))?;
+            Some((*component, sum))
+        });
+        let lines = lines.collect::<Option<Vec<_>>>()?;
+        let calls = self.calls.checked_add(other.calls)?;
+        let unpriced_calls = self.unpriced_calls.checked_add(other.unpriced_calls)?;
+        let amounts = [
+            (self.total, other.total),
+            (self.billed, other.billed),
+            (self.input, other.input),
+            (self.output, other.output),
+            (self.tools, other.tools),
+        ];
+        let [total, billed, input, output, tools] = amounts.map(|(sum, more)| sum.checked_add(more));
+        (self.total, self.billed, self.input, self.output, self.tools) =
+            (total?, billed?, input?, output?, tools?);
+        (self.calls, self.unpriced_calls) = (calls, unpriced_calls);
+        self.lines.extend(lines);
+        self.generations.extend(&other.generations);
+        Some(())
     }
 
     /// Returns the number of bills.

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::InvalidTerms;
 use super::glob::Glob;
 use crate::num::decimal::{multiply_divide, pow10};
 use crate::num::{Fixed, Number, Usd};
+use crate::rates::provider_of_kind;
 
 /// LiteLLM's names of the two settings.
 const DISCOUNTS: &str = "cost_discount_config";
@@ -167,12 +168,7 @@ impl Adjustment {
     /// [`InvalidTerms`] if the share is negative, or has more than 19 significant digits or 28
     /// decimals.
     pub fn percentage(share: Number) -> Result<Self, InvalidTerms> {
-        let bad = |reason: &str| InvalidTerms::new("percentage", format!("{share} {reason}"));
-        if share < Number::from(0) {
-            return Err(bad("is negative"));
-        }
-        let fixed = share.to_fixed().filter(|share| u32::from(share.scale) <= Usd::DECIMALS);
-        let share = fixed.ok_or_else(|| bad("has more than 19 significant digits or 28 decimals"))?;
+        let share = self::share(share).map_err(|reason| InvalidTerms::new("percentage", reason))?;
         Ok(Self { share, fixed_amount: Usd::ZERO })
     }
 
@@ -209,6 +205,15 @@ impl Adjustment {
         let share = multiply_divide(amount.units().unsigned_abs(), u128::from(self.share.digits), whole)?;
         Usd::from_unsigned(share)?.checked_add(self.fixed_amount)
     }
+}
+
+/// Returns a number as a share or a multiplier is kept, or the reason why it is none.
+pub(super) fn share(number: Number) -> Result<Fixed, String> {
+    if number < Number::from(0) {
+        return Err(format!("{number} is negative"));
+    }
+    let fixed = number.to_fixed().filter(|fixed| u32::from(fixed.scale) <= Usd::DECIMALS);
+    fixed.ok_or_else(|| format!("{number} has more than 19 significant digits or 28 decimals"))
 }
 
 /// `5%`, `0.001`, or `5% + 0.001`.
@@ -297,8 +302,12 @@ impl Rules {
         if provider.trim().is_empty() || model.is_some_and(|model| model.trim().is_empty()) {
             return Err("write global, a provider, provider/model or provider/pattern".to_owned());
         }
-        if provider == "*" && model.is_none() {
+        let is_global = provider == "*" || (provider.eq_ignore_ascii_case("global") && provider != "global");
+        if is_global && model.is_none() {
             return Err("write global for all providers".to_owned());
+        }
+        if let Some(own) = provider_of_kind(provider) {
+            return Err(format!("write {own}, which is the provider of {provider}"));
         }
         let pattern = model.map_or(Ok(None), Glob::new)?;
         let rule = Rule { scope: scope.into(), pattern, adjustment };
@@ -350,7 +359,8 @@ impl CallAdjustments<'_> {
     pub(super) fn amounts(&self, original: Usd) -> Option<(Usd, Usd)> {
         let of =
             |rule: Option<&Rule>, amount| rule.map_or(Some(Usd::ZERO), |rule| rule.adjustment.of(amount));
-        let discount = of(self.discount, original)?.min(original);
+        // A discount beyond the range of money takes all that there is.
+        let discount = of(self.discount, original).unwrap_or(original).min(original);
         let margin = of(self.margin, original.checked_sub(discount)?)?;
         Some((discount, margin))
     }
@@ -421,6 +431,11 @@ impl<'de> Deserialize<'de> for Scopes {
                 f.write_str("an object of scopes, such as {\"openai\": 0.05}")
             }
 
+            fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Scopes, E> {
+                // The text is not repeated: it may be a misplaced secret.
+                Err(E::invalid_type(Unexpected::Other("a text"), &self))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scopes, A::Error> {
                 let mut scopes = Vec::new();
                 while let Some((scope, written)) = map.next_entry()? {
@@ -430,7 +445,7 @@ impl<'de> Deserialize<'de> for Scopes {
             }
         }
 
-        deserializer.deserialize_map(ScopesVisitor)
+        deserializer.deserialize_any(ScopesVisitor)
     }
 }
 

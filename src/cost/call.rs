@@ -195,9 +195,10 @@ impl<'a> Call<'a> {
     }
 
     /// Sets terms that the call is priced by beside the map: a tenant's prices, a multiplier, discounts
-    /// and margins. Default: none.
+    /// and margins. They replace those that were set before. Default: none.
     #[inline]
     pub fn terms(mut self, terms: &'a PriceTerms) -> Self {
+        self.terms = None;
         if !terms.is_empty() {
             (self.terms, self.is_special) = (Some(terms), true);
             self.is_apart |= terms.is_apart();

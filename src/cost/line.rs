@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::PricingSource;
 use crate::num::{Fixed, Number, Usd};
 use crate::rates::{Component, Factors, Price, PriceOrigin, RatePlace, Unit, units};
 use crate::words::words;
@@ -155,11 +156,21 @@ pub struct Line<'a> {
     pub basis: Basis,
     /// The place in the map that the rate is from. `None` if there is no rate.
     pub source: Option<RateSource>,
+    /// The source of the rate: the map, or prices that lie over it.
+    pub pricing_source: PricingSource,
+    /// The multiplier that the terms of the call set, which is part of `multiplier`.
+    pub(crate) terms_multiplier: Number,
 }
 
 impl<'a> Line<'a> {
     #[inline]
-    pub(super) fn new(key: &'a str, packed: &Packed, factors: &Factors, amount: Usd) -> Self {
+    pub(super) fn new(
+        key: &'a str,
+        packed: &Packed,
+        factors: &Factors,
+        amount: Usd,
+        pricing_source: PricingSource,
+    ) -> Self {
         let What { component, how, .. } = packed.what;
         let quantity = packed.quantity();
         Self {
@@ -184,6 +195,8 @@ impl<'a> Line<'a> {
                 halved: how == How::Halved,
                 component,
             }),
+            pricing_source,
+            terms_multiplier: factors.of_all_lines().number(),
         }
     }
 

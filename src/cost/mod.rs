@@ -47,6 +47,8 @@ use note::NoteSet;
 pub(crate) use price::{plain_total, price};
 pub use price_set::PriceSet;
 use price_set::PriceSetName;
+pub(crate) use price_set::SetPrices;
+pub(crate) use record::serialize_quantity;
 pub use record::{CostRecord, LineRecord, SourceRecord};
 use settlement::Settlement;
 pub(crate) use subject::{AskedProvider, Subject};
@@ -123,6 +125,7 @@ struct Rest {
 /// slower to drop.
 #[derive(Debug, Clone)]
 struct Part {
+    source: PricingSource,
     factors: Factors,
     key: Key,
     lines: Lines,
@@ -176,6 +179,7 @@ impl Cost {
     #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = Line<'_>> {
         AllLines {
+            source: self.source_of_lines(),
             key: &self.key,
             factors: &self.factors,
             lines: self.lines.iter(self.more()),
@@ -229,23 +233,33 @@ impl Cost {
     }
 
     /// Returns the bill as one that a price set priced.
-    pub(crate) fn priced_by_set(self, set: &PriceSet) -> Self {
-        Self { price_set: *set.inline_name(), ..self }
+    pub(crate) fn priced_by_set(mut self, set: &PriceSet) -> Self {
+        self.price_set = *set.inline_name();
+        self.notes.mark(NoteSet::OF_PRICE_SET);
+        self
     }
 
     /// Returns the bill as one that a deployment's own prices priced.
     pub(crate) fn priced_by_deployment(mut self) -> Self {
-        self.notes.set_of_deployment();
+        self.notes.mark(NoteSet::OF_DEPLOYMENT);
         self
     }
 
-    /// Returns where the prices are from, in the words of LiteLLM's accounting.
+    /// Returns where the prices are from, in the words of LiteLLM's accounting. Of a response that used
+    /// several models, one that a price set priced is enough.
     #[must_use]
     pub fn pricing_source(&self) -> PricingSource {
+        let own = self.source_of_lines();
+        let is_stated = own == PricingSource::UpstreamHeader;
+        if !is_stated && self.price_set().is_some() { PricingSource::PerRequest } else { own }
+    }
+
+    /// Returns where the prices of the lines are from that are not those of another model.
+    fn source_of_lines(&self) -> PricingSource {
         match () {
             () if self.notes.has(Note::StatedByProvider) => PricingSource::UpstreamHeader,
-            () if !self.price_set.is_empty() => PricingSource::PerRequest,
-            () if self.notes.is_of_deployment() => PricingSource::Deployment,
+            () if self.notes.is(NoteSet::OF_PRICE_SET) => PricingSource::PerRequest,
+            () if self.notes.is(NoteSet::OF_DEPLOYMENT) => PricingSource::Deployment,
             () => PricingSource::CostMap,
         }
     }
@@ -256,11 +270,15 @@ impl Cost {
         let sums = [(self.input, part.input), (self.output, part.output), (self.total, part.total)];
         let [input, output, total] = sums.map(|(sum, more)| sum.checked_add(more));
         (self.input, self.output, self.total) = (input?, output?, total?);
-        self.notes.add_all(part.notes);
+        let source = part.source_of_lines();
+        self.notes.add_all(part.notes.only_notes());
+        if self.price_set.is_empty() {
+            self.price_set = part.price_set;
+        }
         let Self { factors, key, lines, extra, .. } = part;
         let more = extra.map(|extra| extra.more).unwrap_or_default();
         let rest = &mut self.extra.get_or_insert_default().rest;
-        Arc::make_mut(rest).parts.push(Part { factors, key, lines, more });
+        Arc::make_mut(rest).parts.push(Part { source, factors, key, lines, more });
         Some(())
     }
 
@@ -323,6 +341,7 @@ impl Eq for Cost {}
 
 /// The lines of a bill, and of the other models in it.
 struct AllLines<'a> {
+    source: PricingSource,
     key: &'a Key,
     factors: &'a Factors,
     lines: lines::Iter<'a>,
@@ -351,7 +370,7 @@ impl<'a> AllLines<'a> {
             // The amount was within the range when the total was made of it.
             packed.amount(self.factors).unwrap_or(Usd::ZERO)
         };
-        Line::new(self.key.as_str(), packed, self.factors, amount)
+        Line::new(self.key.as_str(), packed, self.factors, amount, self.source)
     }
 }
 
@@ -364,9 +383,10 @@ impl<'a> Iterator for AllLines<'a> {
             if let Some(packed) = self.lines.next() {
                 return Some(self.line(&packed));
             }
-            let Some(Part { key, factors, lines, more }) = self.parts.next() else {
+            let Some(Part { source, key, factors, lines, more }) = self.parts.next() else {
                 return self.settled_line();
             };
+            self.source = *source;
             (self.key, self.factors, self.lines) = (key, factors, lines.iter(more));
         }
     }

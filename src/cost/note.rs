@@ -94,16 +94,25 @@ pub(super) struct NoteSet(u16);
 impl NoteSet {
     pub(super) const NONE: Self = Self(0);
 
-    /// The bit of a bill that a deployment's own prices made, which is no note. It stands here because a
-    /// field of its own is measurable in all bills.
-    const OF_DEPLOYMENT: u16 = 1 << 15;
+    /// The bit of a bill that a price set made. This and the next one are no notes: they stand here
+    /// because fields of their own are measurable in all bills.
+    pub(super) const OF_PRICE_SET: Self = Self(1 << 14);
 
-    pub(super) fn set_of_deployment(&mut self) {
-        self.0 |= Self::OF_DEPLOYMENT;
+    /// The bit of a bill that a deployment's own prices made.
+    pub(super) const OF_DEPLOYMENT: Self = Self(1 << 15);
+
+    /// Sets a bit that is no note.
+    pub(super) fn mark(&mut self, mark: Self) {
+        self.0 |= mark.0;
     }
 
-    pub(super) fn is_of_deployment(self) -> bool {
-        self.0 & Self::OF_DEPLOYMENT != 0
+    pub(super) fn is(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    /// Returns the notes without the bits that are none.
+    pub(super) fn only_notes(self) -> Self {
+        Self(self.0 & !(Self::OF_PRICE_SET.0 | Self::OF_DEPLOYMENT.0))
     }
 
     pub(super) fn add(&mut self, note: Note) {

@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use arrayvec::ArrayString;
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -19,8 +18,13 @@ use crate::rates::field;
 ///
 /// Fields have the names of the map, such as `input_cost_per_token`, and units of the map: US dollars
 /// per token, and so on. A field lies over that of the model, and what a set leaves out stays as it is
-/// in the map, after a reload too. A model is named by its key, or by the name that calls ask for. A
-/// deployment's own prices are lain over as well. A clone is another handle on the same set.
+/// in the map, after a reload too: rates above a threshold or of a service tier, and tables such as
+/// `tiered_pricing`, go before a flat rate as they do in the map. Null takes a field back. A deployment's
+/// own prices are lain over as well.
+///
+/// A model is named as calls ask for it, with the provider in front if one is asked for apart, or by its
+/// key, with or without its provider in front; of several names, the first in this order counts. A clone
+/// is another handle on the same set.
 ///
 /// A bill tells which set applied: see [`Cost::price_set`](super::Cost::price_set). Prices of a set win
 /// over a charge that a provider states.
@@ -53,14 +57,12 @@ struct Model {
     /// Fields and their JSON.
     prices: Vec<(Box<str>, Box<str>)>,
     /// Entries of maps with the prices over them, as they were needed.
-    compiled: [ArcSwapOption<Compiled>; COMPILED],
-    /// Counts what was compiled, to choose the one to replace.
-    next: AtomicUsize,
+    compiled: ArcSwap<Vec<Arc<Compiled>>>,
 }
 
-/// The number of entries that the prices of a model are kept over: those of the live map and of a
-/// pinned one, and of deployments.
-const COMPILED: usize = 4;
+/// The number of entries that the prices of a model are kept over: those of the live map and of pinned
+/// ones, and of deployments.
+const MOST_COMPILED: usize = 64;
 
 /// An entry with the prices of a set over it.
 struct Compiled {
@@ -116,52 +118,57 @@ impl PriceSet {
         &self.0.name
     }
 
-    pub(super) fn names_any(&self, names: &[&str]) -> bool {
-        self.model(names).is_some()
+    /// Returns the prices of a model that goes by these names. The first name that the set has counts.
+    pub(super) fn prices_of(&self, names: &[&str]) -> Option<SetPrices<'_>> {
+        let model = names.iter().find_map(|name| self.0.models.get(*name))?;
+        Some(SetPrices { set: self, model })
+    }
+}
+
+/// The prices of a model in a set.
+#[derive(Clone, Copy)]
+pub(crate) struct SetPrices<'a> {
+    pub(crate) set: &'a PriceSet,
+    model: &'a Model,
+}
+
+impl SetPrices<'_> {
+    /// Returns whether the set has a field of the model, be it null.
+    pub(crate) fn mentions(self, field: &str) -> bool {
+        self.model.prices.iter().any(|(name, _)| **name == *field)
     }
 
-    fn model(&self, names: &[&str]) -> Option<&Model> {
-        names.iter().find_map(|name| self.0.models.get(*name))
-    }
-
-    /// Returns whether the set has a field of a model that goes by these names.
-    pub(crate) fn sets(&self, names: &[&str], field: &str) -> bool {
-        self.model(names).is_some_and(|model| {
-            model.prices.iter().any(|(name, json)| **name == *field && &**json != "null")
-        })
-    }
-
-    /// Calls `f` with the entry of a model that goes by these names, with the prices of the set over
-    /// it. `fields` returns the fields of the entry.
+    /// Calls `f` with an entry that has the prices of the set over it. `over` is the entry, and `fields`
+    /// returns its fields; without an entry, the prices stand alone under `key`. The result is kept for
+    /// other calls if `is_lasting` says that the entry is that of a map, and not made for this call.
     ///
     /// # Errors
     ///
     /// The reason, if the prices cannot be laid over the entry.
     pub(crate) fn with_entry<'e, T>(
-        &self,
-        names: &[&str],
+        self,
+        key: &str,
         over: Option<EntryRef<'e>>,
         fields: impl FnOnce() -> Vec<JsonField<'e>>,
-        f: impl FnOnce(EntryRef<'_>) -> T,
-    ) -> Result<Option<T>, SetAside> {
-        let Some(model) = self.model(names) else { return Ok(None) };
+        is_lasting: bool,
+        f: impl FnOnce(Option<EntryRef<'_>>) -> T,
+    ) -> Result<T, SetAside> {
+        let Model { prices, compiled } = self.model;
         let identity = over.map(EntryRef::identity);
-        for compiled in &model.compiled {
-            let compiled = compiled.load();
-            if let Some(compiled) = compiled.as_ref().filter(|compiled| compiled.over == identity) {
-                return Ok(compiled.row.entry(0).map(f));
-            }
+        let known = compiled.load();
+        if let Some(known) = known.iter().find(|known| known.over == identity) {
+            return Ok(f(known.row.entry(0)));
         }
-        let key = over.map(EntryRef::key).or_else(|| names.first().copied()).unwrap_or_default();
         let prices: Vec<JsonField<'_>> =
-            model.prices.iter().map(|(name, json)| ((&**name).into(), &**json)).collect();
+            prices.iter().map(|(name, json)| ((&**name).into(), &**json)).collect();
         let row = priced_over(key, fields(), &prices)?;
-        let compiled = Arc::new(Compiled { over: identity, row });
-        let place = model.next.fetch_add(1, Ordering::Relaxed) % COMPILED;
-        if let Some(slot) = model.compiled.get(place) {
-            slot.store(Some(compiled.clone()));
+        let new = Arc::new(Compiled { over: identity, row });
+        if is_lasting {
+            // Of two threads that compile at once, one may compile again. The newest stand in front.
+            let all = [&new].into_iter().chain(known.iter()).take(MOST_COMPILED).cloned().collect();
+            compiled.store(Arc::new(all));
         }
-        Ok(compiled.row.entry(0).map(f))
+        Ok(f(new.row.entry(0)))
     }
 }
 
@@ -173,13 +180,17 @@ fn prices_of(json: &str) -> Result<Model, String> {
             return Err(format!("{name}: not a price: a set has prices alone"));
         }
     }
-    check_prices(&fields)?;
+    if fields.is_empty() {
+        return Err("no prices".to_owned());
+    }
+    // A text is not repeated: it may be a misplaced secret.
+    let has_text = fields.iter().any(|(name, json)| name != "currency" && json.contains('"'));
+    check_prices(&fields).map_err(|reason| match reason.split_once(": ") {
+        Some((field, _)) if has_text => format!("{field}: not a price in US dollars"),
+        _ => reason,
+    })?;
     let prices = fields.iter().map(|(name, json)| ((&**name).into(), (*json).into())).collect();
-    Ok(Model {
-        prices,
-        compiled: [const { ArcSwapOption::const_empty() }; COMPILED],
-        next: AtomicUsize::new(0),
-    })
+    Ok(Model { prices, compiled: ArcSwap::from_pointee(Vec::new()) })
 }
 
 /// Two sets are equal if their names and prices are.

@@ -118,7 +118,7 @@ pub struct SourceRecord {
 
 /// Writes a number; or a string of digits, if a float would not keep them all or the format is
 /// binary.
-fn serialize_quantity<S: Serializer>(quantity: &Number, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_quantity<S: Serializer>(quantity: &Number, serializer: S) -> Result<S::Ok, S::Error> {
     // Binary formats do not say what comes next, and a `Number` is a string in all of them.
     if !serializer.is_human_readable() {
         return quantity.serialize(serializer);

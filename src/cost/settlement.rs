@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::adjustments::{Adjustment, CallAdjustments, Rule};
-use super::{Basis, Charge, Cost, Line};
+use super::{Basis, Charge, Cost, Line, PricingSource};
 use crate::num::{Number, Usd};
 use crate::rates::Component;
 
@@ -51,6 +51,8 @@ impl Applied {
             amount,
             basis: Basis::Adjustment,
             source: None,
+            pricing_source: PricingSource::CostMap,
+            terms_multiplier: Number::ONE,
         }
     }
 }
@@ -67,20 +69,31 @@ impl Settlement {
 
     /// Returns the line at a position.
     pub(super) fn line<'a>(&'a self, key: &'a str, position: usize) -> Option<Line<'a>> {
-        let discount = self.discount.as_ref().map(|applied| applied.line(key, Component::Discount));
-        let margin = self.margin.as_ref().map(|applied| applied.line(key, Component::Margin));
-        let charges = self.charges.iter().map(|Charge { component, name, amount }| Line {
+        let adjustments = [(&self.discount, Component::Discount), (&self.margin, Component::Margin)];
+        let adjustments = adjustments.into_iter().filter_map(|(applied, of)| Some((applied.as_ref()?, of)));
+        let before = adjustments.clone().count();
+        match position.checked_sub(before) {
+            None => adjustments.map(|(applied, component)| applied.line(key, component)).nth(position),
+            Some(position) => self.charges.get(position).map(|charge| charge.line(key)),
+        }
+    }
+}
+
+impl Charge {
+    fn line<'a>(&'a self, key: &'a str) -> Line<'a> {
+        Line {
             key,
-            component: *component,
-            name: Some(name),
+            component: self.component,
+            name: Some(&self.name),
             quantity: Number::ONE,
             rate: None,
             multiplier: Number::ONE,
-            amount: *amount,
+            amount: self.amount,
             basis: Basis::Charge,
             source: None,
-        });
-        discount.into_iter().chain(margin).chain(charges).nth(position)
+            pricing_source: PricingSource::CostMap,
+            terms_multiplier: Number::ONE,
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! [`PriceTerms`]: what the price of a call depends on beside the map.
 
-use super::{Adjustments, InvalidTerms, PriceSet};
-use crate::num::{Fixed, Number, Usd};
+use super::adjustments::share;
+use super::{Adjustments, InvalidTerms, PriceSet, SetPrices};
+use crate::num::{Fixed, Number};
 
 /// Terms that a call is priced by beside the map, such as a tenant's contract: price sets, a
 /// multiplier, and discounts and margins.
 ///
-/// Terms are made once and used by many calls, with [`Call::terms`](super::Call::terms). They neither
-/// change the map that others price by, nor does a call allocate for them: each price set is compiled
-/// for a model when the model is first priced by it in a generation of the map.
+/// Terms are made once and used by many calls, with [`Call::terms`](super::Call::terms). They do not
+/// change the map that others price by. A price set is compiled for a model when the model is first
+/// priced by it in a generation of the map; after that, a call allocates nothing for its terms.
 ///
 /// # Examples
 ///
@@ -59,12 +60,7 @@ impl PriceTerms {
     /// [`InvalidTerms`] if the number is negative, or has more than 19 significant digits or 28
     /// decimals.
     pub fn multiplier(mut self, factor: Number) -> Result<Self, InvalidTerms> {
-        let fixed = factor.to_fixed().filter(|factor| u32::from(factor.scale) <= Usd::DECIMALS);
-        let bad = || {
-            let reason = format!("{factor} is no positive number of at most 19 significant digits");
-            InvalidTerms::new("multiplier", reason)
-        };
-        let fixed = fixed.ok_or_else(bad)?;
+        let fixed = share(factor).map_err(|reason| InvalidTerms::new("multiplier", reason))?;
         self.multiplier = Some(fixed).filter(|factor| *factor != Fixed::ONE);
         Ok(self)
     }
@@ -75,9 +71,14 @@ impl PriceTerms {
         self
     }
 
-    /// Returns the first price set that names one of the names.
-    pub(crate) fn set_of(&self, names: &[&str]) -> Option<&PriceSet> {
-        self.price_sets.iter().find(|set| set.names_any(names))
+    /// Returns whether the terms have price sets.
+    pub(crate) fn has_price_sets(&self) -> bool {
+        !self.price_sets.is_empty()
+    }
+
+    /// Returns the prices of the first set that has a model that goes by these names.
+    pub(crate) fn prices_of(&self, names: &[&str]) -> Option<SetPrices<'_>> {
+        self.price_sets.iter().find_map(|set| set.prices_of(names))
     }
 
     /// Returns whether the terms change nothing.

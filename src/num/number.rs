@@ -62,10 +62,13 @@ impl Number {
         Some(Self::new(Decimal { negative: false, digits, exponent })).filter(|_| digits < 10_u128.pow(38))
     }
 
-    /// Returns the sum of two numbers that are not negative, or `None` if it has more digits than a number
-    /// keeps.
+    /// Returns the sum of two numbers. Returns `None` if one is negative, or if the sum has more digits
+    /// than a number keeps.
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         let (a, b) = (self.normal(), other.normal());
+        if a.negative || b.negative {
+            return None;
+        }
         let exponent = a.exponent.min(b.exponent);
         let at = |number: Decimal| {
             let shift = u32::try_from(i64::from(number.exponent) - i64::from(exponent)).ok()?;

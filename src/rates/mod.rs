@@ -18,7 +18,7 @@ pub(crate) use compile::compile;
 pub use component::{Component, Unit};
 pub(crate) use inputs::{BadField, Inputs, Mode, ProviderRules};
 pub(crate) use off_peak::OffPeakHours;
-pub(crate) use provider::{RuleProvider, ToolProvider};
+pub(crate) use provider::{RuleProvider, ToolProvider, provider_of_kind};
 pub(crate) use rate::{BadRate, FactorKind, Factors, from_json, units};
 pub(crate) use row::{COMMON, CommonCounts, RateRow};
 pub(crate) use units::{Need, Terms, default_price};

@@ -22,6 +22,15 @@ impl RuleProvider {
     }
 }
 
+/// Returns the provider of a kind of its models, where the map tells kinds apart by the name of the
+/// provider: `vertex_ai` of `vertex_ai-language-models`. Returns `None` for all others.
+pub(crate) fn provider_of_kind(kind: &str) -> Option<&'static str> {
+    ["vertex_ai", "fireworks_ai", "bedrock"].into_iter().find(|own| {
+        let rest = kind.strip_prefix(own).unwrap_or_default();
+        rest.starts_with('-') || matches!(rest, "_beta" | "_converse")
+    })
+}
+
 /// The provider of an entry, as far as the prices of tools depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ToolProvider {

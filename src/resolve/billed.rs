@@ -4,6 +4,7 @@ use super::names::OTHER_PROVIDERS;
 use super::strip::without_region_path;
 use super::{Layers, Lookup};
 use crate::catalog::EntryRef;
+use crate::rates::provider_of_kind;
 
 /// Returns the provider that bills a call to a model, under LiteLLM's name: the one that was asked for,
 /// else the one that the name begins with, else the one of the entry.
@@ -19,12 +20,7 @@ pub(crate) fn billed_provider<'a>(
         .or_else(|| of_name(lookup.name))
         .or_else(|| entry.and_then(EntryRef::provider))
         .or_else(|| lookup.name.split_once('/').map(|(first, _)| first))?;
-    // Entries tell kinds of models of these providers apart.
-    let of_kinds = ["vertex_ai", "fireworks_ai", "bedrock"].into_iter().find(|own| {
-        let kind = provider.strip_prefix(own).unwrap_or_default();
-        kind.starts_with('-') || matches!(kind, "_beta" | "_converse")
-    });
-    Some(of_kinds.unwrap_or(provider))
+    Some(provider_of_kind(provider).unwrap_or(provider))
 }
 
 /// Removes the region of a cloud from the beginning of a name: `us-east-1/model` becomes `model`.

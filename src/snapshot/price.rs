@@ -1,10 +1,11 @@
 //! Prices calls by a snapshot: by key, by a remembered or a new name, through a deployment.
 
 use super::Snapshot;
-use super::terms::Route;
-use crate::catalog::{EntryRef, NameHash, SetAside};
-use crate::cost::{self, AskedProvider, Call, Cost, Note, PriceSet, Subject};
+use super::terms::{Keys, OverEntry, Route, prices_of};
+use crate::catalog::{EntryRef, NameHash};
+use crate::cost::{self, AskedProvider, Call, Cost, Note, SetPrices, Subject};
 use crate::error::Error;
+use crate::json;
 use crate::num::Usd;
 use crate::rates::{RateSet, RuleProvider};
 use crate::resolve::{
@@ -147,14 +148,8 @@ impl Snapshot {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
             return self.price(entry, Route::by(provider), lookup, None, call);
         }
-        if call.terms.is_some_and(|terms| terms.set_of(&[lookup.name]).is_some()) {
-            let provider = RuleProvider::of(lookup.provider, lookup.name);
-            let only = call.settled();
-            let own = self.price_with_set(call, &[lookup.name], lookup, None, |own, set| {
-                self.price_by(own, Some(provider), lookup, None, set, &only)
-            });
-            let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
-            return self.settle(whole, lookup, None, call);
+        if let Some(priced) = self.price_by_set_alone(lookup, call) {
+            return priced;
         }
         let stated = call.states_cost() && self.trusted.trust(lookup, None);
         let is_set_aside = || row_set_aside(self.layers(), lookup).is_some();
@@ -163,12 +158,37 @@ impl Snapshot {
         } else {
             None
         };
-        self.settle(cost.ok_or_else(|| self.unknown(lookup)), lookup, None, call)
+        self.finish(cost.ok_or_else(|| self.unknown(lookup)), lookup, None, call)
     }
 
     /// Returns the cost of a call to a model that runs on the caller's own machines.
     pub(super) fn free(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
-        self.settle(Ok(Cost::free(lookup.name, self.generation)), lookup, None, call)
+        let free = || self.finish(Ok(Cost::free(lookup.name, self.generation)), lookup, None, call);
+        self.price_by_set_alone(lookup, call).unwrap_or_else(free)
+    }
+
+    /// Prices a call to a model without an entry, if a price set of the call has the model.
+    fn price_by_set_alone(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Option<Result<Cost, Error>> {
+        let set = prices_of(call, lookup, &[])?;
+        let (provider, only) = (RuleProvider::of(lookup.provider, lookup.name), call.settled());
+        let layer = OverEntry { set: Some(set), key: lookup.name, entry: None, is_lasting: true };
+        let own = self.price_over(layer, lookup, Vec::new, |own| {
+            self.price_by(own, Some(provider), lookup, None, Some(set), &only)
+        });
+        Some(self.finish(own, lookup, None, call))
+    }
+
+    /// Adds to the bill of a model's own what other models of the response cost, and what follows after
+    /// the prices.
+    fn finish(
+        &self,
+        own: Result<Cost, Error>,
+        lookup: Lookup<'_>,
+        entry: Option<EntryRef<'_>>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
+        self.settle(whole, lookup, entry, call)
     }
 
     #[inline]
@@ -202,7 +222,9 @@ impl Snapshot {
     fn total_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Usd, Error> {
         match self.remembered(lookup, hash) {
             Some((entry, route)) => self.total_by(entry, route, || lookup, None, call),
-            None if call.is_plain() && self.memo.is_unknown(lookup, hash) => Err(self.unknown(lookup)),
+            None if call.is_plain() && !call.states_cost() && self.memo.is_unknown(lookup, hash) => {
+                Err(self.unknown(lookup))
+            }
             None => checked_total(self.cost_of_new_name(lookup, hash, call), call),
         }
     }
@@ -230,7 +252,7 @@ impl Snapshot {
         provider: Option<RuleProvider>,
         lookup: Lookup<'_>,
         trusts: Option<bool>,
-        set: Option<&PriceSet>,
+        set: Option<SetPrices<'_>>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
         let Some(rates) = entry.rates() else { return Err(self.unknown(lookup)) };
@@ -248,8 +270,7 @@ impl Snapshot {
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
                 request_fee: rates.request_fee().filter(|_| {
-                    let sets_it = |set: &PriceSet| set.sets(&[key, lookup.name], REQUEST_FEE);
-                    set.is_some_and(sets_it) || self.sets(key, REQUEST_FEE)
+                    set.is_some_and(|set| set.mentions(REQUEST_FEE)) || self.sets(key, REQUEST_FEE)
                 }),
                 operator_priced: set.is_some() || self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
@@ -274,42 +295,14 @@ impl Snapshot {
         // The tokens of images go first.
         let by_size = call.units_that_choose().filter(|_| !is_by_tokens(entry, call)).and_then(chosen);
         let (priced_by, only) = (by_size.unwrap_or(entry), call.settled());
-        let names = [priced_by.key(), entry.key(), lookup.name];
-        let own = self.price_with_set(call, &names, lookup, Some(priced_by), |own, set| {
+        let set = prices_of(call, lookup, &[priced_by, entry]);
+        let is_lasting = self.catalog_of(priced_by).is_some();
+        let layer = OverEntry { set, key: priced_by.key(), entry: Some(priced_by), is_lasting };
+        let fields = || self.layers().fields_of(priced_by);
+        let own = self.price_over(layer, lookup, fields, |own| {
             self.price_by(own, provider, lookup, trusts, set, &only)
         });
-        let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
-        self.settle(whole, lookup, Some(entry), call)
-    }
-
-    /// Calls `price` with an entry, and with the price set of the call that names the model, if there is
-    /// one. The entry then has the prices of the set over it. Without an entry, the set alone prices.
-    fn price_with_set(
-        &self,
-        call: &Call<'_>,
-        names: &[&str],
-        lookup: Lookup<'_>,
-        entry: Option<EntryRef<'_>>,
-        price: impl FnOnce(EntryRef<'_>, Option<&PriceSet>) -> Result<Cost, Error>,
-    ) -> Result<Cost, Error> {
-        let Some(set) = call.terms.and_then(|terms| terms.set_of(names)) else {
-            return entry.map_or_else(|| Err(self.unknown(lookup)), |entry| price(entry, None));
-        };
-        let fields = || entry.map(|entry| self.layers().fields_of(entry)).unwrap_or_default();
-        let priced = set.with_entry(names, entry, fields, |over| price(over, Some(set)));
-        let priced = priced.map_err(|SetAside { model, field, reason }| {
-            let reason = format!("its price set {} cannot be laid over it: {reason}", set.name());
-            Error::InvalidModel { model, field, reason }
-        })?;
-        match priced.unwrap_or_else(|| Err(self.unknown(lookup))) {
-            Ok(cost) => Ok(cost.priced_by_set(set)),
-            Err(Error::Unpriced(mut bill)) => {
-                let partial = bill.partial_mut();
-                *partial = partial.clone().priced_by_set(set);
-                Err(Error::Unpriced(bill))
-            }
-            error => error,
-        }
+        self.finish(own, lookup, Some(entry), call)
     }
 
     /// Returns the rates of the container that runs the provider's code interpreter.
@@ -351,10 +344,17 @@ impl Snapshot {
             let units = call.units_that_choose().filter(|_| !is_by_tokens(own, call) && !has_prices);
             let by_size = units.and_then(|units| unit_entry(self.layers(), key, lookup.provider, units));
             let (own, key) = by_size.map_or((own, key), |entry| (entry, entry.key()));
+            let set = prices_of(call, lookup, &[by_size, entry].into_iter().flatten().collect::<Keys<'_>>());
             let only = call.settled();
-            let priced = self.price_with_set(call, &[key, lookup.name], lookup, Some(own), |own, set| {
+            let layer = OverEntry { set, key: own.key(), entry: Some(own), is_lasting: now.is_none() };
+            // The fields of a deployment were filled in by the rules of the map under the model's key.
+            let fields = || match by_size {
+                Some(sized) => self.layers().fields_of(sized),
+                None => json::fields(own.json()).unwrap_or_default(),
+            };
+            let priced = self.price_over(layer, lookup, fields, |own| {
                 let Some(rates) = own.rates() else { return Err(self.unknown(lookup)) };
-                let of_set = set.filter(|set| set.sets(&[key, lookup.name], REQUEST_FEE));
+                let of_set = set.filter(|set| set.mentions(REQUEST_FEE)).map(|_| rates.request_fee());
                 let priced = cost::price(rates, key, provider, self.generation, &only, || Subject {
                     rates,
                     key,
@@ -362,16 +362,15 @@ impl Snapshot {
                     tool_provider: tool_provider(own, lookup),
                     router: None,
                     container: self.container(lookup, own, call),
-                    request_fee: of_set.and_then(|_| rates.request_fee()).or(fee),
+                    request_fee: of_set.unwrap_or(fee),
                     // Own prices win over an amount that a provider states.
                     operator_priced: true,
                     trusts_stated: false,
                     generation: self.generation,
                 });
-                priced.map(Cost::priced_by_deployment)
+                if by_size.is_some() { priced } else { priced.map(Cost::priced_by_deployment) }
             });
-            let whole = if call.parts().is_empty() { priced } else { self.add_parts(priced, lookup, call) };
-            self.settle(whole, lookup, entry.or(Some(own)), call)
+            self.finish(priced, lookup, entry.or(Some(own)), call)
         })
     }
 }

@@ -1,12 +1,16 @@
-//! What follows after the prices of a call: discounts, margins, and calls that were prepaid.
+//! The terms of a call: price sets over the prices of the map, and what follows after the prices:
+//! discounts, margins, and calls that were prepaid.
+
+use arrayvec::{ArrayString, ArrayVec};
 
 use super::Snapshot;
 use super::adjusted::rules_of;
-use crate::catalog::EntryRef;
-use crate::cost::{Call, CallRules, Cost};
+use crate::catalog::{EntryRef, SetAside};
+use crate::cost::{Call, CallRules, Cost, SetPrices};
 use crate::error::Error;
+use crate::json::JsonField;
 use crate::num::Usd;
-use crate::rates::RuleProvider;
+use crate::rates::{RuleProvider, provider_of_kind};
 use crate::resolve::Lookup;
 
 /// What is known of the way that a lookup led to an entry.
@@ -28,7 +32,83 @@ impl Route {
     }
 }
 
+/// The entries whose keys a price set may name: that of a size, and that of the model.
+pub(super) type Keys<'a> = ArrayVec<EntryRef<'a>, 2>;
+
+/// The longest name, with its provider, that is compared with the names of a price set, in bytes.
+const LONGEST: usize = 256;
+
+/// Returns the prices that the terms of a call have for a model, by the names that it goes by: as it was
+/// asked for, and by its keys.
+pub(super) fn prices_of<'c>(
+    call: &Call<'c>,
+    lookup: Lookup<'_>,
+    entries: &[EntryRef<'_>],
+) -> Option<SetPrices<'c>> {
+    let terms = call.terms.filter(|terms| terms.has_price_sets())?;
+    let mut names = ArrayVec::<ArrayString<LONGEST>, 6>::new();
+    let mut add = |provider: Option<&str>, name: &str| {
+        let mut joined = ArrayString::new();
+        let prefix = provider
+            .filter(|provider| name.strip_prefix(*provider).is_none_or(|rest| !rest.starts_with('/')));
+        let parts = prefix.into_iter().flat_map(|provider| [provider, "/"]).chain([name]);
+        // A name that is too long is none of a set's.
+        if parts.into_iter().all(|part| joined.try_push_str(part).is_ok()) {
+            let _ = names.try_push(joined);
+        }
+    };
+    add(lookup.provider, lookup.name);
+    for entry in entries {
+        add(None, entry.key());
+    }
+    for entry in entries {
+        add(entry.provider().map(|kind| provider_of_kind(kind).unwrap_or(kind)), entry.key());
+    }
+    terms.prices_of(&names.iter().map(|name| &**name).collect::<ArrayVec<&str, 6>>())
+}
+
+/// An entry, and the prices of a set that lie over it, if there are some.
+pub(super) struct OverEntry<'a> {
+    pub(super) set: Option<SetPrices<'a>>,
+    pub(super) key: &'a str,
+    /// `None` if the prices of the set stand alone.
+    pub(super) entry: Option<EntryRef<'a>>,
+    /// True if the entry lasts as long as a map, and was not made for this call.
+    pub(super) is_lasting: bool,
+}
+
 impl Snapshot {
+    /// Calls `price` with an entry that has the prices of a set over it. `fields` returns the fields of
+    /// the entry.
+    pub(super) fn price_over<'e>(
+        &self,
+        OverEntry { set, key, entry, is_lasting }: OverEntry<'e>,
+        lookup: Lookup<'_>,
+        fields: impl FnOnce() -> Vec<JsonField<'e>>,
+        price: impl FnOnce(EntryRef<'_>) -> Result<Cost, Error>,
+    ) -> Result<Cost, Error> {
+        let price = |entry: Option<EntryRef<'_>>| match entry {
+            Some(entry) => price(entry),
+            None => Err(self.unknown(lookup)),
+        };
+        let Some(prices) = set else { return price(entry) };
+        let set = prices.set;
+        let priced = prices.with_entry(key, entry, fields, is_lasting, price);
+        let priced = priced.map_err(|SetAside { model, field, reason }| {
+            let reason = format!("its price set {} cannot be laid over it: {reason}", set.name());
+            Error::InvalidModel { model, field, reason }
+        })?;
+        match priced {
+            Ok(cost) => Ok(cost.priced_by_set(set)),
+            Err(Error::Unpriced(mut bill)) => {
+                let partial = bill.partial_mut();
+                *partial = partial.clone().priced_by_set(set);
+                Err(Error::Unpriced(bill))
+            }
+            error => error,
+        }
+    }
+
     /// Returns whether the map may have a discount or a margin for the entry.
     #[inline]
     pub(super) fn may_adjust(&self, entry: EntryRef<'_>, route: Route) -> bool {
