@@ -234,9 +234,10 @@ impl<'a> Resolved<'a> {
     /// [`Error::Unpriced`] and [`Error::Overflow`], as [`Snapshot::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        let call = call.into();
         match self.priced_by.entry() {
-            Some(entry) => self.terms.cost(self.snapshot, entry, self.asked.as_deref(), &call.into()),
-            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call.into()),
+            Some(entry) => self.terms.cost(self.snapshot, entry, self.asked.as_deref(), &call),
+            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call),
         }
     }
 
@@ -248,9 +249,10 @@ impl<'a> Resolved<'a> {
     /// [`Error::UnknownDataResidency`], as [`Snapshot::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        let call = call.into();
         match self.priced_by.entry() {
-            Some(entry) => self.terms.total(self.snapshot, entry, self.asked.as_deref(), &call.into()),
-            None => self.total_without_entry(&call.into()),
+            Some(entry) => self.terms.total(self.snapshot, entry, self.asked.as_deref(), &call),
+            None => self.total_without_entry(&call),
         }
     }
 
@@ -316,9 +318,10 @@ impl ResolvedModel {
     /// The errors of [`Resolved::cost`].
     #[inline]
     pub fn cost<'c>(&self, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
+        let call = call.into();
         match self.priced_by.entry() {
-            Some(entry) => self.terms.cost(&self.snapshot, entry, self.asked.as_deref(), &call.into()),
-            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call.into()),
+            Some(entry) => self.terms.cost(&self.snapshot, entry, self.asked.as_deref(), &call),
+            None => self.snapshot.free(lookup(self.key(), self.asked.as_deref()), &call),
         }
     }
 
@@ -329,9 +332,10 @@ impl ResolvedModel {
     /// The errors of [`Resolved::total`].
     #[inline]
     pub fn total<'c>(&self, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
+        let call = call.into();
         match self.priced_by.entry() {
-            Some(entry) => self.terms.total(&self.snapshot, entry, self.asked.as_deref(), &call.into()),
-            None => self.as_resolved().total_without_entry(&call.into()),
+            Some(entry) => self.terms.total(&self.snapshot, entry, self.asked.as_deref(), &call),
+            None => self.as_resolved().total_without_entry(&call),
         }
     }
 }
