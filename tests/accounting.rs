@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use common::usd;
 use llm_costmap::accounting::{AttributeValue, ComparedLine, CostSum, PricingSnapshot, UnpricedEvent};
 use llm_costmap::cost::{
     Adjustment, Adjustments, Charge, Component, Number, PriceSet, PriceTerms, PricingSource,
@@ -29,10 +30,6 @@ const MAP: &str = r#"{
 
 fn map() -> CostMap {
     CostMap::from_json(MAP).unwrap()
-}
-
-fn usd(text: &str) -> Usd {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn usage() -> Usage {

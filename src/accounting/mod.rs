@@ -1,4 +1,4 @@
-//! What a gateway does with a bill: sums, comparisons, and the forms in which others read it.
+//! Sums and comparisons of bills, and the forms in which other programs read a bill.
 //!
 //! - A [`CostSum`] adds bills, and a [`Comparison`] puts two of them side by side.
 //! - A [`PricingSnapshot`] is the bill in the form that LiteLLM keeps, and an [`UnpricedEvent`] what is
@@ -8,7 +8,17 @@
 //!   [`Cost::focus_rows`](crate::Cost::focus_rows) rows of FOCUS.
 //!
 //! All amounts are US dollars. To show another currency, convert at the edge, with a rate and a time of
-//! your own, and store the dollars.
+//! your own, and store the dollars:
+//!
+//! ```
+//! use llm_costmap::{CostMap, Usage};
+//!
+//! let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+//! let cost = map.cost("m", &Usage::new(1_500, 0))?;
+//! let euros_per_dollar = 0.92;
+//! assert_eq!(format!("{:.5} EUR", cost.total().as_f64() * euros_per_dollar), "0.00138 EUR");
+//! # Ok::<(), llm_costmap::Error>(())
+//! ```
 
 mod breakdown;
 mod charges;

@@ -69,7 +69,7 @@ pub struct PricingSnapshot {
     /// The rates, each with a quantity of the same measure and unit in `usage`.
     #[serde(default)]
     pub rates: Vec<Rate>,
-    /// What was used.
+    /// The quantities that were used.
     #[serde(default)]
     pub usage: Vec<PricedQuantity>,
     /// The sum of the input lines, caches included.
@@ -140,7 +140,7 @@ pub struct Multiplier {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Rate {
-    /// What is priced.
+    /// The word for the usage that is priced, such as `cache_read`.
     pub measure: String,
     /// The unit.
     pub unit: PricingUnit,
@@ -153,7 +153,7 @@ pub struct Rate {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PricedQuantity {
-    /// What was used.
+    /// The word for the usage, such as `cache_read`.
     pub measure: String,
     /// The unit.
     pub unit: PricingUnit,

@@ -47,7 +47,7 @@ pub struct Call<'a> {
     pub(super) duration: Option<Duration>,
     /// Usage in other units than tokens.
     units: Option<&'a Units>,
-    /// The usages of other models. (A slice would make a call so large that it is copied by a function.)
+    /// The usages of other models. With a slice, a call would be so large that a function copies it.
     parts: Option<&'a Vec<Part>>,
     /// True until the entry is known that prices the units, and the bills of other models are left to
     /// the caller.

@@ -4,6 +4,7 @@
 //! its [lines](Line), exactly. A call that used something without a price is an
 //! [`Error::Unpriced`](crate::Error::Unpriced), which holds the [partial bill](Unpriced).
 
+mod adjustment_settings;
 mod adjustments;
 mod bill;
 mod call;
@@ -16,6 +17,7 @@ mod lines;
 mod note;
 mod price;
 mod price_set;
+mod pricing_source;
 mod record;
 mod settlement;
 mod subject;
@@ -32,7 +34,6 @@ pub use crate::num::{Number, ParseNumberError, ParseUsdError, usd_serde as usd};
 pub use crate::rates::{Component, RatePlace, Unit};
 use crate::rates::{FactorKind, Factors};
 pub use crate::words::ParseWordError;
-use crate::words::words;
 pub(crate) use adjustments::CallRules;
 pub use adjustments::{Adjustment, Adjustments};
 pub use call::Call;
@@ -48,6 +49,7 @@ pub(crate) use price::{plain_total, price};
 pub use price_set::PriceSet;
 use price_set::PriceSetName;
 pub(crate) use price_set::SetPrices;
+pub use pricing_source::PricingSource;
 pub(crate) use record::serialize_quantity;
 pub use record::{CostRecord, LineRecord, SourceRecord};
 use settlement::Settlement;
@@ -94,8 +96,8 @@ pub struct Cost {
     lines: Lines,
     /// The parts that few bills have.
     extra: Option<Box<Extra>>,
-    /// The name of the price set that applied; empty if none did. (A name that is not inline is dropped,
-    /// which is measurable in all bills.)
+    /// The name of the price set that applied; empty if none did. It is inline, since a second field that
+    /// has to be dropped is measurable in all bills.
     price_set: PriceSetName,
 }
 
@@ -108,8 +110,8 @@ struct Extra {
     stated: Option<Usd>,
     /// The amount by the rates of the map, if the provider's stands in its place and all was priced.
     computed: Option<Usd>,
-    /// (Without the `Arc`, a cost is dropped out of line and therefore moved to be unwrapped, which is
-    /// measurable.)
+    /// The parts behind the bill's own lines. Without the `Arc`, a cost is dropped out of line and therefore
+    /// moved to be unwrapped, which is measurable.
     rest: Arc<Rest>,
 }
 
@@ -245,8 +247,8 @@ impl Cost {
         self
     }
 
-    /// Returns where the prices are from, in the words of LiteLLM's accounting. Of a response that used
-    /// several models, one that a price set priced is enough.
+    /// Returns the source of the prices, in the words of LiteLLM's accounting. The bill of a response that
+    /// used several models is `per_request` if a price set priced one of them.
     #[must_use]
     pub fn pricing_source(&self) -> PricingSource {
         let own = self.source_of_lines();
@@ -254,13 +256,16 @@ impl Cost {
         if !is_stated && self.price_set().is_some() { PricingSource::PerRequest } else { own }
     }
 
-    /// Returns where the prices of the lines are from that are not those of another model.
+    /// Returns the source of the prices of the bill's own lines, apart from those of other models.
     fn source_of_lines(&self) -> PricingSource {
-        match () {
-            () if self.notes.has(Note::StatedByProvider) => PricingSource::UpstreamHeader,
-            () if self.notes.is(NoteSet::OF_PRICE_SET) => PricingSource::PerRequest,
-            () if self.notes.is(NoteSet::OF_DEPLOYMENT) => PricingSource::Deployment,
-            () => PricingSource::CostMap,
+        if self.notes.has(Note::StatedByProvider) {
+            PricingSource::UpstreamHeader
+        } else if self.notes.is(NoteSet::OF_PRICE_SET) {
+            PricingSource::PerRequest
+        } else if self.notes.is(NoteSet::OF_DEPLOYMENT) {
+            PricingSource::Deployment
+        } else {
+            PricingSource::CostMap
         }
     }
 
@@ -292,35 +297,6 @@ impl Cost {
     /// Returns remarks on how the bill was made.
     pub fn notes(&self) -> impl Iterator<Item = Note> + '_ {
         Note::ALL.iter().copied().filter(|note| self.notes.has(*note))
-    }
-}
-
-/// The source of the prices of a call, in the words of LiteLLM's accounting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[non_exhaustive]
-pub enum PricingSource {
-    /// The map, with the models that the operator registered.
-    #[default]
-    CostMap,
-    /// A deployment's own prices, over those of the map.
-    Deployment,
-    /// A price set of the call, over those of the map: see [`PriceTerms`].
-    PerRequest,
-    /// The provider, which stated what it charged.
-    UpstreamHeader,
-}
-
-words! {
-    PricingSource is a "source of prices":
-    CostMap = "cost_map",
-    Deployment = "deployment",
-    PerRequest = "per_request",
-    UpstreamHeader = "upstream_header",
-}
-
-impl fmt::Display for PricingSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

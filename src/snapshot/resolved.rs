@@ -103,11 +103,8 @@ impl AsEntry for OwnedEntry {
 #[derive(Clone)]
 enum PricedBy<E> {
     Entry(E),
-    /// Nothing: calls are free.
-    SelfHosted {
-        name: Box<str>,
-        provider: Option<Box<str>>,
-    },
+    /// Nothing: calls are free. Holds the name.
+    SelfHosted(Box<str>),
     /// A catalogue of one entry, made of fallback rules.
     Described(Arc<Catalog>),
 }
@@ -118,14 +115,14 @@ impl<E: AsEntry> PricedBy<E> {
     fn entry(&self) -> Option<EntryRef<'_>> {
         match self {
             Self::Entry(entry) => Some(entry.as_entry()),
-            Self::SelfHosted { .. } => None,
+            Self::SelfHosted(_) => None,
             Self::Described(catalog) => catalog.entry(0),
         }
     }
 
     fn key(&self) -> &str {
         match self {
-            Self::SelfHosted { name, .. } => name,
+            Self::SelfHosted(name) => name,
             Self::Entry(_) | Self::Described(_) => self.entry().map_or("", EntryRef::key),
         }
     }
@@ -186,9 +183,7 @@ impl<'a> Resolved<'a> {
         };
         let priced_by = match found.answer {
             Answer::Entry(entry) => PricedBy::Entry(entry),
-            Answer::SelfHosted => {
-                PricedBy::SelfHosted { name: lookup.name.into(), provider: lookup.provider.map(Into::into) }
-            }
+            Answer::SelfHosted => PricedBy::SelfHosted(lookup.name.into()),
             Answer::Described(catalog) => PricedBy::Described(Arc::from(catalog)),
         };
         let is_key = lookup.provider.is_none() && priced_by.key() == lookup.name;
@@ -216,8 +211,8 @@ impl<'a> Resolved<'a> {
     pub fn model_info(&self) -> ModelInfo<'a> {
         match &self.priced_by {
             PricedBy::Entry(entry) => self.snapshot.info(*entry),
-            PricedBy::SelfHosted { name, provider } => {
-                let lookup = Lookup { provider: provider.as_deref(), ..Lookup::new(name) };
+            PricedBy::SelfHosted(name) => {
+                let lookup = lookup(name, self.asked.as_deref());
                 ModelInfo::of_text(name.to_string(), self_hosted_info(self.snapshot.layers(), lookup))
             }
             PricedBy::Described(catalog) => {
@@ -268,7 +263,7 @@ impl ResolvedModel {
             PricedBy::Entry(entry) => {
                 PricedBy::Entry(OwnedEntry { catalog: snapshot.catalog_of(entry)?, target: entry.target() })
             }
-            PricedBy::SelfHosted { name, provider } => PricedBy::SelfHosted { name, provider },
+            PricedBy::SelfHosted(name) => PricedBy::SelfHosted(name),
             PricedBy::Described(catalog) => PricedBy::Described(catalog),
         };
         Some(Self { snapshot: snapshot.clone(), priced_by, asked: model.asked, terms: model.terms })
@@ -279,9 +274,7 @@ impl ResolvedModel {
     pub fn as_resolved(&self) -> Resolved<'_> {
         let priced_by = match &self.priced_by {
             PricedBy::Entry(entry) => PricedBy::Entry(entry.as_entry()),
-            PricedBy::SelfHosted { name, provider } => {
-                PricedBy::SelfHosted { name: name.clone(), provider: provider.clone() }
-            }
+            PricedBy::SelfHosted(name) => PricedBy::SelfHosted(name.clone()),
             PricedBy::Described(catalog) => PricedBy::Described(catalog.clone()),
         };
         Resolved { snapshot: &self.snapshot, priced_by, asked: self.asked.clone(), terms: self.terms }

@@ -13,7 +13,7 @@ use crate::num::Usd;
 use crate::rates::{RuleProvider, provider_of_kind};
 use crate::resolve::Lookup;
 
-/// What is known of the way that a lookup led to an entry.
+/// The way that a lookup led to an entry, as far as prices depend on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Route {
     /// The provider that rules of prices ask for. `None` if the name is a key or an alias, and no

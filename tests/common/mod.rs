@@ -127,6 +127,11 @@ pub fn edition(models: usize, price: &str) -> String {
     format!("{{{}}}", (0..models).map(model).collect::<Vec<_>>().join(","))
 }
 
+/// Reads an amount of US dollars.
+pub fn usd(text: &str) -> Usd {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
 /// Returns the price of one input token of a model.
 pub fn price(map: &CostMap, model: &str) -> String {
     let cost = map.cost(model, &Usage::new(1, 0)).expect("a known model");
