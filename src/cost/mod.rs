@@ -48,7 +48,7 @@ use note::NoteSet;
 pub(crate) use price::{plain_total, price};
 pub use price_set::PriceSet;
 use price_set::PriceSetName;
-pub(crate) use price_set::SetPrices;
+pub(crate) use price_set::{ModelName, SetPrices};
 pub use pricing_source::PricingSource;
 pub(crate) use record::serialize_quantity;
 pub use record::{CostRecord, LineRecord, SourceRecord};

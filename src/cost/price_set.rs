@@ -119,10 +119,31 @@ impl PriceSet {
     }
 
     /// Returns the prices of a model that goes by these names. The first name that the set has counts.
-    pub(super) fn prices_of(&self, names: &[&str]) -> Option<SetPrices<'_>> {
-        let model = names.iter().find_map(|name| self.0.models.get(*name))?;
+    pub(super) fn prices_of(&self, names: &[ModelName<'_>]) -> Option<SetPrices<'_>> {
+        let model = names.iter().find_map(|name| self.model(*name))?;
         Some(SetPrices { set: self, model })
     }
+
+    fn model(&self, ModelName { provider, name }: ModelName<'_>) -> Option<&Model> {
+        let is_behind =
+            |provider: &str| name.strip_prefix(provider).is_some_and(|rest| rest.starts_with('/'));
+        let Some(provider) = provider.filter(|provider| !is_behind(provider)) else {
+            return self.0.models.get(name);
+        };
+        // A name that is too long for the place is none of a set's.
+        let mut joined = ArrayString::<256>::new();
+        for part in [provider, "/", name] {
+            joined.try_push_str(part).ok()?;
+        }
+        self.0.models.get(&*joined)
+    }
+}
+
+/// A name of a model, behind its provider unless it begins with that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ModelName<'a> {
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) name: &'a str,
 }
 
 /// The prices of a model in a set.

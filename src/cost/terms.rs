@@ -1,7 +1,7 @@
 //! [`PriceTerms`]: what the price of a call depends on beside the map.
 
 use super::adjustments::share;
-use super::{Adjustments, InvalidTerms, PriceSet, SetPrices};
+use super::{Adjustments, InvalidTerms, ModelName, PriceSet, SetPrices};
 use crate::num::{Fixed, Number};
 
 /// Terms that a call is priced by beside the map, such as a tenant's contract: price sets, a
@@ -77,7 +77,7 @@ impl PriceTerms {
     }
 
     /// Returns the prices of the first set that has a model that goes by these names.
-    pub(crate) fn prices_of(&self, names: &[&str]) -> Option<SetPrices<'_>> {
+    pub(crate) fn prices_of(&self, names: &[ModelName<'_>]) -> Option<SetPrices<'_>> {
         self.price_sets.iter().find_map(|set| set.prices_of(names))
     }
 

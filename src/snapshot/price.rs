@@ -184,11 +184,11 @@ impl Snapshot {
         &self,
         own: Result<Cost, Error>,
         lookup: Lookup<'_>,
-        entry: Option<EntryRef<'_>>,
+        found: Option<(EntryRef<'_>, Route)>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
         let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
-        self.settle(whole, lookup, entry, call)
+        self.settle(whole, lookup, found, call)
     }
 
     #[inline]
@@ -240,7 +240,7 @@ impl Snapshot {
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
         if call.is_apart || self.may_adjust(entry, route) {
-            return self.price_apart(entry, route.provider, lookup, trusts, call);
+            return self.price_apart(entry, route, lookup, trusts, call);
         }
         self.price_by(entry, route.provider, lookup, trusts, None, call)
     }
@@ -286,7 +286,7 @@ impl Snapshot {
     fn price_apart(
         &self,
         entry: EntryRef<'_>,
-        provider: Option<RuleProvider>,
+        route: Route,
         lookup: Lookup<'_>,
         trusts: Option<bool>,
         call: &Call<'_>,
@@ -300,9 +300,9 @@ impl Snapshot {
         let layer = OverEntry { set, key: priced_by.key(), entry: Some(priced_by), is_lasting };
         let fields = || self.layers().fields_of(priced_by);
         let own = self.price_over(layer, lookup, fields, |own| {
-            self.price_by(own, provider, lookup, trusts, set, &only)
+            self.price_by(own, route.provider, lookup, trusts, set, &only)
         });
-        self.finish(own, lookup, Some(entry), call)
+        self.finish(own, lookup, Some((entry, route)), call)
     }
 
     /// Returns the rates of the container that runs the provider's code interpreter.
@@ -336,7 +336,8 @@ impl Snapshot {
             });
             let key = entry.map_or(lookup.name, EntryRef::key);
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
-            let provider = AskedProvider::Known(RuleProvider::of(provider, lookup.name));
+            let provider = RuleProvider::of(provider, lookup.name);
+            let (route, provider) = (Route::by(provider), AskedProvider::Known(provider));
             let fee = own.rates().and_then(RateSet::request_fee);
             let fee = fee.filter(|_| found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE));
             // Images are billed by the entry of their size, unless the deployment has a price of them.
@@ -370,7 +371,7 @@ impl Snapshot {
                 });
                 if by_size.is_some() { priced } else { priced.map(Cost::priced_by_deployment) }
             });
-            self.finish(priced, lookup, entry.or(Some(own)), call)
+            self.finish(priced, lookup, Some((entry.unwrap_or(own), route)), call)
         })
     }
 }

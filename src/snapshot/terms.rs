@@ -1,12 +1,12 @@
 //! The terms of a call: price sets over the prices of the map, and what follows after the prices:
 //! discounts, margins, and calls that were prepaid.
 
-use arrayvec::{ArrayString, ArrayVec};
+use arrayvec::ArrayVec;
 
 use super::Snapshot;
 use super::adjusted::rules_of;
 use crate::catalog::{EntryRef, SetAside};
-use crate::cost::{Call, CallRules, Cost, SetPrices};
+use crate::cost::{Call, CallRules, Cost, ModelName, SetPrices};
 use crate::error::Error;
 use crate::json::JsonField;
 use crate::num::Usd;
@@ -35,8 +35,8 @@ impl Route {
 /// The entries whose keys a price set may name: that of a size, and that of the model.
 pub(super) type Keys<'a> = ArrayVec<EntryRef<'a>, 2>;
 
-/// The longest name, with its provider, that is compared with the names of a price set, in bytes.
-const LONGEST: usize = 256;
+/// The most names of a model: as it was asked for, and each key with and without its provider.
+const NAMES: usize = 5;
 
 /// Returns the prices that the terms of a call have for a model, by the names that it goes by: as it was
 /// asked for, and by its keys.
@@ -46,25 +46,14 @@ pub(super) fn prices_of<'c>(
     entries: &[EntryRef<'_>],
 ) -> Option<SetPrices<'c>> {
     let terms = call.terms.filter(|terms| terms.has_price_sets())?;
-    let mut names = ArrayVec::<ArrayString<LONGEST>, 6>::new();
-    let mut add = |provider: Option<&str>, name: &str| {
-        let mut joined = ArrayString::new();
-        let prefix = provider
-            .filter(|provider| name.strip_prefix(*provider).is_none_or(|rest| !rest.starts_with('/')));
-        let parts = prefix.into_iter().flat_map(|provider| [provider, "/"]).chain([name]);
-        // A name that is too long is none of a set's.
-        if parts.into_iter().all(|part| joined.try_push_str(part).is_ok()) {
-            let _ = names.try_push(joined);
-        }
-    };
-    add(lookup.provider, lookup.name);
-    for entry in entries {
-        add(None, entry.key());
-    }
-    for entry in entries {
-        add(entry.provider().map(|kind| provider_of_kind(kind).unwrap_or(kind)), entry.key());
-    }
-    terms.prices_of(&names.iter().map(|name| &**name).collect::<ArrayVec<&str, 6>>())
+    let asked = ModelName { provider: lookup.provider, name: lookup.name };
+    let keys = entries.iter().map(|entry| ModelName { provider: None, name: entry.key() });
+    let keys_of_providers = entries.iter().map(|entry| ModelName {
+        provider: entry.provider().map(|kind| provider_of_kind(kind).unwrap_or(kind)),
+        name: entry.key(),
+    });
+    let names = [asked].into_iter().chain(keys).chain(keys_of_providers).take(NAMES);
+    terms.prices_of(&names.collect::<ArrayVec<_, NAMES>>())
 }
 
 /// An entry, and the prices of a set that lie over it, if there are some.
@@ -134,7 +123,7 @@ impl Snapshot {
         &self,
         priced: Result<Cost, Error>,
         lookup: Lookup<'_>,
-        entry: Option<EntryRef<'_>>,
+        found: Option<(EntryRef<'_>, Route)>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
         let of_call = call.terms.and_then(|terms| terms.adjustments.as_ref());
@@ -144,7 +133,11 @@ impl Snapshot {
         }
         let settle = |bill: &mut Cost| {
             if let Some(adjustments) = adjustments {
-                let rules = rules_of(adjustments, self.layers(), lookup, entry);
+                let known = found.filter(|_| of_call.is_none());
+                let known = known.and_then(|(entry, route)| self.known_rules(entry, route));
+                let rules = known.unwrap_or_else(|| {
+                    rules_of(adjustments, self.layers(), lookup, found.map(|(entry, _)| entry))
+                });
                 let adjusted = bill.adjust(adjustments.get(rules));
                 adjusted.ok_or_else(|| Error::Overflow { key: bill.key().to_owned() })?;
             }
