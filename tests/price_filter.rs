@@ -299,16 +299,24 @@ gpt-4o
     let snapshot = &answers[0]["snapshot"];
     assert_eq!((&snapshot["total_cost"], &snapshot["provider"]), (&answers[0]["total"], &"openai".into()));
     assert_eq!(snapshot["rates"][0]["usd_per_unit"], "0.0000025");
-    let events: Vec<String> = answers[1..].iter().map(|answer| answer["snapshot"].to_string()).collect();
-    assert_eq!(
-        events,
-        [
-            r#"{"reason":"sora-2 is billed for made_video, which the call does not count: set Units::video","usage_event_id":"b"}"#,
-            r#"{"reason":"unknown model \"no-such-model\": --suggest shows similar names","usage_event_id":"line 3"}"#,
-            r#"{"reason":"neither JSON nor the name of a model","usage_event_id":"line 4"}"#,
-            "null",
-        ]
+    let events: Vec<(&serde_json::Value, &serde_json::Value)> = answers[1..]
+        .iter()
+        .map(|answer| (&answer["snapshot"]["usage_event_id"], &answer["snapshot"]["reason"]))
+        .collect();
+    let text_of = |text: &str| serde_json::Value::from(text);
+    let expected = [
+        ("b", "sora-2 is billed for made_video, which the call does not count: set Units::video"),
+        ("line 3", "unknown model \"no-such-model\": --suggest shows similar names"),
+        ("line 4", "neither JSON nor the name of a model"),
+    ]
+    .map(|(id, reason)| (text_of(id), text_of(reason)));
+    assert!(
+        events.iter().take(3).copied().eq(expected.iter().map(|(id, reason)| (id, reason))),
+        "{events:?}"
     );
+    // A name alone is no call.
+    assert_eq!(answers.len(), 5);
+    assert_eq!(answers[4].get("snapshot"), None);
     let output = run(&["--snapshot", "--csv"], b"");
     assert_eq!(
         (text(&output.stderr), output.status.code()),

@@ -487,7 +487,7 @@ fn invalid_terms_say_where_and_why() {
         ),
         (
             r#"{"cost_margin_config": 0.1}"#,
-            "discounts and margins: invalid type: floating point `0.1`, expected an object of scopes, such as {\"openai\": 0.05} at line 1 column 26",
+            "discounts and margins: invalid type: a number, expected an object of scopes, such as {\"openai\": 0.05} at line 1 column 26",
         ),
         (
             "[]",

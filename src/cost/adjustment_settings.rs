@@ -52,6 +52,9 @@ impl<'de> Visitor<'de> for SettingsVisitor {
     }
 }
 
+/// The name of the field in which `serde_json` with its feature `arbitrary_precision` hands a number over.
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// The scopes of a setting and their values, in order.
 #[derive(Default)]
 struct Scopes(Vec<(String, Written)>);
@@ -67,6 +70,10 @@ impl<'de> Deserialize<'de> for Scopes {
                 f.write_str("an object of scopes, such as {\"openai\": 0.05}")
             }
 
+            fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Scopes, E> {
+                Err(E::invalid_type(Unexpected::Other("a number"), &self))
+            }
+
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Scopes, E> {
                 // The text is not repeated: it may be a misplaced secret.
                 Err(E::invalid_type(Unexpected::Other("a text"), &self))
@@ -74,8 +81,11 @@ impl<'de> Deserialize<'de> for Scopes {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scopes, A::Error> {
                 let mut scopes = Vec::new();
-                while let Some((scope, written)) = map.next_entry()? {
-                    scopes.push((scope, written));
+                while let Some(scope) = map.next_key::<String>()? {
+                    if scope == NUMBER {
+                        return Err(A::Error::invalid_type(Unexpected::Other("a number"), &self));
+                    }
+                    scopes.push((scope, map.next_value()?));
                 }
                 Ok(Scopes(scopes))
             }
@@ -143,8 +153,7 @@ impl<'de> Visitor<'de> for WrittenVisitor {
             match &*name {
                 "percentage" => written.percentage = map.next_value()?,
                 "fixed_amount" => written.fixed_amount = map.next_value()?,
-                // With its feature arbitrary_precision, serde_json hands a number over like this.
-                "$serde_json::private::Number" => return Self::share(&map.next_value::<String>()?),
+                NUMBER => return Self::share(&map.next_value::<String>()?),
                 other => return Err(A::Error::unknown_field(other, &["percentage", "fixed_amount"])),
             }
         }
