@@ -5,7 +5,8 @@ Run it in the root of the project, with a Python that has the package `litellm` 
 
     python3 tests/snapshots.py
 
-It builds the example `price`, asks it the calls in tests/data, and validates each answer's "snapshot"
+It builds the example `price`, asks it the calls in tests/data, or in the files that are named (lines
+of JSON, compressed with gzip), and validates each answer's "snapshot"
 with `litellm.accounting.types.PricingSnapshot` or `Unpriced`. It compares the total with the answer's,
 digit by digit, and what LiteLLM writes back with what it read. It exits with 0 if all are equal, with 1
 if one is not, and with 2 if it cannot do its work.
@@ -24,10 +25,11 @@ SUITES = ["token", "context", "mixed", "unit", "response", "body"]
 LEAST = 5000
 
 
-def calls():
-    """Yields each call of the suites, as a line that `price` reads."""
-    for suite in SUITES:
-        with gzip.open(f"tests/data/{suite}.jsonl.gz", "rt") as lines:
+def calls(files):
+    """Yields each call of the files, as a line that `price` reads."""
+    for file in files:
+        suite = os.path.basename(file).split(".")[0]
+        with gzip.open(file, "rt") as lines:
             for line in lines:
                 call = json.loads(line)
                 call.pop("expect", None)
@@ -68,7 +70,8 @@ def main():
         return 2
     messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
     price = [m["executable"] for m in messages if m.get("target", {}).get("name") == "price" and m.get("executable")]
-    lines = list(calls())
+    files = sys.argv[1:] or [f"tests/data/{suite}.jsonl.gz" for suite in SUITES]
+    lines = list(calls(files))
     answered = subprocess.run([price[-1], "--snapshot"], input="\n".join(lines), capture_output=True, text=True)
     answers = answered.stdout.splitlines()
     if len(answers) != len(lines):

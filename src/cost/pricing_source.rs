@@ -13,7 +13,7 @@ pub enum PricingSource {
     CostMap,
     /// A deployment's own prices, over those of the map.
     Deployment,
-    /// A price set of the call, over those of the map: see [`PriceTerms`].
+    /// A price set of the call, over those of the map: see [`PriceTerms`](super::PriceTerms).
     PerRequest,
     /// The provider, which stated what it charged.
     UpstreamHeader,
