@@ -247,6 +247,15 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// Two deployments have one id.
+    #[error("cannot use {model_name}: another deployment has the id {id:?} too: give it an id of its own")]
+    #[non_exhaustive]
+    DuplicateDeployment {
+        /// The name of the second deployment.
+        model_name: String,
+        /// The id, or its beginning if it is very long.
+        id: String,
+    },
     /// No deployment has the id or the name.
     #[error("no deployment has the id or the name {name:?}: add it, or check the name")]
     #[non_exhaustive]
@@ -369,6 +378,7 @@ impl Error {
             | Self::InvalidTerms(_)
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
+            | Self::DuplicateDeployment { .. }
             | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
             Self::MissingUsage { .. }
             | Self::ErrorResponse { .. }
@@ -420,6 +430,7 @@ impl Error {
             Self::InvalidTerms(_) => "invalid_terms",
             Self::InvalidModel { .. } => "invalid_model",
             Self::InvalidDeployment { .. } => "invalid_deployment",
+            Self::DuplicateDeployment { .. } => "duplicate_deployment",
             Self::UnknownDeployment { .. } => "unknown_deployment",
             Self::AmbiguousDeployment { .. } => "ambiguous_deployment",
         }

@@ -284,13 +284,13 @@ pub mod lookup {
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 #[doc(inline)]
 pub use cost::{Call, Cost};
-pub use deployment::Deployment;
+pub use deployment::{Deployment, DeploymentLookup, DeploymentMatch, Secret};
 pub use error::{Error, ErrorKind};
 pub use map::{CostMap, CostMapBuilder};
 pub use model_info::{FieldOrigin, ModelInfo};
 pub use num::Usd;
 pub use resolve::Lookup;
-pub use snapshot::{ModelInfoList, Resolved, ResolvedModel, Snapshot};
+pub use snapshot::{DeploymentInfo, ModelInfoList, Resolved, ResolvedModel, Snapshot};
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use source::HttpSource;
@@ -304,6 +304,7 @@ const _: () = {
     const fn is_shared<T: Send + Sync>() {}
     is_shared::<(CostMap, CostMapBuilder, Snapshot, Resolved<'_>, ResolvedModel)>();
     is_shared::<(Lookup<'_>, ModelInfo<'_>, ModelInfoList<'_>, FieldOrigin, Deployment)>();
+    is_shared::<(DeploymentLookup<'_>, DeploymentMatch<'_>, DeploymentInfo<'_>, Secret)>();
     is_shared::<(Error, ErrorKind, Usd, ServiceTier, Usage, Units, Call<'_>, Cost)>();
     is_shared::<(ImageSize, usage::ParseImageSizeError, usage::SearchContextSize)>();
     is_shared::<(cost::Line<'_>, cost::RateSource, cost::Basis, cost::Component, cost::Unit, cost::Note)>();

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use llm_costmap::{Call, CostMap, Deployment, Error, Usage};
+use llm_costmap::{Call, CostMap, Deployment, DeploymentLookup, Error, ErrorKind, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -470,7 +470,10 @@ fn deployments_are_added_updated_and_removed() {
     };
     assert_eq!(map.add_deployment(of("1", "gpt-x")).unwrap(), "1");
     let error = map.add_deployment(of("1", "gpt-y")).unwrap_err();
-    assert_eq!(error.to_string(), "cannot use m: model_info.id: another deployment has the id \"1\" too");
+    assert_eq!(
+        error.to_string(),
+        "cannot use m: another deployment has the id \"1\" too: give it an id of its own"
+    );
     assert_eq!(cost(&map, "1").unwrap(), "0.0012");
     map.update_deployment(of("1", "azure/gpt-x")).unwrap();
     assert_eq!(cost(&map, "1").unwrap(), "0.0034");
@@ -597,4 +600,114 @@ fn ten_thousand_deployments_are_a_list_like_any_other() {
     map.set_deployments(list(10_000, "azure/gpt-x")).unwrap();
     assert_eq!(cost(&map, "m-9999").unwrap(), "0.0014");
     assert_eq!(map.snapshot().deployments().len(), 10_000);
+}
+
+/// A gateway calls a deployment with its own provider, URL, parameters and key.
+#[test]
+fn a_deployment_gives_back_its_parameters() {
+    let deployment = Deployment::from_json(
+        r#"{"model_name": "a", "litellm_params": {"model": "azure/gpt-x", "api_base": "https://host/v1", "api_version": "2026-01-01",
+            "api_key": "os.environ/CARGO_PKG_NAME", "aws_secret_access_key": "very-secret", "timeout": 30, "tags": ["x"],
+            "client_secret": "os.environ/NO_SUCH_VARIABLE_AT_ALL", "bad": 5, "vertex_credentials": {"private_key": "x"}}}"#,
+    )
+    .unwrap();
+    assert_eq!((deployment.provider(), deployment.model()), (Some("azure"), "azure/gpt-x"));
+    assert_eq!(deployment.api_base().unwrap().as_deref(), Some("https://host/v1"));
+    assert_eq!(deployment.api_key().unwrap().unwrap().expose(), "llm-costmap");
+    assert_eq!(deployment.secret("aws_secret_access_key").unwrap().unwrap().expose(), "very-secret");
+    assert!(deployment.secret("azure_ad_token").unwrap().is_none());
+    assert_eq!(deployment.secret("vertex_credentials").unwrap().unwrap().expose(), r#"{"private_key": "x"}"#);
+    let error = deployment.secret("client_secret").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot use a: litellm_params.client_secret: the environment variable NO_SUCH_VARIABLE_AT_ALL is not set, or no text"
+    );
+    assert_eq!(
+        deployment.secret("bad").unwrap_err().to_string(),
+        "cannot use a: litellm_params.bad: not a string"
+    );
+    assert_eq!(deployment.param::<String>("api_version").as_deref(), Some("2026-01-01"));
+    assert_eq!(deployment.param::<Vec<String>>("tags"), Some(vec!["x".to_owned()]));
+    for secret in ["api_key", "aws_secret_access_key", "client_secret"] {
+        assert_eq!(deployment.param::<Value>(secret), None, "{secret}");
+    }
+    let shown = format!("{deployment:?} {:?}", deployment.secret("aws_secret_access_key"));
+    assert!(!shown.contains("very-secret"), "{shown}");
+    let bare = |params: Value| Deployment::new("b", params, json!({})).unwrap();
+    assert_eq!(bare(json!({"model": "gpt-x"})).provider(), None);
+    assert_eq!(bare(json!({"model": "a/b", "custom_llm_provider": "groq"})).provider(), Some("groq"));
+}
+
+/// The deployments that serve a name, with the models that they lead to; and a price by id and model.
+#[test]
+fn deployments_of_a_name_lead_to_models() {
+    let map = CostMap::from_json(r#"{"anthropic/claude-x": {"input_cost_per_token": 1e-6}}"#).unwrap();
+    let deployment = |name: &str, model: &str, id: &str, price: Option<f64>| {
+        let mut params = json!({"model": model});
+        if let Some(price) = price {
+            params["input_cost_per_token"] = price.into();
+        }
+        Deployment::new(name, params, json!({"id": id})).unwrap()
+    };
+    map.set_deployments([
+        deployment("anthropic/*", "anthropic/*", "eu", None),
+        deployment("*", "openai/*", "rest", None),
+        deployment("anthropic/*", "anthropic/*", "us", Some(2e-6)),
+        deployment("fixed", "anthropic/claude-x", "fixed", None),
+    ])
+    .unwrap();
+    let snapshot = map.snapshot();
+    let of = |name: &str| -> Vec<(String, String)> {
+        let found = snapshot.deployments_of(name);
+        found.map(|found| (found.deployment.id().to_owned(), found.model.into_owned())).collect()
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(id, model)| ((*id).to_owned(), (*model).to_owned())).collect()
+    };
+    assert_eq!(
+        of("anthropic/claude-x"),
+        pairs(&[("eu", "anthropic/claude-x"), ("us", "anthropic/claude-x")])
+    );
+    assert_eq!(of("gpt-x"), pairs(&[("rest", "openai/gpt-x")]));
+    assert_eq!(of("fixed"), pairs(&[("fixed", "anthropic/claude-x")]));
+    assert_eq!(of(""), []);
+
+    let usage = Usage::new(1_000_000, 0);
+    let cost = |id, model| map.deployment_cost(DeploymentLookup::new(id).model(model), &usage);
+    assert_eq!(cost("eu", "anthropic/claude-x").unwrap().total().to_string(), "1");
+    assert_eq!(cost("us", "anthropic/claude-x").unwrap().total().to_string(), "2");
+    // The model of a deployment without a `*` is its own, whatever was asked for.
+    assert_eq!(cost("fixed", "fixed").unwrap().total().to_string(), "1");
+    let error = cost("us", "openai/gpt-x").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no deployment has the id or the name \"openai/gpt-x\": add it, or check the name"
+    );
+    assert!(matches!(
+        map.deployment_cost("anthropic/claude-x", &usage),
+        Err(Error::AmbiguousDeployment { .. })
+    ));
+}
+
+/// One deployment is shown as the list of all shows it, and two with one id are an error of their own.
+#[test]
+fn one_deployment_is_shown_by_its_id() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6, "max_tokens": 5}}"#).unwrap();
+    let deployment =
+        |id: &str| Deployment::new("d", json!({"model": "m", "api_key": "sk-1"}), json!({"id": id})).unwrap();
+    map.set_deployments([deployment("a"), deployment("b")]).unwrap();
+    let snapshot = map.snapshot();
+    let all = serde_json::to_value(snapshot.model_info()).unwrap();
+    for (position, id) in ["a", "b"].into_iter().enumerate() {
+        assert_eq!(
+            serde_json::to_value(snapshot.deployment_info(id).unwrap()).unwrap(),
+            all["data"][position]
+        );
+    }
+    assert!(snapshot.deployment_info("d").is_none());
+    let error = map.set_deployments([deployment("a"), deployment("a")]).unwrap_err();
+    assert!(
+        matches!(&error, Error::DuplicateDeployment { id, model_name, .. } if id == "a" && model_name == "d")
+    );
+    assert_eq!((error.code(), error.kind()), ("duplicate_deployment", ErrorKind::InvalidInput));
 }

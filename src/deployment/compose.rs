@@ -1,5 +1,6 @@
 //! Deployments with the catalogue entries of their models: lookup by id or name, and prices.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::hash_table::Entry;
 use hashbrown::{HashMap, HashTable};
 
-use super::{Deployment, Params, Part, invalid};
+use super::{Deployment, DeploymentLookup, DeploymentMatch, Params, Part, invalid};
 use crate::catalog::{Catalog, EntryId, EntryRef, SetAside, Warning, check_prices, priced_over};
 use crate::currency;
 use crate::error::Error;
@@ -50,7 +51,7 @@ impl Deployments {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] if two deployments have the same id.
+    /// [`Error::DuplicateDeployment`] if two deployments have the same id.
     pub(crate) fn new(list: Vec<Deployment>) -> Result<Self, Error> {
         let at = |position: usize| list.get(position);
         let [id_hash, name_hash] = [0, 1].map(|which: usize| {
@@ -68,8 +69,11 @@ impl Deployments {
             match by_id.entry(hash, same, |known| id_hash(*known)) {
                 Entry::Vacant(vacant) => vacant.insert(position),
                 Entry::Occupied(_) => {
-                    let reason = format!("another deployment has the id {:?} too", deployment.id());
-                    return Err(invalid(deployment.model_name(), "model_info.id", &reason));
+                    let id = clip(deployment.id()).to_owned();
+                    return Err(Error::DuplicateDeployment {
+                        model_name: deployment.model_name().into(),
+                        id,
+                    });
                 }
             };
             let hash = name_hash(position);
@@ -105,31 +109,68 @@ impl Deployments {
     ///
     /// [`Error::UnknownDeployment`] if there is none, or [`Error::AmbiguousDeployment`] if the
     /// deployments of a name differ in what they cost.
-    pub(crate) fn find<'a>(&'a self, name: &'a str) -> Result<FoundDeployment<'a>, Error> {
-        let hash = hash(name);
-        let by_id = self.by_id.find(hash, |known| self.at(*known).is_some_and(|known| known.id() == name));
-        if let Some((position, deployment)) = by_id.and_then(|known| Some((*known, self.at(*known)?))) {
-            return Ok(FoundDeployment { deployment, position, wildcard: None });
+    pub(crate) fn find<'a>(&'a self, lookup: DeploymentLookup<'a>) -> Result<FoundDeployment<'a>, Error> {
+        let DeploymentLookup { name, model } = lookup;
+        let unknown = |name| Error::UnknownDeployment { name: clip(name).into() };
+        if let Some((position, deployment)) = self.find_by_id(name) {
+            let wildcard = match model.filter(|_| deployment.is_pattern) {
+                Some(model) => {
+                    Some(stands_for(deployment.model_name(), model).ok_or_else(|| unknown(model))?)
+                }
+                None => None,
+            };
+            return Ok(FoundDeployment { deployment, position, wildcard });
         }
+        let (group, wildcard) = self.group_of(name).ok_or_else(|| unknown(name))?;
+        let deployment = self.at(group.first).ok_or_else(|| unknown(name))?;
+        if !group.alike {
+            let ids = self.of_group(deployment).map(|(_, deployment)| deployment.id().to_owned()).collect();
+            return Err(Error::AmbiguousDeployment { model_name: clip(name).into(), ids });
+        }
+        Ok(FoundDeployment { deployment, position: group.first, wildcard })
+    }
+
+    /// Returns the deployment of an id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Deployment> {
+        self.find_by_id(id).map(|(_, deployment)| deployment)
+    }
+
+    fn find_by_id(&self, id: &str) -> Option<(usize, &Deployment)> {
+        let is_it = |known: &usize| self.at(*known).is_some_and(|known| known.id() == id);
+        let position = *self.by_id.find(hash(id), is_it)?;
+        Some((position, self.at(position)?))
+    }
+
+    /// Returns the deployments of a name, or of the pattern that fits it best, in list order, with the
+    /// models that they lead to.
+    pub(crate) fn matches<'a>(&'a self, name: &'a str) -> impl Iterator<Item = DeploymentMatch<'a>> {
+        let found = self.group_of(name);
+        let found = found.and_then(|(group, wildcard)| Some((self.at(group.first)?, wildcard)));
+        found.into_iter().flat_map(move |(first, wildcard)| {
+            self.of_group(first).map(move |(position, deployment)| {
+                let model = FoundDeployment { deployment, position, wildcard }.model();
+                DeploymentMatch { deployment, model }
+            })
+        })
+    }
+
+    /// Returns the deployments of a name, or of the longest pattern that matches the name, and the part
+    /// of the name that its `*` matches.
+    fn group_of<'a>(&'a self, name: &'a str) -> Option<(&'a Group, Option<&'a str>)> {
         let named = |known: &Group| self.at(known.first).is_some_and(|known| known.model_name() == name);
-        let exact = self.by_name.find(hash, named).map(|group| (group, None));
-        let matching = || {
+        let exact = self.by_name.find(hash(name), named).map(|group| (group, None));
+        exact.or_else(|| {
             self.patterns.iter().find_map(|group| {
                 let pattern = self.at(group.first)?.model_name();
                 Some((group, Some(stands_for(pattern, name)?)))
             })
-        };
-        let found = exact.or_else(matching);
-        let found = found.and_then(|(group, wildcard)| Some((group, wildcard, self.at(group.first)?)));
-        let Some((group, wildcard, deployment)) = found else {
-            return Err(Error::UnknownDeployment { name: clip(name).into() });
-        };
-        if !group.alike {
-            let same = self.list.iter().filter(|known| known.model_name() == deployment.model_name());
-            let ids = same.map(|deployment| deployment.id().to_owned()).collect();
-            return Err(Error::AmbiguousDeployment { model_name: clip(name).into(), ids });
-        }
-        Ok(FoundDeployment { deployment, position: group.first, wildcard })
+        })
+    }
+
+    /// Returns the deployments that have the name of one of them, with their positions.
+    fn of_group<'a>(&'a self, first: &'a Deployment) -> impl Iterator<Item = (usize, &'a Deployment)> {
+        let same = |(_, known): &(usize, &Deployment)| known.model_name() == first.model_name();
+        self.list.iter().enumerate().filter(same)
     }
 
     fn at(&self, position: usize) -> Option<&Deployment> {
@@ -337,16 +378,22 @@ impl<'a> FoundDeployment<'a> {
         let (base, provider) = (deployment.part(Part::BaseModel), deployment.part(Part::Provider));
         let provider = Some(provider).filter(|provider| !provider.is_empty());
         if base.is_empty() {
-            return match self.wildcard {
-                Some(part) => f(lookup_of(&deployment.model().replacen('*', part, 1), provider)),
-                None => f(lookup_of(deployment.model(), provider)),
-            };
+            return f(lookup_of(&self.model(), provider));
         }
         // The provider is the one that is called: the explicit one, or the first segment of the
         // model.
         let of_model = || deployment.model().split_once('/').map(|(first, _)| first);
         let lookup = lookup_of(base, provider.or_else(of_model));
         if resolve(layers, lookup).is_some() { f(lookup) } else { f(Lookup::new(base)) }
+    }
+
+    /// Returns the model that is called, with what the `*` of the deployment's name matched.
+    fn model(&self) -> Cow<'a, str> {
+        let model = self.deployment.model();
+        match self.wildcard {
+            Some(part) if model.contains('*') => model.replacen('*', part, 1).into(),
+            _ => model.into(),
+        }
     }
 
     /// Returns whether the deployment was paid for in advance.

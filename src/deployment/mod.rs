@@ -2,6 +2,8 @@
 
 mod compose;
 mod id;
+mod lookup;
+mod params;
 #[cfg(feature = "yaml")]
 mod yaml;
 
@@ -19,6 +21,8 @@ use crate::printable;
 use crate::rates::field;
 
 pub(crate) use compose::{Deployments, FoundDeployment, PricedDeployments};
+pub use lookup::{DeploymentLookup, DeploymentMatch};
+pub use params::Secret;
 
 /// A deployment of a model, as in LiteLLM's `model_list`: the name that clients ask for, the
 /// parameters it is called with, and the operator's information about the model.

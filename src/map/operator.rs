@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::CostMap;
 use crate::cost::{Adjustments, Call, Cost};
-use crate::deployment::{Deployment, Deployments};
+use crate::deployment::{Deployment, DeploymentLookup, Deployments};
 use crate::error::Error;
 use crate::num::Usd;
 use crate::overlay::Registration;
@@ -215,8 +215,12 @@ impl CostMap {
     ///
     /// As [`Snapshot::deployment_cost`](crate::Snapshot::deployment_cost).
     #[inline]
-    pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        self.deployment_cost_of(name, &call.into())
+    pub fn deployment_cost<'n, 'c>(
+        &self,
+        deployment: impl Into<DeploymentLookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Cost, Error> {
+        self.deployment_cost_of(deployment.into(), &call.into())
     }
 
     /// Returns the total of a call that a deployment served, by the live snapshot: see
@@ -225,12 +229,16 @@ impl CostMap {
     /// # Errors
     ///
     /// As [`Snapshot::deployment_total`](crate::Snapshot::deployment_total).
-    pub fn deployment_total<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        self.live.load().deployment_total_of(name, &call.into())
+    pub fn deployment_total<'n, 'c>(
+        &self,
+        deployment: impl Into<DeploymentLookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Usd, Error> {
+        self.live.load().deployment_total_of(deployment.into(), &call.into())
     }
 
-    fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {
-        self.live.load().deployment_cost_of(name, call)
+    fn deployment_cost_of(&self, deployment: DeploymentLookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
+        self.live.load().deployment_cost_of(deployment, call)
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
 use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
-use crate::deployment::{Deployment, Deployments, FoundDeployment, PricedDeployments};
+use crate::deployment::{Deployment, DeploymentMatch, Deployments, FoundDeployment, PricedDeployments};
 use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
 use crate::model_info::ModelInfo;
@@ -22,7 +22,7 @@ use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up, row_
 use crate::version::{Generation, Version};
 
 pub(crate) use adjusted::Adjusted;
-pub use model_info_list::ModelInfoList;
+pub use model_info_list::{DeploymentInfo, ModelInfoList};
 pub use resolved::{Resolved, ResolvedModel};
 pub(crate) use trust::TrustedProviders;
 
@@ -151,6 +151,36 @@ impl Snapshot {
     #[must_use]
     pub fn model_info(&self) -> ModelInfoList<'_> {
         ModelInfoList { snapshot: self }
+    }
+
+    /// Returns the deployment of an id as LiteLLM's `GET /model/info?litellm_model_id=` shows it, merged
+    /// with what the map says of its model, without secrets.
+    #[must_use]
+    pub fn deployment_info(&self, id: &str) -> Option<DeploymentInfo<'_>> {
+        let deployment = self.deployments.by_id(id)?;
+        Some(DeploymentInfo { deployment, snapshot: self })
+    }
+
+    /// Returns the deployments that can serve a name, in their order: those of the `model_name`, or else
+    /// of the longest name with a `*` that matches. Each has the model that it leads to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Deployment};
+    ///
+    /// let map = CostMap::empty();
+    /// map.set_deployments(Deployment::list_from_json(
+    ///     r#"[{"model_name": "openai/*", "litellm_params": {"model": "azure/*"}},
+    ///         {"model_name": "fast", "litellm_params": {"model": "groq/llama"}}]"#,
+    /// )?)?;
+    /// let snapshot = map.snapshot();
+    /// let models: Vec<_> = snapshot.deployments_of("openai/gpt-x").map(|found| found.model).collect();
+    /// assert_eq!(models, ["azure/gpt-x"]);
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn deployments_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = DeploymentMatch<'a>> {
+        self.deployments.matches(name)
     }
 
     /// Returns what the map says of a deployment's model.

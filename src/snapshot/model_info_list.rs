@@ -1,4 +1,4 @@
-//! [`ModelInfoList`]: all deployments, as `GET /model/info` shows them.
+//! [`ModelInfoList`] and [`DeploymentInfo`]: deployments as `GET /model/info` shows them.
 
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -20,23 +20,26 @@ pub struct ModelInfoList<'a> {
 impl Serialize for ModelInfoList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_map(Some(1))?;
-        let data: Vec<ShownDeployment<'_>> = self
+        let data: Vec<DeploymentInfo<'_>> = self
             .snapshot
             .deployments()
-            .map(|deployment| ShownDeployment { deployment, snapshot: self.snapshot })
+            .map(|deployment| DeploymentInfo { deployment, snapshot: self.snapshot })
             .collect();
         list.serialize_entry("data", &data)?;
         list.end()
     }
 }
 
-/// A deployment with what the map knows of its model.
-struct ShownDeployment<'a> {
-    deployment: &'a Deployment,
-    snapshot: &'a Snapshot,
+/// A deployment as `GET /model/info` shows it: from [`Snapshot::deployment_info`].
+///
+/// It serialises to `{"model_name", "litellm_params", "model_info"}`, without secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct DeploymentInfo<'a> {
+    pub(super) deployment: &'a Deployment,
+    pub(super) snapshot: &'a Snapshot,
 }
 
-impl Serialize for ShownDeployment<'_> {
+impl Serialize for DeploymentInfo<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let deployment = self.deployment;
         let known = self.snapshot.info_of(deployment);

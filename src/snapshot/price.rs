@@ -4,6 +4,7 @@ use super::Snapshot;
 use super::terms::{Keys, OverEntry, Route, prices_of};
 use crate::catalog::{EntryRef, NameHash};
 use crate::cost::{self, AskedProvider, Call, Cost, Note, SetPrices, Subject};
+use crate::deployment::DeploymentLookup;
 use crate::error::Error;
 use crate::json;
 use crate::num::Usd;
@@ -49,8 +50,9 @@ impl Snapshot {
         self.total_of(model.into(), &call.into())
     }
 
-    /// Prices a call that a deployment served. `name` is the id of a deployment, or a `model_name`
-    /// whose deployments do not differ in price.
+    /// Prices a call that a deployment served. The deployment is named by its id, by a `model_name`
+    /// whose deployments do not differ in price, or by its id with the model that was asked for: see
+    /// [`DeploymentLookup`].
     ///
     /// A `*` in a `model_name` stands for any text: exact names go first, then the longest. The
     /// deployment's own prices lie over those of its model, which is its `base_model` or else its
@@ -61,8 +63,12 @@ impl Snapshot {
     /// [`Error::UnknownDeployment`]; [`Error::AmbiguousDeployment`], with the ids, if the
     /// deployments of a name differ in price; and the errors of [`cost`](Self::cost).
     #[inline]
-    pub fn deployment_cost<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Cost, Error> {
-        self.deployment_cost_of(name, &call.into())
+    pub fn deployment_cost<'n, 'c>(
+        &self,
+        deployment: impl Into<DeploymentLookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Cost, Error> {
+        self.deployment_cost_of(deployment.into(), &call.into())
     }
 
     /// Returns the total of a call that a deployment served: the amount of
@@ -73,12 +79,20 @@ impl Snapshot {
     /// The errors of [`deployment_cost`](Self::deployment_cost), and those of words that a total cannot
     /// note: see [`total`](Self::total).
     #[inline]
-    pub fn deployment_total<'c>(&self, name: &str, call: impl Into<Call<'c>>) -> Result<Usd, Error> {
-        self.deployment_total_of(name, &call.into())
+    pub fn deployment_total<'n, 'c>(
+        &self,
+        deployment: impl Into<DeploymentLookup<'n>>,
+        call: impl Into<Call<'c>>,
+    ) -> Result<Usd, Error> {
+        self.deployment_total_of(deployment.into(), &call.into())
     }
 
-    pub(crate) fn deployment_total_of(&self, name: &str, call: &Call<'_>) -> Result<Usd, Error> {
-        checked_total(self.deployment_cost_of(name, call), call)
+    pub(crate) fn deployment_total_of(
+        &self,
+        deployment: DeploymentLookup<'_>,
+        call: &Call<'_>,
+    ) -> Result<Usd, Error> {
+        checked_total(self.deployment_cost_of(deployment, call), call)
     }
 
     pub(crate) fn cost_of(&self, lookup: Lookup<'_>, call: &Call<'_>) -> Result<Cost, Error> {
@@ -318,8 +332,12 @@ impl Snapshot {
         set.iter().any(|known| **known == *field)
     }
 
-    pub(crate) fn deployment_cost_of(&self, name: &str, call: &Call<'_>) -> Result<Cost, Error> {
-        let found = self.deployments.find(name)?;
+    pub(crate) fn deployment_cost_of(
+        &self,
+        deployment: DeploymentLookup<'_>,
+        call: &Call<'_>,
+    ) -> Result<Cost, Error> {
+        let found = self.deployments.find(deployment)?;
         let now = found.priced_now(self.layers())?;
         let own = match &now {
             Some(catalog) => catalog.entry(0),
