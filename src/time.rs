@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// Formats a time as in `2026-11-21T07:21:26Z`, with as many fractional digits as the time needs.
-/// Returns `None` if the time is beyond the year 9999.
+/// Formats a time as in `2026-11-21T07:21:26.500000Z`, to the microsecond: readers such as Python's
+/// `datetime` have no finer one. Returns `None` if the time is beyond the year 9999.
 fn rfc3339(time: SystemTime) -> Option<String> {
-    Timestamp::try_from(time).ok().map(|time| time.to_string())
+    Timestamp::try_from(time).ok().map(|time| format!("{time:.6}"))
 }
 
 // serde prescribes the signature.
@@ -38,7 +38,9 @@ mod tests {
     #[test]
     fn writes_times_as_endpoints_do() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_246_886_500);
-        assert_eq!(rfc3339(time).as_deref(), Some("2026-11-21T07:41:26.5Z"));
+        assert_eq!(rfc3339(time).as_deref(), Some("2026-11-21T07:41:26.500000Z"));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_999);
+        assert_eq!(rfc3339(time).as_deref(), Some("1970-01-01T00:00:00.000001Z"));
         assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
     }
 }

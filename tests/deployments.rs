@@ -290,8 +290,8 @@ fn a_documented_config_is_read() {
     let bad = error("model_list:\n  - model_name: m\n  litellm_params: {");
     assert!(bad.starts_with("cannot use config.yaml: not valid YAML: ") && bad.contains("line "), "{bad}");
     assert_eq!(
-        error("model_list:\n  - model_name: m\n    litellm_params:\n      api_key: x\n"),
-        "cannot use deployment 1 (m): litellm_params.model: missing: it says which model to call"
+        error("model_list:\n  - model_name: m\n    litellm_params:\n      model: [x]\n"),
+        "cannot use deployment 1 (m): litellm_params.model: not a string"
     );
     assert_eq!(error("a: 1"), "cannot use model_list: missing");
     // The messages are the crate's own, since those of the parser would quote the text.
@@ -518,10 +518,6 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
         (r#"{"model_name": "m"}"#, "cannot use m: litellm_params: missing"),
         (r#"{"model_name": "m", "litellm_params": []}"#, "cannot use m: litellm_params: not an object"),
         (
-            r#"{"model_name": "m", "litellm_params": {}}"#,
-            "cannot use m: litellm_params.model: missing: it says which model to call",
-        ),
-        (
             r#"{"model_name": "m", "litellm_params": {"model": 1}}"#,
             "cannot use m: litellm_params.model: not a string",
         ),
@@ -544,12 +540,9 @@ fn what_is_no_deployment_is_refused_by_name_and_field() {
     ] {
         assert_eq!(error(json), expected, "{json}");
     }
-    let list = r#"[{"model_name": "a", "litellm_params": {"model": "x"}}, {"model_name": "b", "litellm_params": {}}, 7]"#;
+    let list = r#"[{"model_name": "a", "litellm_params": {"model": "x"}}, {"model_name": "b", "litellm_params": {"model": 1}}, 7]"#;
     let error = Deployment::list_from_json(list).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot use deployment 2 (b): litellm_params.model: missing: it says which model to call"
-    );
+    assert_eq!(error.to_string(), "cannot use deployment 2 (b): litellm_params.model: not a string");
     assert!(matches!(error, Error::InvalidDeployment { .. }));
 }
 
@@ -710,4 +703,24 @@ fn one_deployment_is_shown_by_its_id() {
         matches!(&error, Error::DuplicateDeployment { id, model_name, .. } if id == "a" && model_name == "d")
     );
     assert_eq!((error.code(), error.kind()), ("duplicate_deployment", ErrorKind::InvalidInput));
+}
+
+/// LiteLLM's documents have an example whose parameters name no model: the deployment's name is the model.
+#[test]
+fn a_deployment_without_a_model_is_called_by_its_name() {
+    let deployment = Deployment::from_json(
+        r#"{"model_name": "gpt-x", "litellm_params": {"some_parameter": "some_value", "another_parameter": "another_value"},
+            "model_info": {"author": "Me", "version": "1.0", "description": "mine"}}"#,
+    )
+    .unwrap();
+    assert_eq!((deployment.model(), deployment.provider()), ("gpt-x", None));
+    assert_eq!(deployment.param::<String>("some_parameter").as_deref(), Some("some_value"));
+    let map = map();
+    map.add_deployment(deployment).unwrap();
+    assert_eq!(map.deployment_total("gpt-x", &Usage::new(1_000_000, 0)).unwrap().to_string(), "1");
+    let shown = serde_json::to_value(map.snapshot().model_info()).unwrap();
+    assert_eq!(
+        (&shown["data"][0]["model_info"]["author"], &shown["data"][0]["model_info"]["max_input_tokens"]),
+        (&json!("Me"), &json!(8192))
+    );
 }

@@ -140,10 +140,11 @@ impl Deployment {
                 return Err(invalid(model_name, part, &format!("nested more than {} deep", json::MAX_DEPTH)));
             }
         }
-        let model = litellm_params.get("model").ok_or_else(|| {
-            invalid(model_name, "litellm_params.model", "missing: it says which model to call")
-        })?;
-        let model = text("litellm_params.model", model)?;
+        // A deployment that does not say which model to call is called by its name.
+        let model = match litellm_params.get("model") {
+            Some(model) => text("litellm_params.model", model)?,
+            None => model_name.to_owned(),
+        };
         // The value in `model_info` takes precedence.
         let named = |name: &str| -> Result<String, Error> {
             let mut named = String::new();
@@ -300,7 +301,7 @@ impl Deployment {
         self.part(Part::ModelName)
     }
 
-    /// Returns the model that is called: `litellm_params.model`.
+    /// Returns the model that is called: `litellm_params.model`, or else the name.
     #[must_use]
     pub fn model(&self) -> &str {
         self.part(Part::Model)
