@@ -234,17 +234,15 @@ impl Cost {
         line.map_or((Number::from(0), Usd::ZERO), |line| (line.multiplier, line.rate.unwrap_or_default()))
     }
 
-    /// Returns the bill as one that a price set priced.
-    pub(crate) fn priced_by_set(mut self, set: &PriceSet) -> Self {
+    /// Notes that a price set priced the bill.
+    pub(crate) fn mark_set(&mut self, set: &PriceSet) {
         self.price_set = *set.inline_name();
         self.notes.mark(NoteSet::OF_PRICE_SET);
-        self
     }
 
-    /// Returns the bill as one that a deployment's own prices priced.
-    pub(crate) fn priced_by_deployment(mut self) -> Self {
+    /// Notes that a deployment's own prices priced the bill.
+    pub(crate) fn mark_deployment(&mut self) {
         self.notes.mark(NoteSet::OF_DEPLOYMENT);
-        self
     }
 
     /// Returns the source of the prices, in the words of LiteLLM's accounting. The bill of a response that

@@ -112,7 +112,8 @@ impl Deployments {
     pub(crate) fn find<'a>(&'a self, lookup: DeploymentLookup<'a>) -> Result<FoundDeployment<'a>, Error> {
         let DeploymentLookup { name, model } = lookup;
         let unknown = |name| Error::UnknownDeployment { name: clip(name).into() };
-        if let Some((position, deployment)) = self.find_by_id(name) {
+        let hash = hash(name);
+        if let Some((position, deployment)) = self.find_by_id(name, hash) {
             let wildcard = match model.filter(|_| deployment.is_pattern) {
                 Some(model) => {
                     Some(stands_for(deployment.model_name(), model).ok_or_else(|| unknown(model))?)
@@ -121,7 +122,7 @@ impl Deployments {
             };
             return Ok(FoundDeployment { deployment, position, wildcard });
         }
-        let (group, wildcard) = self.group_of(name).ok_or_else(|| unknown(name))?;
+        let (group, wildcard) = self.group_of(name, hash).ok_or_else(|| unknown(name))?;
         let deployment = self.at(group.first).ok_or_else(|| unknown(name))?;
         if !group.alike {
             let ids = self.of_group(deployment).map(|(_, deployment)| deployment.id().to_owned()).collect();
@@ -132,19 +133,19 @@ impl Deployments {
 
     /// Returns the deployment of an id.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Deployment> {
-        self.find_by_id(id).map(|(_, deployment)| deployment)
+        self.find_by_id(id, hash(id)).map(|(_, deployment)| deployment)
     }
 
-    fn find_by_id(&self, id: &str) -> Option<(usize, &Deployment)> {
+    fn find_by_id(&self, id: &str, hash: u64) -> Option<(usize, &Deployment)> {
         let is_it = |known: &usize| self.at(*known).is_some_and(|known| known.id() == id);
-        let position = *self.by_id.find(hash(id), is_it)?;
+        let position = *self.by_id.find(hash, is_it)?;
         Some((position, self.at(position)?))
     }
 
     /// Returns the deployments of a name, or of the pattern that fits it best, in list order, with the
     /// models that they lead to.
     pub(crate) fn matches<'a>(&'a self, name: &'a str) -> impl Iterator<Item = DeploymentMatch<'a>> {
-        let found = self.group_of(name);
+        let found = self.group_of(name, hash(name));
         let found = found.and_then(|(group, wildcard)| Some((self.at(group.first)?, wildcard)));
         found.into_iter().flat_map(move |(first, wildcard)| {
             self.of_group(first).map(move |(position, deployment)| {
@@ -156,9 +157,9 @@ impl Deployments {
 
     /// Returns the deployments of a name, or of the longest pattern that matches the name, and the part
     /// of the name that its `*` matches.
-    fn group_of<'a>(&'a self, name: &'a str) -> Option<(&'a Group, Option<&'a str>)> {
+    fn group_of<'a>(&'a self, name: &'a str, hash: u64) -> Option<(&'a Group, Option<&'a str>)> {
         let named = |known: &Group| self.at(known.first).is_some_and(|known| known.model_name() == name);
-        let exact = self.by_name.find(hash(name), named).map(|group| (group, None));
+        let exact = self.by_name.find(hash, named).map(|group| (group, None));
         exact.or_else(|| {
             self.patterns.iter().find_map(|group| {
                 let pattern = self.at(group.first)?.model_name();

@@ -194,6 +194,8 @@ impl Snapshot {
 
     /// Adds to the bill of a model's own what other models of the response cost, and what follows after
     /// the prices.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "moving a bill is measurable")]
     fn finish(
         &self,
         own: Result<Cost, Error>,
@@ -201,6 +203,10 @@ impl Snapshot {
         found: Option<(EntryRef<'_>, Route)>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
+        // Moving a bill is measurable.
+        if call.parts().is_empty() && !self.has_more(call) {
+            return own;
+        }
         let whole = if call.parts().is_empty() { own } else { self.add_parts(own, lookup, call) };
         self.settle(whole, lookup, found, call)
     }
@@ -283,9 +289,11 @@ impl Snapshot {
                 // The router's own entry is the fee already.
                 router: router.filter(|_| !is_router_entry(key)).and_then(EntryRef::rates),
                 container: self.container(lookup, entry, call),
-                request_fee: rates.request_fee().filter(|_| {
-                    set.is_some_and(|set| set.mentions(REQUEST_FEE)) || self.sets(key, REQUEST_FEE)
-                }),
+                request_fee: {
+                    let is_set =
+                        set.is_some_and(|set| set.mentions(REQUEST_FEE)) || self.sets(key, REQUEST_FEE);
+                    if is_set { rates.request_fee() } else { None }
+                },
                 operator_priced: set.is_some() || self.own.as_deref().is_some_and(|own| own.is_priced(key)),
                 trusts_stated: call.states_cost()
                     && trusts.unwrap_or_else(|| self.trusted.trust(lookup, Some(entry))),
@@ -356,11 +364,12 @@ impl Snapshot {
             let provider = model.as_ref().map_or(lookup.provider, |model| model.provider);
             let provider = RuleProvider::of(provider, lookup.name);
             let (route, provider) = (Route::by(provider), AskedProvider::Known(provider));
+            // Whether the deployment sets the fee is read from its text, which takes longer.
             let fee = own.rates().and_then(RateSet::request_fee);
             let fee = fee.filter(|_| found.sets(REQUEST_FEE) || self.sets(key, REQUEST_FEE));
             // Images are billed by the entry of their size, unless the deployment has a price of them.
-            let has_prices = own.rates().is_some_and(RateSet::prices_images);
-            let units = call.units_that_choose().filter(|_| !is_by_tokens(own, call) && !has_prices);
+            let has_prices = || own.rates().is_some_and(RateSet::prices_images);
+            let units = call.units_that_choose().filter(|_| !is_by_tokens(own, call) && !has_prices());
             let by_size = units.and_then(|units| unit_entry(self.layers(), key, lookup.provider, units));
             let (own, key) = by_size.map_or((own, key), |entry| (entry, entry.key()));
             let set = prices_of(call, lookup, &[by_size, entry].into_iter().flatten().collect::<Keys<'_>>());
@@ -374,7 +383,7 @@ impl Snapshot {
             let priced = self.price_over(layer, lookup, fields, |own| {
                 let Some(rates) = own.rates() else { return Err(self.unknown(lookup)) };
                 let of_set = set.filter(|set| set.mentions(REQUEST_FEE)).map(|_| rates.request_fee());
-                let priced = cost::price(rates, key, provider, self.generation, &only, || Subject {
+                let mut priced = cost::price(rates, key, provider, self.generation, &only, || Subject {
                     rates,
                     key,
                     provider,
@@ -387,7 +396,10 @@ impl Snapshot {
                     trusts_stated: false,
                     generation: self.generation,
                 });
-                if by_size.is_some() { priced } else { priced.map(Cost::priced_by_deployment) }
+                if let (Ok(cost), None) = (&mut priced, by_size) {
+                    cost.mark_deployment();
+                }
+                priced
             });
             self.finish(priced, lookup, Some((entry.unwrap_or(own), route)), call)
         })

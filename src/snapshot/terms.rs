@@ -87,15 +87,13 @@ impl Snapshot {
             let reason = format!("its price set {} cannot be laid over it: {reason}", set.name());
             Error::InvalidModel { model, field, reason }
         })?;
-        match priced {
-            Ok(cost) => Ok(cost.priced_by_set(set)),
-            Err(Error::Unpriced(mut bill)) => {
-                let partial = bill.partial_mut();
-                *partial = partial.clone().priced_by_set(set);
-                Err(Error::Unpriced(bill))
-            }
-            error => error,
+        let mut priced = priced;
+        match &mut priced {
+            Ok(cost) => cost.mark_set(set),
+            Err(Error::Unpriced(bill)) => bill.partial_mut().mark_set(set),
+            Err(_) => {}
         }
+        priced
     }
 
     /// Returns whether the map may have a discount or a margin for the entry.
@@ -128,10 +126,11 @@ impl Snapshot {
     ) -> Result<Cost, Error> {
         let of_call = call.terms.and_then(|terms| terms.adjustments.as_ref());
         let adjustments = of_call.or(self.adjusted.as_deref().map(|adjusted| &*adjusted.adjustments));
-        if call.is_part || (adjustments.is_none() && !call.is_prepaid) {
+        let mut priced = priced;
+        if !self.has_more(call) {
             return priced;
         }
-        let settle = |bill: &mut Cost| {
+        let settle = |bill: &mut Cost| -> Result<(), Error> {
             if let Some(adjustments) = adjustments {
                 let known = found.filter(|_| of_call.is_none());
                 let known = known.and_then(|(entry, route)| self.known_rules(entry, route));
@@ -146,11 +145,19 @@ impl Snapshot {
             }
             Ok(())
         };
-        match priced {
-            Ok(mut cost) => settle(&mut cost).map(|()| cost),
-            Err(Error::Unpriced(mut bill)) => settle(bill.partial_mut()).and(Err(Error::Unpriced(bill))),
-            error => error,
+        match &mut priced {
+            Ok(cost) => settle(cost)?,
+            Err(Error::Unpriced(bill)) => settle(bill.partial_mut())?,
+            Err(_) => {}
         }
+        priced
+    }
+
+    /// Returns whether something follows on the bill of a call after its prices.
+    #[inline]
+    pub(super) fn has_more(&self, call: &Call<'_>) -> bool {
+        let has_own = call.terms.is_some_and(|terms| terms.adjustments.is_some());
+        !call.is_part && (has_own || self.adjusted.is_some() || call.is_prepaid)
     }
 
     /// Returns the total that the map's discount and margin of a plain call make of another one.
