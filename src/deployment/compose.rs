@@ -442,8 +442,7 @@ fn priced(
     base: Option<EntryRef<'_>>,
     layers: Layers<'_>,
 ) -> Result<Catalog, SetAside> {
-    let own = Some(deployment.part(Part::Provider)).filter(|own| !own.is_empty());
-    let provider = own.or_else(|| deployment.model().split_once('/').map(|(first, _)| first)).map(quoted);
+    let provider = deployment.provider().map(quoted);
     let mut fields = base.map(|base| layers.fields_of(base)).unwrap_or_default();
     if let (None, Some(provider)) = (base, &provider) {
         fields.push(("litellm_provider".into(), provider));

@@ -1,4 +1,4 @@
-//! What a gateway calls a deployment with: its provider, its parameters, and its secrets.
+//! The provider, the parameters and the secrets that a gateway calls a deployment with.
 
 use std::fmt;
 

@@ -1,7 +1,6 @@
 //! The provider that bills a call.
 
 use super::names::OTHER_PROVIDERS;
-use super::strip::without_region_path;
 use super::{Layers, Lookup};
 use crate::catalog::EntryRef;
 use crate::rates::provider_of_kind;
@@ -21,9 +20,4 @@ pub(crate) fn billed_provider<'a>(
         .or_else(|| entry.and_then(EntryRef::provider))
         .or_else(|| lookup.name.split_once('/').map(|(first, _)| first))?;
     Some(provider_of_kind(provider).unwrap_or(provider))
-}
-
-/// Removes the region of a cloud from the beginning of a name: `us-east-1/model` becomes `model`.
-pub(crate) fn without_region(name: &str) -> &str {
-    without_region_path(name)
 }

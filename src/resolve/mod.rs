@@ -16,13 +16,14 @@ use std::ops::ControlFlow;
 use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules, SetAside};
 use crate::json;
 
-pub(crate) use billed::{billed_provider, without_region};
+pub(crate) use billed::billed_provider;
 pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
 pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::Spellings;
 use query::Query;
+pub(crate) use strip::without_region_path;
 pub(crate) use units::unit_entry;
 
 /// The maps that a name is looked up in: the operator's own models take precedence over the

@@ -65,7 +65,7 @@ fn without_routes(name: &str) -> &str {
 }
 
 /// Removes a region from the beginning of a path.
-pub(super) fn without_region_path(name: &str) -> &str {
+pub(crate) fn without_region_path(name: &str) -> &str {
     match name.split_once('/') {
         Some((region, rest)) if BEDROCK_REGIONS.contains(&region) => rest,
         _ => name,

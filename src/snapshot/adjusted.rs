@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use crate::catalog::{Catalog, EntryRef};
 use crate::cost::{Adjustments, CallRules};
-use crate::resolve::{Layers, Lookup, billed_provider, without_region};
+use crate::resolve::{Layers, Lookup, billed_provider, without_region_path};
 
 /// The most names of a model that scopes of discounts and margins are compared with.
 const NAMES: usize = 8;
@@ -39,7 +39,7 @@ impl Adjusted {
         Self { adjustments, keys, without }
     }
 
-    /// Returns whether these are the discounts and margins of a catalogue.
+    /// Returns whether these are the same discounts and margins, and not merely equal ones.
     pub(crate) fn is_of(&self, adjustments: &Arc<Adjustments>) -> bool {
         Arc::ptr_eq(&self.adjustments, adjustments)
     }
@@ -77,7 +77,7 @@ pub(super) fn rules_of(
         let behind = |name| provider.and_then(|own| without_provider(name, own));
         let mut rest = behind(name).unwrap_or(name);
         add(rest);
-        add(without_region(rest));
+        add(without_region_path(rest));
         // A provider may stand before a name more than once, and each form counts.
         while let Some(shorter) = behind(rest) {
             rest = shorter;
