@@ -284,7 +284,7 @@ pub mod lookup {
 pub use catalog::bundled::{BUNDLED, BundledCatalog};
 #[doc(inline)]
 pub use cost::{Call, Cost};
-pub use deployment::{Deployment, DeploymentLookup, DeploymentMatch, Secret};
+pub use deployment::{Deployment, DeploymentLookup, DeploymentMatch, DeploymentWithSecrets, Secret};
 pub use error::{Error, ErrorKind};
 pub use map::{CostMap, CostMapBuilder};
 pub use model_info::{FieldOrigin, ModelInfo};

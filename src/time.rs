@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Formats a time as in `2026-11-21T07:21:26.500000Z`, to the microsecond: readers such as Python's
 /// `datetime` have no finer one. Returns `None` if the time is beyond the year 9999.
@@ -25,6 +26,29 @@ pub(crate) fn serialize_option<S: Serializer>(
     time.and_then(rfc3339).serialize(serializer)
 }
 
+/// Reads a time in RFC 3339.
+pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SystemTime>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| D::Error::custom("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000Z"))?;
+    Ok(Some(time.into()))
+}
+
+/// Serialises a number of hours, as an integer if it is whole.
+#[allow(clippy::ref_option)]
+pub(crate) fn serialize_hours<S: Serializer>(hours: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    let whole = hours.filter(|hours| hours.fract() == 0.0 && (0.0..1e9).contains(hours));
+    // In this range, the conversion loses nothing.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    match whole {
+        Some(whole) => serializer.serialize_some(&(whole as u64)),
+        None => hours.serialize(serializer),
+    }
+}
+
 /// Serialises a duration as seconds.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 pub(crate) fn serialize_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -42,5 +66,15 @@ mod tests {
         let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_999);
         assert_eq!(rfc3339(time).as_deref(), Some("1970-01-01T00:00:00.000001Z"));
         assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
+    }
+
+    #[test]
+    fn writes_whole_hours_as_integers() {
+        let written = |hours| {
+            let mut text = Vec::new();
+            serialize_hours(&hours, &mut serde_json::Serializer::new(&mut text)).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!([Some(6.0), Some(0.5), None].map(written), ["6", "0.5", "null"]);
     }
 }

@@ -724,3 +724,73 @@ fn a_deployment_without_a_model_is_called_by_its_name() {
         (&json!("Me"), &json!(8192))
     );
 }
+
+#[test]
+fn deployments_are_stored_with_their_secrets_and_read_back() {
+    let texts = [
+        r#"{"model_name": "a", "litellm_params": {"model": "openai/gpt-x", "api_key": "sk-SECRET", "api_base": "https://u:SECRET@host", "input_cost_per_token": 0.00000012345678901234567}}"#,
+        r#"{"model_name": "b", "litellm_params": {"model": "azure/gpt-x", "api_key": "os.environ/NO_SUCH"}, "model_info": {"billing": "prepaid", "id": 7, "odd": 1e400}}"#,
+        r#"{"model_name": "c*", "litellm_params": {"vertex_credentials": {"private_key": "SECRET"}}, "model_info": {"team": "x"}}"#,
+    ];
+    let list = Deployment::list_from_json(&format!("[{}]", texts.join(","))).unwrap();
+    let stored =
+        serde_json::to_string(&list.iter().map(Deployment::with_secrets).collect::<Vec<_>>()).unwrap();
+    let read = Deployment::list_from_json(&stored).unwrap();
+    assert_eq!(read.len(), 3);
+    for (read, known) in read.iter().zip(&list) {
+        assert_eq!(read.id(), known.id());
+        assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&known).unwrap());
+        assert_eq!(format!("{:?}", known.with_secrets()), format!("{known:?}"));
+        assert!(!format!("{:?}", known.with_secrets()).contains("SECRET"));
+    }
+    assert_eq!(read[0].api_key().unwrap().unwrap().expose(), "sk-SECRET");
+    assert_eq!(
+        read[2].secret("vertex_credentials").unwrap().unwrap().expose(),
+        r#"{"private_key": "SECRET"}"#
+    );
+    // All digits are kept, and what only this crate can read is as well.
+    assert!(stored.contains("0.00000012345678901234567") && stored.contains("1e400"), "{stored}");
+    assert_eq!(
+        serde_json::to_string(&read.iter().map(Deployment::with_secrets).collect::<Vec<_>>()).unwrap(),
+        stored
+    );
+}
+
+#[test]
+fn a_deployment_is_changed_field_by_field_and_keeps_its_id() {
+    let map = map();
+    let first = deployment(
+        &json!({"model_name": "a", "litellm_params": {"model": "openai/gpt-x", "api_key": "sk-1", "timeout": 5}, "model_info": {"team": "x"}}),
+    );
+    map.add_deployment(first.clone()).unwrap();
+    let changes = format!(
+        r#"{{"model_name": "b", "litellm_params": {{"api_key": null, "timeout": 6, "input_cost_per_token": 0.12345678901234567}},
+            "model_info": {{"id": "{}", "team": "y"}}}}"#,
+        first.id()
+    );
+    let changed = first.with_changes(&changes).unwrap();
+    map.update_deployment(changed.clone()).unwrap();
+    assert_eq!((changed.id(), changed.model_name(), changed.model()), (first.id(), "b", "openai/gpt-x"));
+    assert_eq!(changed.api_key().unwrap().unwrap().expose(), "sk-1");
+    assert_eq!(changed.param::<u32>("timeout"), Some(6));
+    // With 100 tokens of output at the price of the map.
+    assert_eq!(cost(&map, "b").unwrap(), "123.45698901234567");
+    let shown = serde_json::to_value(&changed).unwrap();
+    assert_eq!(shown["model_info"], json!({"id": first.id(), "db_model": false, "team": "y"}));
+    assert_eq!(first.with_changes("{}").unwrap().id(), first.id());
+    for (changes, expected) in [
+        ("[]", "cannot use a: not an object"),
+        (r#"{"model_info": 1}"#, "cannot use a: model_info: not an object"),
+        (r#"{"model_name": 1}"#, "cannot use a: model_name: not a string"),
+        (
+            r#"{"model_info": {"id": "other"}}"#,
+            "cannot use a: model_info.id: the id of another deployment: a deployment keeps its id",
+        ),
+        (
+            r#"{"litellm_params": {"input_cost_per_token": -1}}"#,
+            "cannot use a: litellm_params.input_cost_per_token: -1 is negative",
+        ),
+    ] {
+        assert_eq!(first.with_changes(changes).unwrap_err().to_string(), expected);
+    }
+}

@@ -334,20 +334,31 @@ fn the_environment_names_the_source() {
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &url)]),
         format!("bundled Some({url:?}) false remote Ok({count}) {count}")
     );
-    let none = "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes";
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &url), ("LITELLM_LOCAL_MODEL_COST_MAP", "True")]),
-        format!("bundled None true local Err({none:?}) {count}")
+        format!("bundled None true local Ok({count}) {count}")
     );
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", "s3://bucket/key")]),
-        "invalid url: s3://bucket/key: cannot fetch over s3; implement Source for it"
+        "invalid LITELLM_MODEL_COST_MAP_URL: s3://bucket/key: cannot fetch over s3; implement Source for it"
+    );
+    assert_eq!(
+        from_env(&[("LITELLM_MODEL_COST_MAP_URL", "user:SECRET@host/map.json")]),
+        "invalid LITELLM_MODEL_COST_MAP_URL: user:…: cannot fetch over user; implement Source for it"
+    );
+    assert_eq!(
+        from_env(&[("LITELLM_MODEL_COST_MAP_URL", "no/such/map.json")]),
+        "invalid LITELLM_MODEL_COST_MAP_URL: cannot read no/such/map.json: No such file or directory (os error 2)"
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), edition(2, "2")).unwrap();
     let shown = file.path().display();
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", &format!("file://{shown}"))]),
+        format!("{shown} None false local Ok(2) 2")
+    );
+    assert_eq!(
+        from_env(&[("LITELLM_MODEL_COST_MAP_URL", &shown.to_string())]),
         format!("{shown} None false local Ok(2) 2")
     );
     // The public map is asked for through a proxy that records the address and refuses the

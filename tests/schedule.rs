@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use common::{Threads, edition, price, wait_for};
+use llm_costmap::reload::ScheduleStatus;
 use llm_costmap::source::{Fetched, Validators};
 use llm_costmap::{CostMap, CostMapBuilder, Source, Usage};
 
@@ -121,7 +122,7 @@ fn runs_at_once_is_replaced_and_cancelled() {
     assert_eq!(map.reload().unwrap().generation, 4);
     assert_eq!(hear(&heard), Ok(4));
     // Another schedule works as well.
-    map.schedule_reload(Duration::MAX).unwrap();
+    map.schedule_reload(10 * 365 * 24 * HOUR).unwrap();
     teller.answer(Ok("5"));
     assert_eq!(hear(&heard), Ok(5));
 }
@@ -135,7 +136,78 @@ fn a_schedule_needs_a_source_and_a_time() {
     assert_eq!(error.to_string(), "invalid schedule_reload: 0ns is less than a second");
     let error = map.schedule_reload(Duration::from_nanos(1)).unwrap_err();
     assert_eq!(error.to_string(), "invalid schedule_reload: 1ns is less than a second");
+    let error = map.schedule_reload(10 * 365 * 24 * HOUR + Duration::from_secs(1)).unwrap_err();
+    assert_eq!(error.to_string(), "invalid schedule_reload: 315360001s is more than ten years");
     assert!(!map.status().scheduled);
+}
+
+#[test]
+#[cfg(all(feature = "http", feature = "bundled"))]
+fn a_server_is_asked_once_a_minute_at_most() {
+    let map = CostMap::builder().url("http://127.0.0.1:1/map.json").build().unwrap();
+    let error = map.schedule_reload(Duration::from_secs(59)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid schedule_reload: 59s is less than 60s, the shortest interval for a URL"
+    );
+    assert!(!map.status().scheduled);
+    map.schedule_reload(Duration::from_secs(60)).unwrap();
+    assert!(map.status().scheduled);
+}
+
+#[test]
+fn a_schedule_outlives_its_process() {
+    let build = || {
+        let (source, teller) = Teller::new();
+        let (builder, heard) = listener(CostMap::builder().source(source).json(edition(60, "1")));
+        (builder.build().unwrap(), teller, heard)
+    };
+    let (map, teller, heard) = build();
+    map.schedule_reload(6 * HOUR).unwrap();
+    teller.answer(Ok("2"));
+    assert_eq!(hear(&heard), Ok(2));
+    let status = wait_for(|| Some(map.status()).filter(|status| status.next_run > status.last_run));
+    let stored = serde_json::to_string(&status).unwrap();
+    let interval =
+        |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap()["interval_hours"].clone();
+    assert_eq!(interval(&stored).to_string(), "6");
+
+    // The next reload stays where it was, to the microsecond of the stored time.
+    let (map, ..) = build();
+    let read: ScheduleStatus = serde_json::from_str(&stored).unwrap();
+    map.restore_schedule(&read).unwrap();
+    let restored = map.status();
+    assert_eq!(
+        (restored.scheduled, restored.interval_hours, restored.last_run),
+        (true, Some(6.0), read.last_run)
+    );
+    let apart = restored.next_run.unwrap().duration_since(read.next_run.unwrap()).unwrap_or_default();
+    assert!(apart < Duration::from_secs(60), "{apart:?}");
+
+    // A reload that was due meanwhile runs at once, and one that is later than the interval is not
+    // waited for longer than that.
+    let (map, teller, heard) = build();
+    let due =
+        r#"{"scheduled": true, "interval_hours": 0.016666666666666666, "next_run": "2026-01-01T00:00:00Z"}"#;
+    map.restore_schedule(&serde_json::from_str(due).unwrap()).unwrap();
+    teller.answer(Ok("2"));
+    assert_eq!(hear(&heard), Ok(2));
+    let (map, ..) = build();
+    let late = r#"{"scheduled": true, "interval_hours": 1, "next_run": "2999-01-01T00:00:00Z"}"#;
+    map.restore_schedule(&serde_json::from_str(late).unwrap()).unwrap();
+    assert!(map.status().next_run.unwrap() <= SystemTime::now() + HOUR);
+
+    // Nothing was scheduled, or nothing that can be.
+    let (map, ..) = build();
+    map.restore_schedule(&serde_json::from_str(r#"{"interval_hours": 6}"#).unwrap()).unwrap();
+    assert!(!map.status().scheduled);
+    for hours in ["-1", "1e300"] {
+        let stored = format!(r#"{{"scheduled": true, "interval_hours": {hours}}}"#);
+        let error = map.restore_schedule(&serde_json::from_str(&stored).unwrap()).unwrap_err();
+        assert!(error.to_string().ends_with(" is no number of hours"), "{error}");
+    }
+    let error = serde_json::from_str::<ScheduleStatus>(r#"{"next_run": "soon"}"#).unwrap_err().to_string();
+    assert!(error.starts_with("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000Z"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! [`Deployment`]: a model as an operator serves it, with its own parameters, prices and secrets.
 
 mod compose;
+mod export;
 mod id;
 mod lookup;
 mod params;
@@ -21,6 +22,7 @@ use crate::printable;
 use crate::rates::field;
 
 pub(crate) use compose::{Deployments, FoundDeployment, PricedDeployments};
+pub use export::DeploymentWithSecrets;
 pub use lookup::{DeploymentLookup, DeploymentMatch};
 pub use params::Secret;
 

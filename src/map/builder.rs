@@ -1,12 +1,12 @@
 //! [`CostMapBuilder`] and the constructors of [`CostMap`].
 
-use std::env::VarError;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use super::CostMap;
+use super::env::{LOCAL, Named, URL, named_by_env};
 use super::start::{Start, start};
 use crate::cost::Adjustments;
 use crate::error::Error;
@@ -126,8 +126,8 @@ impl CostMapBuilder {
     ///
     /// If `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map has no source, and starts with
     /// [`json`](Self::json) if that is set, or else with the bundled map. Otherwise
-    /// `LITELLM_MODEL_COST_MAP_URL` is the URL of the source. If neither is set, the source is the
-    /// public map. The environment is read when the map is built.
+    /// `LITELLM_MODEL_COST_MAP_URL` is the URL of the source, or the path of a file. If neither is set,
+    /// the source is the public map. The environment is read when the map is built.
     pub fn env(self) -> Self {
         Self { env: true, ..self }
     }
@@ -269,7 +269,8 @@ impl CostMapBuilder {
     ///
     /// - The errors of [`build`](Self::build), except [`Error::NothingToStartWith`].
     /// - The error of the fetch, if there is nothing else to start with.
-    /// - [`Error::NoSource`] if there is no source to fetch from.
+    /// - [`Error::NoSource`] if there is no source to fetch from, unless the environment asks for the
+    ///   bundled map alone.
     /// - [`Error::Thread`] if the system does not start the thread that fetches.
     pub fn build_and_fetch(self, deadline: Duration) -> Result<CostMap, Error> {
         let Prepared { start, rest } = self.prepare()?;
@@ -278,7 +279,13 @@ impl CostMapBuilder {
             Err(Error::NothingToStartWith { .. }) | Ok(_) => start,
             Err(error) => return Err(error),
         };
-        let origin = rest.settings.origin.as_ref().ok_or(Error::NoSource)?.name();
+        let Some(origin) = rest.settings.origin.as_ref().map(|origin| origin.name()) else {
+            return if rest.settings.is_env_forced {
+                start.map(|start| rest.finish(start))
+            } else {
+                Err(Error::NoSource)
+            };
+        };
         let has_start = start.is_ok();
         let map = rest.finish(start.unwrap_or_else(|_| Start::new(VersionedCatalog::empty())));
         let reloader = map.reloader().clone();
@@ -306,7 +313,7 @@ impl CostMapBuilder {
 
     fn prepare(self) -> Result<Prepared, Error> {
         self.guards.check_settings()?;
-        let mut is_env_forced = false;
+        let (mut is_env_forced, mut is_env_named) = (false, false);
         let asked = match self.asked {
             Some(asked) => Some(asked),
             None if self.env => match named_by_env()? {
@@ -322,13 +329,26 @@ impl CostMapBuilder {
                     is_env_forced = true;
                     None
                 }
-                Named::Url(url) => Some(Asked::Url(url)),
+                Named::Source(asked) => {
+                    is_env_named = true;
+                    Some(asked)
+                }
                 Named::Nothing => public_map(),
             },
             None if self.json.is_some() => None,
             None => public_map(),
         };
-        let origin = asked.map(Asked::prepare).transpose()?;
+        // An error of a source that the environment names, names the variable.
+        let named = |error: Error| match error {
+            Error::InvalidSetting { setting: "url", reason } if is_env_named => {
+                Error::InvalidSetting { setting: URL, reason }
+            }
+            Error::Io { .. } if is_env_named => {
+                Error::InvalidSetting { setting: URL, reason: format!("{error:#}") }
+            }
+            error => error,
+        };
+        let origin = asked.map(Asked::prepare).transpose().map_err(named)?;
         let cache = match (&origin, self.cache_dir) {
             (Some(origin), Some(folder)) => Some(Cache::new(folder, &origin.identity())),
             _ => None,
@@ -343,7 +363,7 @@ impl CostMapBuilder {
             trusted: self.trusted,
             adjustments,
         };
-        Ok(Prepared { start, rest: Rest { settings, listeners: self.listeners } })
+        Ok(Prepared { start: start.map_err(named), rest: Rest { settings, listeners: self.listeners } })
     }
 }
 
@@ -405,8 +425,8 @@ impl CostMap {
     /// Creates a map with the source that the environment names, as LiteLLM reads it.
     ///
     /// If `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map has no source. Otherwise the source is
-    /// the URL in `LITELLM_MODEL_COST_MAP_URL`, or the public map if that is not set. The map
-    /// starts with the bundled map, or with the source if that is a `file` URL. Nothing is fetched
+    /// the URL or the path in `LITELLM_MODEL_COST_MAP_URL`, or the public map if that is not set. The
+    /// map starts with the bundled map, or with the source if that is a file. Nothing is fetched
     /// before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload) is called.
     ///
     /// # Errors
@@ -442,29 +462,4 @@ impl Rest {
 /// Returns the source to use if none is named.
 fn public_map() -> Option<Asked> {
     cfg!(feature = "http").then(|| Asked::Url(PUBLIC_MAP.to_owned()))
-}
-
-enum Named {
-    Bundled,
-    Url(String),
-    Nothing,
-}
-
-/// The variable that is `true` to use the bundled map only.
-const LOCAL: &str = "LITELLM_LOCAL_MODEL_COST_MAP";
-/// The variable that otherwise has the URL of the map.
-const URL: &str = "LITELLM_MODEL_COST_MAP_URL";
-
-fn named_by_env() -> Result<Named, Error> {
-    let set = |name: &str| match std::env::var(name) {
-        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => {
-            Err(Error::InvalidSetting { setting: "env", reason: format!("{name} is not UTF-8") })
-        }
-    };
-    if set(LOCAL)?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return Ok(Named::Bundled);
-    }
-    Ok(set(URL)?.map_or(Named::Nothing, Named::Url))
 }

@@ -1,6 +1,7 @@
 //! [`CostMap`]: the handle that programs keep.
 
 mod builder;
+mod env;
 mod operator;
 mod reload;
 mod start;

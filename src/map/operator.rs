@@ -140,7 +140,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] if another deployment has the same id. The map is then
+    /// [`Error::DuplicateDeployment`] if another deployment has the same id, and
+    /// [`Error::InvalidDeployment`] if its prices do not go with those of its model. The map is then
     /// unchanged.
     pub fn add_deployment(&self, deployment: Deployment) -> Result<String, Error> {
         let id = deployment.id().to_owned();
@@ -183,7 +184,9 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDeployment`] if two deployments have the same id. The map is then unchanged.
+    /// [`Error::DuplicateDeployment`] if two deployments have the same id, and
+    /// [`Error::InvalidDeployment`] if the prices of one do not go with those of its model. The map is
+    /// then unchanged.
     ///
     /// # Examples
     ///

@@ -20,7 +20,8 @@ impl CostMap {
     ///
     /// # Errors
     ///
-    /// - [`Error::NoSource`] if the map has no source.
+    /// - [`Error::NoSource`] if the map has no source. If it has none since
+    ///   `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map is reported as unchanged instead.
     /// - [`Error::Fetch`] or [`Error::Io`] if the source returns no map.
     /// - [`Error::NestedReload`] if the caller is a source or a listener of this map.
     /// - The errors of [`reload_from_bytes`](Self::reload_from_bytes).
@@ -94,7 +95,8 @@ impl CostMap {
     /// # Errors
     ///
     /// - [`Error::NoSource`] if the map has no source.
-    /// - [`Error::InvalidSetting`] if the interval is shorter than a second.
+    /// - [`Error::InvalidSetting`] if the interval is shorter than a second, or than a minute if the source
+    ///   is a URL, or longer than ten years.
     /// - [`Error::Thread`] if the system does not start a thread.
     ///
     /// # Examples
@@ -116,7 +118,46 @@ impl CostMap {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn schedule_reload(&self, every: Duration) -> Result<(), Error> {
-        self.handle.reloader.schedule(every)
+        self.handle.reloader.schedule(every, Duration::ZERO)
+    }
+
+    /// Continues the schedule of an earlier process: its interval, and its next reload at the time that
+    /// was planned, or at once if that has passed.
+    ///
+    /// `stored` is the [`status`](Self::status) that the process kept when it last changed its schedule,
+    /// such as in a file. [`ScheduleStatus::last_run`] is continued as well, until the next reload. If
+    /// nothing was scheduled, nothing is scheduled now.
+    ///
+    /// # Errors
+    ///
+    /// As [`schedule_reload`](Self::schedule_reload). [`Error::InvalidSetting`] also if the interval is no
+    /// number of hours.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use llm_costmap::CostMap;
+    /// use llm_costmap::reload::ScheduleStatus;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("map.json");
+    /// std::fs::write(&path, r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    ///
+    /// let map = CostMap::from_file(&path)?;
+    /// map.schedule_reload(Duration::from_secs(6 * 3600))?;
+    /// let stored = serde_json::to_string(&map.status())?;
+    ///
+    /// // After a restart:
+    /// let map = CostMap::from_file(&path)?;
+    /// let status: ScheduleStatus = serde_json::from_str(&stored)?;
+    /// map.restore_schedule(&status)?;
+    /// assert_eq!(map.status().interval_hours, Some(6.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore_schedule(&self, stored: &ScheduleStatus) -> Result<(), Error> {
+        self.handle.reloader.restore_schedule(stored)
     }
 
     /// Ends the schedule. Returns whether one existed. A running reload is not interrupted.

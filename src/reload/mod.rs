@@ -12,6 +12,7 @@ pub(crate) mod guard;
 mod history;
 mod reloader;
 mod schedule;
+mod scheduled;
 mod settings;
 mod status;
 
@@ -21,4 +22,4 @@ pub use crate::version::Generation;
 pub(crate) use history::History;
 pub(crate) use reloader::Reloader;
 pub(crate) use settings::{Guarded, HANDED_IN, Listener, Settings};
-pub use status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
+pub use status::{ReloadOutcome, ReloadReport, ReloadSummary, ScheduleStatus, SourceInfo};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::flight::Flights;
 use super::history::History;
-use super::schedule::{Next, Schedule};
+use super::schedule::Schedule;
 use super::settings::{Guarded, HANDED_IN, Listener, Settings};
 use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
 use crate::catalog;
@@ -24,14 +24,14 @@ use crate::version::{Channel, MapBytes, Version};
 /// reloader has a weak reference.
 pub(crate) struct Reloader {
     live: Weak<Live>,
-    settings: Settings,
+    pub(super) settings: Settings,
     listeners: Mutex<Vec<Arc<Listener>>>,
     flights: Flights,
     /// Held while a map is checked against the live one and swapped in. Neither I/O nor a caller's
     /// code runs under this lock.
     applying: Mutex<()>,
     history: Mutex<History>,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     stop: Stop,
 }
 
@@ -56,9 +56,6 @@ impl Drop for Telling {
     }
 }
 
-/// The shortest interval of a schedule.
-const SHORTEST: Duration = Duration::from_secs(1);
-
 impl Reloader {
     pub(crate) fn new(
         live: &Arc<Live>,
@@ -81,12 +78,27 @@ impl Reloader {
     /// Fetches from the source and swaps in the result, or returns the result of the reload in
     /// flight.
     pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
-        let origin = self.settings.origin.as_deref().ok_or(Error::NoSource)?;
+        let Some(origin) = self.settings.origin.as_deref() else { return self.stay() };
         self.check_nesting()?;
         let (ran_here, result) = self.flights.share(guarded == Guarded::Forced, || self.fly(origin, guarded));
         if ran_here {
             self.tell(&result);
         }
+        result
+    }
+
+    /// Reports the live map as unchanged, if the environment asks for the bundled map alone.
+    fn stay(&self) -> Result<ReloadReport, Error> {
+        if !self.settings.is_env_forced {
+            return Err(Error::NoSource);
+        }
+        let start = Instant::now();
+        let live = self.live()?;
+        let base = live.base();
+        let source = base.version.source.clone();
+        let result = Ok(self.report(&live.snapshot(), &base, source, 0).since(start));
+        self.note(&result);
+        self.tell(&result);
         result
     }
 
@@ -317,20 +329,11 @@ impl Reloader {
         }
         match result {
             Ok(report) if report.is_unchanged() => {
-                log::debug!("{}: unchanged", report.source);
+                log::debug!("{report}");
                 return;
             }
             Ok(report) => {
-                log::info!(
-                    "{}: generation {} has {} models: {} added, {} removed, {} prices changed, {} rows set aside",
-                    report.source,
-                    report.generation,
-                    report.models_count,
-                    report.diff.added.len(),
-                    report.diff.removed.len(),
-                    report.diff.repriced.len(),
-                    report.set_aside.len(),
-                );
+                log::info!("{report}");
                 if let Some(refusal) = &report.forced_past {
                     log::warn!("forced past a guard: {refusal}");
                 }
@@ -346,50 +349,6 @@ impl Reloader {
                 self.history().listener_error = Some(error);
             }
         }
-    }
-
-    /// Starts reloads at an interval, or replaces the running schedule.
-    pub(crate) fn schedule(self: &Arc<Self>, every: Duration) -> Result<(), Error> {
-        if self.settings.origin.is_none() {
-            return Err(Error::NoSource);
-        }
-        if every < SHORTEST {
-            return Err(Error::InvalidSetting {
-                setting: "schedule_reload",
-                reason: format!("{every:?} is less than a second"),
-            });
-        }
-        let reloader = self.clone();
-        self.schedule.start(every, move || reloader.run_schedule())
-    }
-
-    /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule
-    /// ends.
-    fn run_schedule(&self) {
-        let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
-        loop {
-            // The results are not used here: the status has them, and the listeners were told.
-            let (edition, ran) = match self.schedule.wait(looks) {
-                Next::End => return,
-                Next::Reload { edition } => {
-                    // A panic must not end the thread.
-                    let _ = panics::catch(|| self.reload(Guarded::Yes));
-                    (edition, true)
-                }
-                Next::Look { edition } => {
-                    let looked = panics::catch(|| self.reload_if_changed());
-                    (edition, !matches!(looked, Ok(Ok(None))))
-                }
-            };
-            if ran {
-                let failures = self.history().failures;
-                self.schedule.plan_next(edition, failures);
-            }
-        }
-    }
-
-    pub(crate) fn cancel_schedule(&self) -> bool {
-        self.schedule.cancel()
     }
 
     /// Records the reason that the map starts with something other than the source's map, unless
@@ -469,7 +428,7 @@ impl Reloader {
         })
     }
 
-    fn history(&self) -> MutexGuard<'_, History> {
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
         lock(&self.history)
     }
 }

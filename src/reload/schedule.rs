@@ -16,8 +16,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The wait before the reload after a first failure. It doubles with each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 
-/// The upper bound of intervals.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// The longest interval: ten years.
+pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The time of the next reload, and the signal that wakes the thread when it changes.
 #[derive(Debug, Default)]
@@ -66,21 +66,26 @@ impl Schedule {
     }
 
     /// Replaces the schedule, and starts the thread, with `run`, if there is none. The first reload
-    /// is due at once.
+    /// is due after `wait`.
     ///
     /// # Errors
     ///
     /// [`Error::Thread`] if the system does not start the thread.
-    pub(super) fn start(&self, every: Duration, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    pub(super) fn start(
+        &self,
+        every: Duration,
+        wait: Duration,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Error> {
         let mut plan = self.lock();
         if !plan.has_thread {
             let spawned = thread::Builder::new().name("llm-costmap".to_owned()).spawn(run);
             spawned.map_err(|source: io::Error| Error::Thread { source: Arc::new(source) })?;
             plan.has_thread = true;
         }
-        plan.every = Some(every.min(LONGEST));
+        plan.every = Some(every);
         plan.edition += 1;
-        plan.next_in(Duration::ZERO);
+        plan.next_in(wait);
         drop(plan);
         self.changed.notify_all();
         Ok(())

@@ -293,6 +293,10 @@ impl Origin for Client {
         Some(self.name.clone())
     }
 
+    fn shortest_interval(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error> {
         let mut attempt = 1;
         loop {

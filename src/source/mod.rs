@@ -16,6 +16,7 @@ mod veil;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "http")]
 use client::Client;
@@ -211,6 +212,11 @@ pub(crate) trait Origin: Send + Sync {
     /// Returns the source as a file, if it is one.
     fn as_file(&self) -> Option<&FileSource> {
         None
+    }
+
+    /// Returns the shortest interval at which the source may be fetched from on a schedule.
+    fn shortest_interval(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Fetches the map. `stop` ends every wait between attempts.

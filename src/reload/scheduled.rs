@@ -1,0 +1,80 @@
+//! Reloads on a schedule: its start, its continuation after a restart, and the reload thread.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::reloader::Reloader;
+use super::schedule::{LONGEST, Next};
+use super::settings::Guarded;
+use super::status::ScheduleStatus;
+use crate::error::Error;
+use crate::panics;
+
+/// The shortest interval of a schedule, whatever the source.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl Reloader {
+    /// Starts reloads at an interval, the first after `wait`, or replaces the running schedule.
+    pub(crate) fn schedule(self: &Arc<Self>, every: Duration, wait: Duration) -> Result<(), Error> {
+        let shortest = match &self.settings.origin {
+            Some(origin) => origin.shortest_interval(),
+            None if self.settings.is_env_forced => SHORTEST,
+            None => return Err(Error::NoSource),
+        };
+        let invalid = |reason| Error::InvalidSetting { setting: "schedule_reload", reason };
+        if every < SHORTEST {
+            return Err(invalid(format!("{every:?} is less than a second")));
+        }
+        if every < shortest {
+            return Err(invalid(format!(
+                "{every:?} is less than {shortest:?}, the shortest interval for a URL"
+            )));
+        }
+        if every > LONGEST {
+            return Err(invalid(format!("{every:?} is more than ten years")));
+        }
+        let reloader = self.clone();
+        self.schedule.start(every, wait, move || reloader.run_schedule())
+    }
+
+    /// Continues the schedule of an earlier process.
+    pub(crate) fn restore_schedule(self: &Arc<Self>, stored: &ScheduleStatus) -> Result<(), Error> {
+        if let Some(every) = stored.interval()? {
+            // A clock that was set back does not put the next reload off beyond the interval.
+            let wait = stored.next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
+            self.schedule(every, wait.unwrap_or_default().min(every))?;
+        }
+        let mut history = self.history();
+        history.last_run = history.last_run.or(stored.last_run);
+        Ok(())
+    }
+
+    /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule
+    /// ends.
+    fn run_schedule(&self) {
+        let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
+        loop {
+            // The results are not used here: the status has them, and the listeners were told.
+            let (edition, ran) = match self.schedule.wait(looks) {
+                Next::End => return,
+                Next::Reload { edition } => {
+                    // A panic must not end the thread.
+                    let _ = panics::catch(|| self.reload(Guarded::Yes));
+                    (edition, true)
+                }
+                Next::Look { edition } => {
+                    let looked = panics::catch(|| self.reload_if_changed());
+                    (edition, !matches!(looked, Ok(Ok(None))))
+                }
+            };
+            if ran {
+                let failures = self.history().failures;
+                self.schedule.plan_next(edition, failures);
+            }
+        }
+    }
+
+    pub(crate) fn cancel_schedule(&self) -> bool {
+        self.schedule.cancel()
+    }
+}
