@@ -10,6 +10,7 @@ use crate::deployment::{Deployment, DeploymentLookup, Deployments};
 use crate::error::Error;
 use crate::num::Usd;
 use crate::overlay::Registration;
+use crate::text::clip;
 
 /// Models and deployments of the operator. They survive every reload.
 impl CostMap {
@@ -164,6 +165,42 @@ impl CostMap {
             slot.map(|slot| *slot = deployment).is_some()
         })?;
         if known { Ok(()) } else { Err(Error::UnknownDeployment { name: id }) }
+    }
+
+    /// Changes the deployment with an id field by field, as
+    /// [`Deployment::with_changes`] does, and returns it as it is then. Changes of several threads do not
+    /// undo each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownDeployment`] if no deployment has the id, and those of `with_changes`. The map is
+    /// then unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Deployment, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"gpt-x": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let id = map.add_deployment(Deployment::from_json(
+    ///     r#"{"model_name": "mine", "litellm_params": {"model": "gpt-x", "api_key": "sk-1"}}"#,
+    /// )?)?;
+    /// map.change_deployment(&id, r#"{"litellm_params": {"input_cost_per_token": 2e-6}}"#)?;
+    /// assert_eq!(map.deployment_total("mine", &Usage::new(1_000_000, 0))?.to_string(), "2");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn change_deployment(&self, id: &str, json: &str) -> Result<Deployment, Error> {
+        let mut changed = Err(Error::UnknownDeployment { name: clip(id).into() });
+        self.live.change_deployments(|list| {
+            if let Some(slot) = list.iter_mut().find(|slot| slot.id() == id) {
+                changed = slot.with_changes(json);
+                if let Ok(changed) = &changed {
+                    *slot = changed.clone();
+                }
+            }
+            changed.is_ok()
+        })?;
+        changed
     }
 
     /// Removes the deployment with an id. Returns whether it existed.

@@ -153,6 +153,12 @@ impl Snapshot {
         ModelInfoList { snapshot: self }
     }
 
+    /// Returns the deployment of an id.
+    #[must_use]
+    pub fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.by_id(id)
+    }
+
     /// Returns the deployment of an id as LiteLLM's `GET /model/info?litellm_model_id=` shows it, merged
     /// with what the map says of its model, without secrets.
     #[must_use]

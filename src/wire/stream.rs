@@ -144,6 +144,12 @@ impl Stream {
         self.state.is_final
     }
 
+    /// Returns whether the stream consists of server-sent events. A stream whose first byte was not read
+    /// yet does not.
+    pub(super) fn is_sse(&self) -> bool {
+        matches!(self.frames, Frames::Sse(_))
+    }
+
     /// Returns the response as far as it was read: its usage, and what else is known of it.
     ///
     /// # Errors

@@ -1,0 +1,216 @@
+//! [`Relay`]: a stream that is passed on to a client, with its cost.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use memchr::{memchr, memmem};
+
+use super::{Format, Response, Stream};
+use crate::cost::Cost;
+use crate::error::Error;
+use crate::json::{object, quoted};
+
+/// A stream of server-sent events that is passed on to a client while its usage is read. An event with
+/// the cost is added at its end.
+///
+/// Bytes are passed on as they come. Only the beginning of a line that may become `data: [DONE]` is held
+/// back until its next byte: with that line, clients of OpenAI's chat completions stop reading, so that
+/// the event goes before it. Elsewhere the event comes last.
+///
+/// In a stream of chat completions, the event is a chunk without choices, which clients accept, with
+/// `response_cost`. In others, it is the event `response_cost`, which clients skip:
+///
+/// ```text
+/// data: {"id": "chatcmpl-1", "object": "chat.completion.chunk", …, "choices": [], "response_cost": {"total": "0.00252", …}}
+///
+/// event: response_cost
+/// data: {"type": "response_cost", "response_cost": {"total": "0.00405", "input": "0.0033", …}}
+/// ```
+///
+/// `response_cost` has the values of [`Cost::headers`](crate::Cost::headers), in US dollars, or an
+/// `error`. Streams that are not server-sent events are passed on as they are.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "bundled")] {
+/// use llm_costmap::CostMap;
+/// use llm_costmap::wire::{Relay, Stream};
+///
+/// let map = CostMap::bundled();
+/// let mut relay = Relay::new(Stream::new(), 1_000, |served| {
+///     let served = served?;
+///     map.cost(served.lookup_or("gpt-4o"), &served)
+/// });
+/// let mut client = Vec::new();
+/// client.extend_from_slice(&relay.push(b"data: {\"model\": \"gpt-4o\", \"choices\": [], \"usage\": "));
+/// client.extend_from_slice(&relay.push(b"{\"prompt_tokens\": 1000, \"completion_tokens\": 2}}\n\ndata: [DO"));
+/// client.extend_from_slice(&relay.push(b"NE]\n\n"));
+/// client.extend(relay.finish());
+/// let client = String::from_utf8(client)?;
+/// assert!(client.contains(r#""response_cost":{"total":"0.00252","original":"0.00252","#));
+/// assert!(client.ends_with("}}\n\ndata: [DONE]\n\n"));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A client that hangs up leaves no count in a stream of chat completions. When the relay is dropped, the
+/// call is priced nevertheless, with estimates: see [`new`](Self::new).
+pub struct Relay<P: FnMut(Result<Response, Error>) -> Result<Cost, Error>> {
+    stream: Stream,
+    price: P,
+    /// The caller's estimate of the tokens of the prompt.
+    prompt_tokens: u64,
+    /// The number of events: about that of the completion's tokens.
+    events: u64,
+    /// The beginning of a line that may become the last one.
+    held: Vec<u8>,
+    /// True if the last byte that was passed on was not the end of a line.
+    is_within_line: bool,
+    cost: Option<Result<Cost, Error>>,
+}
+
+/// The line with which clients of chat completions stop reading.
+const DONE: &[u8] = b"data: [DONE]";
+
+impl<P: FnMut(Result<Response, Error>) -> Result<Cost, Error>> Relay<P> {
+    /// Creates a relay.
+    ///
+    /// `price` is called once: before the event is added, or when the relay is dropped before its end. It
+    /// gets the response, or the reason that there is none, and its result is the cost that the event
+    /// tells and [`cost`](Self::cost) returns. This is the place to write the cost into a ledger.
+    ///
+    /// A stream that ends before its provider counts tokens, or without doing so, is priced by estimates:
+    /// by `prompt_tokens` (a fourth of the request's bytes is usual), and by a token for each event. The
+    /// bill then has the note [`EstimatedCounts`](crate::cost::Note::EstimatedCounts).
+    pub fn new(stream: Stream, prompt_tokens: u64, price: P) -> Self {
+        Self { stream, price, prompt_tokens, events: 0, held: Vec::new(), is_within_line: false, cost: None }
+    }
+
+    /// Reads bytes, which may begin and end anywhere, and returns those to pass on.
+    ///
+    /// An event that cannot be read is passed on all the same, and what is known of the usage is kept.
+    #[must_use]
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        self.events += memmem::find_iter(bytes, b"data:").count() as u64;
+        let _ = self.stream.push(bytes);
+        if self.cost.is_some() || !self.stream.is_sse() {
+            return self.release(bytes);
+        }
+        let mut whole = self.release(bytes);
+        let (mut start, mut is_new) = (0, !self.is_within_line);
+        while let Some(rest) = whole.get(start..).filter(|rest| !rest.is_empty()) {
+            if is_new && rest.starts_with(DONE) {
+                let mut whole = whole.into_owned();
+                let done = whole.split_off(start);
+                whole.extend(self.settle());
+                whole.extend(done);
+                return Cow::Owned(whole);
+            }
+            if is_new && DONE.starts_with(rest) {
+                self.held = rest.to_vec();
+                self.is_within_line = false;
+                match &mut whole {
+                    Cow::Borrowed(bytes) => *bytes = bytes.get(..start).unwrap_or_default(),
+                    Cow::Owned(bytes) => bytes.truncate(start),
+                }
+                return whole;
+            }
+            let Some(end) = memchr(b'\n', rest) else { break };
+            (start, is_new) = (start + end + 1, true);
+        }
+        self.is_within_line = !whole.ends_with(b"\n");
+        whole
+    }
+
+    /// Returns bytes behind those that were held back.
+    fn release<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.held.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let mut whole = std::mem::take(&mut self.held);
+        whole.extend_from_slice(bytes);
+        Cow::Owned(whole)
+    }
+
+    /// Ends the stream, and returns the last bytes to pass on: the event, unless that was added before.
+    #[must_use]
+    pub fn finish(&mut self) -> Vec<u8> {
+        let _ = self.stream.finish();
+        let mut bytes = std::mem::take(&mut self.held);
+        if self.cost.is_none() {
+            let event = self.settle();
+            if self.stream.is_sse() {
+                bytes.extend(event);
+            }
+        }
+        bytes
+    }
+
+    /// Returns the cost, or the reason that there is none, once the stream was priced.
+    #[must_use]
+    pub fn cost(&self) -> Option<&Result<Cost, Error>> {
+        self.cost.as_ref()
+    }
+
+    /// Prices the stream, and returns the event.
+    fn settle(&mut self) -> Vec<u8> {
+        let served = self.served();
+        let chunk =
+            served.as_ref().ok().filter(|served| served.format() == Format::OpenAiChat).map(|served| {
+                let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                vec![
+                    ("id", quoted(served.id().unwrap_or_default())),
+                    ("object", quoted("chat.completion.chunk")),
+                    ("created", created.to_string()),
+                    ("model", quoted(served.model().unwrap_or_default())),
+                    ("choices", "[]".to_owned()),
+                ]
+            });
+        let name = if chunk.is_some() { "" } else { "event: response_cost\n" };
+        let mut event = chunk.unwrap_or_else(|| vec![("type", quoted("response_cost"))]);
+        event.push((
+            "response_cost",
+            match self.cost.insert((self.price)(served)) {
+                Ok(cost) => object(cost.headers().map(|(name, value)| (field(name), quoted(&value)))),
+                Err(error) => object([("error", quoted(&error.to_string()))]),
+            },
+        ));
+        format!("{name}data: {}\n\n", object(event)).into_bytes()
+    }
+
+    /// Returns what was served by now. Counts that the provider did not report are estimated.
+    fn served(&self) -> Result<Response, Error> {
+        match self.stream.response() {
+            Err(error @ Error::ErrorResponse { .. }) => Err(error),
+            _ => Ok(self.stream.response_or_estimate(self.prompt_tokens, self.events)),
+        }
+    }
+}
+
+/// Returns the field of the event for a header: `total` for `x-litellm-response-cost`, `cache_read` for
+/// `x-litellm-response-cost-cache-read`.
+fn field(header: &str) -> String {
+    let part = header.trim_start_matches("x-litellm-response-cost").trim_start_matches('-');
+    if part.is_empty() { "total".to_owned() } else { part.replace('-', "_") }
+}
+
+impl<P: FnMut(Result<Response, Error>) -> Result<Cost, Error>> Drop for Relay<P> {
+    fn drop(&mut self) {
+        if self.cost.is_none() {
+            // Nobody is left to be told: `price` has written it down.
+            let served = self.served();
+            let _ = (self.price)(served);
+        }
+    }
+}
+
+impl<P: FnMut(Result<Response, Error>) -> Result<Cost, Error>> fmt::Debug for Relay<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay")
+            .field("stream", &self.stream)
+            .field("cost", &self.cost)
+            .finish_non_exhaustive()
+    }
+}
