@@ -118,6 +118,15 @@ pub enum Error {
         /// The cause.
         source: Arc<std::io::Error>,
     },
+    /// The file of [`CostMap::write_state`](crate::CostMap::write_state) could not be read or written.
+    #[error("the state file {}: {reason}", .path.display())]
+    #[non_exhaustive]
+    StateFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
     /// The map has fewer models than
     /// [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models).
     #[error("{origin} has {models} models, fewer than {least}: the map in use is kept")]
@@ -393,6 +402,7 @@ impl Error {
             | Self::PricesJumped { .. }
             | Self::Fetch { .. } => ErrorKind::Upstream,
             Self::InvalidSetting { .. }
+            | Self::StateFile { .. }
             | Self::NothingToStartWith { .. }
             | Self::NoSource
             | Self::Thread { .. }
@@ -416,6 +426,7 @@ impl Error {
             Self::InvalidMap { .. } => "invalid_map",
             Self::EmptyMap { .. } => "empty_map",
             Self::Io { .. } => "io",
+            Self::StateFile { .. } => "state_file",
             Self::TooFewModels { .. } => "too_few_models",
             Self::MapShrank { .. } => "map_shrank",
             Self::MissingModel { .. } => "missing_model",

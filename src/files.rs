@@ -1,7 +1,7 @@
-//! Files that are read whole, without a wait when they are opened.
+//! Files that are read whole, without a wait when they are opened, and files that are replaced whole.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Opens a regular file for reading. Anything else is an error, such as a pipe that nobody writes
@@ -43,4 +43,41 @@ pub(crate) fn distrusted(metadata: &Metadata) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Replaces a file, so that after a crash there is either the old one or the new one. On Unix, nobody but
+/// its owner can read or write the new one.
+///
+/// The parts are written under a temporary name in the same folder, which begins with that of the file and
+/// ends in `.tmp`, synced, and renamed.
+pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let random = (crate::jitter::fraction() * 1e15).trunc();
+    let mut name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?.to_owned();
+    name.push(format!(".{}-{random}.tmp", std::process::id()));
+    let temporary = folder.join(name);
+    let written = put(&temporary, folder, path, parts);
+    if written.is_err() {
+        // Best effort: the file is in nobody's way if this fails.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn put(temporary: &Path, folder: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(temporary)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    // Synced before the rename: otherwise a crash could leave an empty file under the final name.
+    file.sync_all()?;
+    drop(file);
+    fs::rename(temporary, path)?;
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
 }

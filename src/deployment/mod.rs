@@ -340,6 +340,14 @@ impl Deployment {
         self.is_prepaid
     }
 
+    /// Returns whether the deployment was added at run time, and is stored rather than configured: whether
+    /// its `model_info.db_model` is `true`, LiteLLM's mark. [`CostMap::write_state`](crate::CostMap::write_state)
+    /// writes such deployments.
+    #[must_use]
+    pub fn is_db_model(&self) -> bool {
+        Params(self.part(Part::ModelInfo)).get("db_model") == Some("true")
+    }
+
     /// Returns the prices that the deployment sets. Those in `litellm_params` take precedence.
     fn prices(&self) -> Vec<JsonField<'_>> {
         compose::prices(self.litellm_params(), Params(self.part(Part::ModelInfo)))

@@ -5,8 +5,9 @@ mod env;
 mod operator;
 mod reload;
 mod start;
+mod state;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::cost::{Call, Cost};
 use crate::error::Error;
@@ -66,6 +67,8 @@ pub struct CostMap {
 /// schedule.
 struct Handle {
     reloader: Arc<Reloader>,
+    /// Held while the file of [`CostMap::write_state`] is written.
+    writing_state: Mutex<()>,
 }
 
 impl Drop for Handle {
@@ -84,7 +87,7 @@ impl CostMap {
         let trusted = std::mem::take(&mut settings.trusted);
         let live = Arc::new(Live::new(base, trusted, settings.adjustments.take()));
         let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
-        Self { live, handle: Arc::new(Handle { reloader }) }
+        Self { live, handle: Arc::new(Handle { reloader, writing_state: Mutex::default() }) }
     }
 
     pub(crate) fn reloader(&self) -> &Arc<Reloader> {

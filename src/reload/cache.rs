@@ -4,9 +4,9 @@
 //! file is written under a temporary name, synced, and renamed, so that after a crash there is
 //! either the old file or the new one. Any number of processes may share a folder.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -144,34 +144,7 @@ impl Cache {
         let header = serde_json::to_string(&header).map_err(|error| failed(error.into()))?;
         fs::create_dir_all(&self.folder).map_err(failed)?;
         self.sweep();
-        let random = (crate::jitter::fraction() * 1e15).trunc();
-        let temporary = self.folder.join(format!("{}.{}-{random}.tmp", self.file_name, std::process::id()));
-        let written = self.put(&temporary, &header, bytes);
-        if written.is_err() {
-            // Best effort: `sweep` removes the file later if this fails.
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map_err(failed)
-    }
-
-    fn put(&self, temporary: &Path, header: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        // The map may be private, and no other user may change the map that the next start loads.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(temporary)?;
-        file.write_all(header.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.write_all(bytes)?;
-        // Synced before the rename: otherwise a crash could leave an empty file under the final
-        // name.
-        file.sync_all()?;
-        drop(file);
-        fs::rename(temporary, self.path())?;
-        #[cfg(unix)]
-        File::open(&self.folder)?.sync_all()?;
-        Ok(())
+        files::replace(&self.path(), &[header.as_bytes(), b"\n", bytes]).map_err(failed)
     }
 
     /// Removes temporary files that crashed processes left behind.
