@@ -1,4 +1,5 @@
-//! Times and durations as they are serialised: RFC 3339 in UTC, and seconds.
+//! Times and durations as they are serialised: RFC 3339 in UTC, as Python's `isoformat` writes it, and
+//! seconds.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,10 +7,12 @@ use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Formats a time as in `2026-11-21T07:21:26.500000Z`, to the microsecond: readers such as Python's
-/// `datetime` have no finer one. Returns `None` if the time is beyond the year 9999.
+/// Formats a time as in `2026-11-21T07:21:26.500000+00:00`: the form of LiteLLM's endpoints, and the one
+/// that `datetime.fromisoformat` of every Python 3 reads. It has no finer unit, and before Python 3.11 no
+/// `Z`. Returns `None` if the time is beyond the year 9999.
 fn rfc3339(time: SystemTime) -> Option<String> {
-    Timestamp::try_from(time).ok().map(|time| format!("{time:.6}"))
+    let time = Timestamp::try_from(time).ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string())
 }
 
 // serde prescribes the signature.
@@ -33,7 +36,7 @@ pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let time: Timestamp = text
         .parse()
-        .map_err(|_| D::Error::custom("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000Z"))?;
+        .map_err(|_| D::Error::custom("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000+00:00"))?;
     Ok(Some(time.into()))
 }
 
@@ -62,9 +65,9 @@ mod tests {
     #[test]
     fn writes_times_as_endpoints_do() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_246_886_500);
-        assert_eq!(rfc3339(time).as_deref(), Some("2026-11-21T07:41:26.500000Z"));
+        assert_eq!(rfc3339(time).as_deref(), Some("2026-11-21T07:41:26.500000+00:00"));
         let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_999);
-        assert_eq!(rfc3339(time).as_deref(), Some("1970-01-01T00:00:00.000001Z"));
+        assert_eq!(rfc3339(time).as_deref(), Some("1970-01-01T00:00:00.000001+00:00"));
         assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
     }
 

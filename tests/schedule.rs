@@ -207,7 +207,7 @@ fn a_schedule_outlives_its_process() {
         assert!(error.to_string().ends_with(" is no number of hours"), "{error}");
     }
     let error = serde_json::from_str::<ScheduleStatus>(r#"{"next_run": "soon"}"#).unwrap_err().to_string();
-    assert!(error.starts_with("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000Z"), "{error}");
+    assert!(error.starts_with("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000+00:00"), "{error}");
 }
 
 #[test]
