@@ -249,6 +249,7 @@ pub mod cost;
 mod currency;
 mod deployment;
 mod diff;
+pub mod endpoints;
 mod error;
 mod files;
 mod jitter;

@@ -86,6 +86,36 @@ impl CostSum {
         self.merge(&Self::of(bill.partial(), 1)?)
     }
 
+    /// Adds the outcome of pricing a call: a bill, a bill that lacks a price, or another error, which counts
+    /// as a call without a price.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add). The error of the outcome is not returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::accounting::CostSum;
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let mut sum = CostSum::new();
+    /// for model in ["m", "unknown"] {
+    ///     sum.add_outcome(&map.cost(model, &Usage::new(1_000, 0)))?;
+    /// }
+    /// assert_eq!((sum.calls(), sum.unpriced_calls()), (2, 1));
+    /// assert_eq!(sum.known_total().to_string(), "0.001");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn add_outcome(&mut self, outcome: &Result<Cost, Error>) -> Result<(), Error> {
+        match outcome {
+            Ok(cost) => self.add(cost),
+            Err(Error::Unpriced(bill)) => self.add_unpriced(bill),
+            Err(_) => self.merge(&Self { calls: 1, unpriced_calls: 1, ..Self::default() }),
+        }
+    }
+
     /// Adds another sum.
     ///
     /// # Errors
