@@ -55,7 +55,7 @@ fn the_cost_of_a_chat_goes_before_its_last_line_however_it_is_cut() {
         assert_eq!(
             event,
             json!({"id": "c-1", "object": "chat.completion.chunk", "created": null, "model": "m", "choices": [],
-                "response_cost": {"total": "0.001004", "original": "0.001004", "discount_amount": "0",
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 2, "total_tokens": 1002}, "response_cost": {"total": "0.001004", "original": "0.001004", "discount_amount": "0",
                     "margin_amount": "0", "margin_percent": "0", "input": "0.001", "output": "0.000004", "tool_usage": "0"}})
         );
         assert_eq!(bills.len(), 1);

@@ -18,11 +18,11 @@ use crate::json::{object, quoted};
 /// back until its next byte: with that line, clients of OpenAI's chat completions stop reading, so that
 /// the event goes before it. Elsewhere the event comes last.
 ///
-/// In a stream of chat completions, the event is a chunk without choices, which clients accept, with
-/// `response_cost`. In others, it is the event `response_cost`, which clients skip:
+/// In a stream of chat completions, the event is a chunk without choices, which clients accept, with the
+/// usage and `response_cost`. In others, it is the event `response_cost`, which clients skip:
 ///
 /// ```text
-/// data: {"id": "chatcmpl-1", "object": "chat.completion.chunk", …, "choices": [], "response_cost": {"total": "0.00252", …}}
+/// data: {"id": "chatcmpl-1", …, "choices": [], "usage": {…}, "response_cost": {"total": "0.00252", …}}
 ///
 /// event: response_cost
 /// data: {"type": "response_cost", "response_cost": {"total": "0.00405", "input": "0.0033", …}}
@@ -166,6 +166,8 @@ impl<P: FnMut(Result<Response, Error>) -> Result<Cost, Error>> Relay<P> {
                     ("created", created.to_string()),
                     ("model", quoted(served.model().unwrap_or_default())),
                     ("choices", "[]".to_owned()),
+                    // Clients that collect a stream take the usage of its last chunk.
+                    ("usage", serde_json::to_string(served.usage()).unwrap_or_else(|_| "null".to_owned())),
                 ]
             });
         let name = if chunk.is_some() { "" } else { "event: response_cost\n" };
