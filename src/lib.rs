@@ -90,6 +90,15 @@
 //! # Ok::<(), llm_costmap::Error>(())
 //! ```
 //!
+//! **... pass a stream on, with its cost?** With a [`wire::Relay`]: it adds an event with the cost where
+//! clients read it, and prices a stream as well that the client breaks off.
+//!
+//! **... answer LiteLLM's endpoints?** With [`endpoints`]: a request in, a status and JSON out, for a server
+//! of any framework. `examples/gateway` is one to copy from.
+//!
+//! **... keep models and schedules across restarts?** In a file of [`CostMap::write_state`], which
+//! [`CostMap::read_state`] reads.
+//!
 //! **... bill the tools that a provider ran?** Hand over the whole [`wire::Response`]: searches, file
 //! searches, containers and images are counted from its bytes. [`Cost::tools`] is their sum. What a
 //! response does not show, such as the context size of a search, is set by
