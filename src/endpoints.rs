@@ -16,12 +16,16 @@
 //! | `POST /model/delete`: `id` | `message` |
 //! | `GET /models`, `GET /v1/models` | `data`: `id`, `object`, `created`, `owned_by` of each name |
 //!
+//! A model that is added without an id gets a random one. Clients may send back to `POST /model/update` what
+//! `GET /model/info` showed them: fields with the values that it shows are no changes.
+//!
 //! Answers may have further fields, such as `last_error` of the schedule's status. Errors have LiteLLM's
 //! forms, `{"detail": …}` and `{"error": {"message", "type", "param", "code"}}`. No answer has a secret.
 //!
 //! Who may send a request is the server's to decide: all but the last three rows of `GET` are for admins
 //! ([`Request::needs_admin`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -31,6 +35,8 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 use crate::error::{Error, ErrorKind};
+use crate::jitter;
+use crate::json::{self, JsonField};
 use crate::map::CostMap;
 use crate::reload::guard::KEPT;
 use crate::time;
@@ -190,7 +196,7 @@ impl Endpoints {
 
     fn schedule(&self, request: &Request<'_>) -> Result<Answer, Answer> {
         let given = request.get("hours");
-        let hours: i64 = given.and_then(|hours| hours.trim().parse().ok()).ok_or_else(|| {
+        let hours: i64 = given.and_then(|hours| whole(hours.trim())).ok_or_else(|| {
             let (kind, said) = match given {
                 None => ("missing", "Field required"),
                 Some(_) => {
@@ -240,30 +246,64 @@ impl Endpoints {
     }
 
     fn add(&self, body: &str) -> Result<Answer, Answer> {
-        let added = Deployment::from_json(body)?.with_changes(r#"{"model_info": {"db_model": true}}"#)?;
+        let (mut parts, request) = fields(body)?;
+        // LiteLLM gives each model that is added an id of its own; models of a configuration have a hash.
+        let id = request.get("model_info").and_then(id_in).unwrap_or_else(jitter::uuid);
+        let own = json::get(&parts, "model_info").unwrap_or("{}");
+        let mut info: Vec<(Cow<'_, str>, String)> =
+            vec![("id".into(), json::quoted(&id)), ("db_model".into(), "true".to_owned())];
+        // What is no object is refused below.
+        let own_fields = json::fields(own).unwrap_or_default().into_iter();
+        let is_own = |name: &str| !matches!(name, "id" | "db_model");
+        info.extend(own_fields.filter(|(name, _)| is_own(name)).map(|(name, json)| (name, json.to_owned())));
+        let info = json::object(info);
+        if json::fields(own).is_ok() {
+            parts.retain(|(name, _)| name != "model_info");
+            parts.push(("model_info".into(), &info));
+        }
+        let added = Deployment::from_json(&json::object(parts))?;
         self.map.add_deployment(added.clone())?;
         self.keep()?;
         Ok(Answer::ok(&shown(&added)))
     }
 
+    /// Changes a model. Clients send back what `GET /model/info` showed them: fields with the values that it
+    /// shows are no changes, neither masked secrets nor the map's own prices. The latter are known by the
+    /// field `key` beside them.
     fn update(&self, body: &str) -> Result<Answer, Answer> {
-        let changes = fields(body)?;
-        let info = changes.get("model_info").filter(|info| !info.is_null());
+        let (_, request) = fields(body)?;
+        let info = request.get("model_info").filter(|info| !info.is_null());
         let info = info.ok_or_else(|| Answer::error(400, "model_info not provided"))?;
-        let id = info.get("id").and_then(Value::as_str);
-        let id = id.ok_or_else(|| Answer::error(400, "model_info.id not provided"))?;
-        self.check_added(id)?;
-        let changed = self.map.change_deployment(id, body)?;
+        let id = id_in(info).ok_or_else(|| Answer::error(400, "model_info.id not provided"))?;
+        self.check_added(&id)?;
+        let snapshot = self.map.snapshot();
+        let known = snapshot.deployment_info(&id).map(|known| json!(known)).unwrap_or_default();
+        let is_echo = info.get("key").is_some();
+        let is_change = |name: &str, json: &str| {
+            let value: Option<Value> = serde_json::from_str(json).ok();
+            let is_shown = value.as_ref() == known.get("model_info").and_then(|known| known.get(name));
+            let is_served = matches!(name, "key" | "db_model");
+            !(is_served || is_echo && is_shown)
+        };
+        let (parts, _) = fields(body)?;
+        let changes = parts.into_iter().map(|(part, json)| {
+            let info = json::fields(json).ok().filter(|_| part == "model_info");
+            let kept = info.map(|mut info| {
+                info.retain(|(name, json)| is_change(name, json));
+                json::object(info)
+            });
+            (part, kept.unwrap_or_else(|| json.to_owned()))
+        });
+        let changed = self.map.change_deployment(&id, &json::object(changes))?;
         self.keep()?;
         Ok(Answer::ok(&shown(&changed)))
     }
 
     fn delete(&self, body: &str) -> Result<Answer, Answer> {
-        let request = fields(body)?;
-        let id = request.get("id").and_then(Value::as_str);
-        let id = id.ok_or_else(|| Answer::error(400, "id not provided"))?;
-        self.check_added(id)?;
-        self.map.remove_deployment(id)?;
+        let (_, request) = fields(body)?;
+        let id = id_in(&request).ok_or_else(|| Answer::error(400, "id not provided"))?;
+        self.check_added(&id)?;
+        self.map.remove_deployment(&id)?;
         self.keep()?;
         Ok(Answer::ok(&json!({"message": format!("Model: {id} deleted successfully")})))
     }
@@ -283,6 +323,13 @@ impl Endpoints {
     fn keep(&self) -> Result<(), Error> {
         self.state_file.as_ref().map_or(Ok(()), |file| self.map.write_state(file))
     }
+}
+
+/// Reads a whole number, as Pydantic does: also with a fraction of zero.
+fn whole(text: &str) -> Option<i64> {
+    let whole =
+        text.split_once('.').filter(|(_, rest)| !rest.is_empty() && rest.bytes().all(|digit| digit == b'0'));
+    whole.map_or(text, |(whole, _)| whole).parse().ok()
 }
 
 /// The time that LiteLLM gives as that of every model's creation, in seconds.
@@ -322,9 +369,19 @@ fn shown(deployment: &Deployment) -> Changed<'_> {
     Changed { model_id: deployment.id(), model: deployment }
 }
 
-/// Reads a body. The text at the position of an error may be a secret, so it is left out.
-fn fields(body: &str) -> Result<Value, Answer> {
-    let read: Result<Value, _> = serde_json::from_str(body);
-    let read = read.map_err(|error| format!("line {}, column {}", error.line(), error.column()));
-    read.map_err(|place| Answer::error(400, &format!("the body is not JSON: {place}")))
+/// Reads a body: its fields as they stand, and as values. The text at the position of an error may be a
+/// secret, so it is left out.
+fn fields(body: &str) -> Result<(Vec<JsonField<'_>>, Value), Answer> {
+    let read = json::fields(body).and_then(|fields| Ok((fields, serde_json::from_str(body)?)));
+    let place = |error: serde_json::Error| format!("line {}, column {}", error.line(), error.column());
+    read.map_err(|error| Answer::error(400, &format!("the body is not a JSON object: {}", place(error))))
+}
+
+/// Returns the id in an object, which may be a number.
+fn id_in(object: &Value) -> Option<String> {
+    match object.get("id")? {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        _ => None,
+    }
 }

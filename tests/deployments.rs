@@ -794,3 +794,28 @@ fn a_deployment_is_changed_field_by_field_and_keeps_its_id() {
         assert_eq!(first.with_changes(changes).unwrap_err().to_string(), expected);
     }
 }
+
+#[test]
+fn what_a_deployment_shows_is_no_change_of_it() {
+    let own = deployment(
+        &json!({"model_name": "a", "litellm_params": {"model": "openai/gpt-x", "my_token": "tk-1", "timeout": 5}, "model_info": {"password": "pw"}}),
+    );
+    let shown = serde_json::to_string(&own).unwrap();
+    assert!(!shown.contains("tk-1") && !shown.contains("pw\""), "{shown}");
+    let changed = own.with_changes(&shown).unwrap();
+    assert_eq!(changed.secret("my_token").unwrap().unwrap().expose(), "tk-1");
+    let stored = |deployment: &Deployment| serde_json::to_value(deployment.with_secrets()).unwrap();
+    assert_eq!(stored(&changed)["litellm_params"], stored(&own)["litellm_params"]);
+    assert_eq!(stored(&changed)["model_info"]["password"], "pw");
+    let changed = own.with_changes(r#"{"litellm_params": {"my_token": "tk-2", "timeout": 5.0}}"#).unwrap();
+    assert_eq!(changed.secret("my_token").unwrap().unwrap().expose(), "tk-2");
+}
+
+#[test]
+#[cfg(feature = "yaml")]
+fn a_configured_model_is_not_a_stored_one() {
+    let yaml = "model_list:\n  - {model_name: a, litellm_params: {model: m}, model_info: {id: i, db_model: true, team: x}}\n";
+    let list = Deployment::list_from_yaml(yaml).unwrap();
+    assert_eq!((list[0].is_db_model(), list[0].id()), (false, "i"));
+    assert_eq!(serde_json::to_value(&list[0]).unwrap()["model_info"]["team"], "x");
+}

@@ -213,7 +213,23 @@ fn what_is_refused_says_why_and_changes_nothing() {
     let endpoints = Endpoints::new(map.clone());
     let config = "Can't edit model. Model in config. Store model in db via `/model/new`. to edit.";
     for (path, body, said) in [
-        ("/model/new", "{", "cannot use the deployment: not an object"),
+        ("/model/new", "{", "the body is not a JSON object: line 1, column 1"),
+        ("/model/new", "[]", "the body is not a JSON object: line 1, column 0"),
+        (
+            "/model/new",
+            r#"{"model_name": "x", "litellm_params": {}, "model_info": 1}"#,
+            "cannot use x: model_info: not an object",
+        ),
+        (
+            "/model/new",
+            r#"{"model_name": "x", "litellm_params": {}, "model_info": {"id": "a\nb"}}"#,
+            "cannot use x: model_info.id: empty, or with a control character",
+        ),
+        (
+            "/model/new",
+            r#"{"model_name": "", "litellm_params": {}}"#,
+            "cannot use the deployment: model_name: empty",
+        ),
         ("/model/new", r#"{"litellm_params": {}}"#, "cannot use the deployment: model_name: missing"),
         ("/model/new", r#"{"model_name": "x"}"#, "cannot use x: litellm_params: missing"),
         (
@@ -221,13 +237,14 @@ fn what_is_refused_says_why_and_changes_nothing() {
             r#"{"model_name": "x", "litellm_params": {}, "model_info": {"id": "c"}}"#,
             "cannot use x: another deployment has the id \"c\" too: give it an id of its own",
         ),
-        ("/model/update", "{\"sk-SECRET\"", "the body is not JSON: line 1, column 12"),
+        ("/model/update", "{\"sk-SECRET\"", "the body is not a JSON object: line 1, column 12"),
         ("/model/update", "{}", "model_info not provided"),
         ("/model/update", r#"{"model_info": {}}"#, "model_info.id not provided"),
         ("/model/update", r#"{"model_info": {"id": "none"}}"#, "Model with id=none not found in db"),
         ("/model/update", r#"{"model_info": {"id": "c"}}"#, config),
         ("/model/delete", r#"{"id": "c"}"#, config),
-        ("/model/delete", r#"{"id": 1}"#, "id not provided"),
+        ("/model/delete", r#"{"id": 1}"#, "Model with id=1 not found in db"),
+        ("/model/delete", r#"{"id": []}"#, "id not provided"),
     ] {
         let (code, answer) = send(&endpoints, &Request::new("POST", path).body(body));
         let error = json!({"error": {"message": said, "type": "invalid_request_error", "param": null, "code": "400"}});
@@ -259,4 +276,93 @@ fn what_is_refused_says_why_and_changes_nothing() {
     let (code, _) = send(&endpoints, &Request::new("POST", SCHEDULE).param("hours", "1"));
     assert_eq!(code, 500);
     assert!(map.schedule_reload(Duration::from_secs(60)).is_err());
+}
+
+#[test]
+fn what_was_shown_and_is_sent_back_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    let map =
+        CostMap::from_json(r#"{"gpt-x": {"input_cost_per_token": 1e-6, "litellm_provider": "openai"}}"#)
+            .unwrap();
+    let endpoints = Endpoints::new(map.clone()).state_file(&state);
+    let new = r#"{"model_name": "mine", "litellm_params": {"model": "gpt-x", "api_key": "sk-SECRET",
+        "api_base": "https://user:SECRET@host/v1?key=SECRET", "my_token": "SECRET", "extra_headers": {"Authorization": "SECRET"}},
+        "model_info": {"team_secret": "SECRET", "team": "a"}}"#;
+    let (_, added) = send(&endpoints, &Request::new("POST", "/model/new").body(new));
+    let id = added["model_id"].as_str().unwrap().to_owned();
+    assert_eq!(id.len(), 36, "a UUID, as LiteLLM has it: {id}");
+    // The same model can be added once more, with an id of its own.
+    let (code, again) = send(&endpoints, &Request::new("POST", "/model/new").body(new));
+    assert!(code == 200 && again["model_id"] != id.as_str());
+
+    let by_id = Request::new("GET", "/model/info").param("litellm_model_id", &id);
+    let kept = |name: &str| -> String {
+        let snapshot = map.snapshot();
+        snapshot.deployment(&id).unwrap().secret(name).unwrap().unwrap().expose().to_owned()
+    };
+    let before = fs::read_to_string(&state).unwrap();
+    let (_, shown) = send(&endpoints, &by_id);
+    let mut echo = shown["data"][0].clone();
+    assert!(!echo.to_string().contains("SECRET"), "{echo}");
+    let (code, answer) = send(&endpoints, &Request::new("POST", "/model/update").body(&echo.to_string()));
+    assert_eq!(code, 200, "{answer}");
+    let sorted =
+        |text: &str| -> Value { serde_json::from_str::<Value>(text).unwrap()["deployments"].clone() };
+    assert_eq!(sorted(&fs::read_to_string(&state).unwrap()), sorted(&before));
+    assert_eq!(
+        (kept("my_token"), kept("api_base")),
+        ("SECRET".to_owned(), "https://user:SECRET@host/v1?key=SECRET".to_owned())
+    );
+    // The prices of a newer map reach it.
+    map.reload_from_bytes(r#"{"gpt-x": {"input_cost_per_token": 9e-6, "litellm_provider": "openai"}}"#)
+        .unwrap();
+    let usage = llm_costmap::Usage::new(1_000_000, 0);
+    assert_eq!(map.deployment_total(id.as_str(), &usage).unwrap().to_string(), "9");
+
+    // A field that was changed in between is a change, and one beside no `key` is the operator's own.
+    echo["litellm_params"]["my_token"] = json!("NEW");
+    echo["model_info"]["team"] = json!("b");
+    echo["model_info"]["input_cost_per_token"] = json!(2e-6);
+    send(&endpoints, &Request::new("POST", "/model/update").body(&echo.to_string()));
+    assert_eq!((kept("my_token"), kept("api_key")), ("NEW".to_owned(), "sk-SECRET".to_owned()));
+    assert_eq!(map.deployment_total(id.as_str(), &usage).unwrap().to_string(), "2");
+    let pinned = again["model_id"].as_str().unwrap();
+    let pin = json!({"model_info": {"id": pinned, "input_cost_per_token": 9e-6}}).to_string();
+    send(&endpoints, &Request::new("POST", "/model/update").body(&pin));
+    map.reload_from_bytes(r#"{"gpt-x": {"input_cost_per_token": 5e-6, "litellm_provider": "openai"}}"#)
+        .unwrap();
+    assert_eq!(map.deployment_total(pinned, &usage).unwrap().to_string(), "9");
+
+    // The mark of a stored model is not the client's to set.
+    let unmark = json!({"model_info": {"id": id, "db_model": false, "key": "gpt-x"}}).to_string();
+    let (code, answer) = send(&endpoints, &Request::new("POST", "/model/update").body(&unmark));
+    assert_eq!((code, &answer["model_info"]["db_model"]), (200, &json!(true)));
+    assert!(answer["model_info"].get("key").is_none(), "{answer}");
+    assert_eq!(sorted(&fs::read_to_string(&state).unwrap()).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn ids_may_be_numbers_and_hours_may_have_a_fraction_of_zero() {
+    let map = CostMap::from_json("{}").unwrap();
+    let endpoints = Endpoints::new(map.clone());
+    let new = r#"{"model_name": "x", "litellm_params": {}, "model_info": {"id": 5}}"#;
+    let (code, answer) = send(&endpoints, &Request::new("POST", "/model/new").body(new));
+    assert_eq!((code, &answer["model_id"]), (200, &json!("5")));
+    let update = r#"{"model_info": {"id": 5, "team": "a"}}"#;
+    let (code, answer) = send(&endpoints, &Request::new("POST", "/model/update").body(update));
+    assert_eq!((code, &answer["model_info"]["team"]), (200, &json!("a")));
+    let (code, answer) = send(&endpoints, &Request::new("POST", "/model/delete").body(r#"{"id": 5}"#));
+    assert_eq!((code, answer), (200, json!({"message": "Model: 5 deleted successfully"})));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("map.json");
+    fs::write(&file, edition(60, "1")).unwrap();
+    let endpoints = Endpoints::new(CostMap::from_file(&file).unwrap());
+    for (hours, expected) in
+        [("6.0", 200), (" 6 ", 200), ("6.5", 422), ("6.", 422), (".0", 422), ("1e1", 422)]
+    {
+        let (code, _) = send(&endpoints, &Request::new("POST", SCHEDULE).param("hours", hours));
+        assert_eq!(code, expected, "{hours}");
+    }
 }

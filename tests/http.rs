@@ -346,6 +346,12 @@ fn the_environment_names_the_source() {
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", "user:SECRET@host/map.json")]),
         "invalid LITELLM_MODEL_COST_MAP_URL: user:…: cannot fetch over user; implement Source for it"
     );
+    for mistyped in ["https//host/?sig=SECRET", "host?token=SECRET"] {
+        assert_eq!(
+            from_env(&[("LITELLM_MODEL_COST_MAP_URL", mistyped)]),
+            "invalid LITELLM_MODEL_COST_MAP_URL: it is not one; write https://host/path"
+        );
+    }
     assert_eq!(
         from_env(&[("LITELLM_MODEL_COST_MAP_URL", "no/such/map.json")]),
         "invalid LITELLM_MODEL_COST_MAP_URL: cannot read no/such/map.json: No such file or directory (os error 2)"

@@ -34,6 +34,7 @@ fn relay(pieces: &[&[u8]], finishes: bool) -> (String, Vec<Result<Cost, Error>>)
 const CHAT: &str = "data: {\"id\": \"c-1\", \"model\": \"m\", \"choices\": [{\"delta\": {\"content\": \"data: [DONE]\"}}]}\n\n\
     : data: [DONE] in a comment\n\n\
     data: {\"id\": \"c-1\", \"model\": \"m\", \"choices\": [], \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 2}}\r\n\r\n";
+const USAGE: &str = "data: {\"model\": \"m\", \"choices\": [], \"usage\": {\"prompt_tokens\": 1000, \"completion_tokens\": 2}}";
 const DONE: &str = "data: [DONE]\n\n";
 
 /// Returns the event that was added between two texts.
@@ -122,7 +123,7 @@ fn a_client_that_hangs_up_is_billed_by_estimates() {
     assert!(bill.notes().any(|note| note == Note::EstimatedCounts));
     // So is a provider that counts nothing.
     let (client, bills) = relay(&[events.as_bytes(), DONE.as_bytes()], true);
-    assert!(added(&client, &events, DONE).contains(r#""total":"0.000042""#), "{client}");
+    assert!(added(&client, &events, DONE).contains(r#""total":"0.00004""#), "{client}");
     assert!(bills[0].as_ref().unwrap().notes().any(|note| note == Note::EstimatedCounts));
     // Counts that were reported before the end are kept.
     let start = "data: {\"type\": \"message_start\", \"message\": {\"model\": \"m\", \"usage\": {\"input_tokens\": 1000, \"output_tokens\": 1}}}\n\n";
@@ -146,4 +147,83 @@ fn an_error_of_the_provider_is_not_billed() {
     let told = r#""response_cost":{"error":"unknown model \"x\": register it, or check the name"}"#;
     assert!(event.contains(told), "{event}");
     assert!(matches!(bills[..], [Err(Error::UnknownModel(_))]));
+}
+
+#[test]
+fn the_event_stands_behind_a_whole_one_however_that_ends() {
+    let usage = USAGE.replace("data: ", "");
+    for (stream, before, after) in [
+        // The end of the last event, its line or its blank line is missing.
+        (USAGE.to_owned(), format!("{USAGE}\n\n"), String::new()),
+        (format!("{USAGE}\n"), format!("{USAGE}\n\n"), String::new()),
+        (format!("{USAGE}\r\n"), format!("{USAGE}\r\n\n"), String::new()),
+        (format!("{USAGE}\n\n"), format!("{USAGE}\n\n"), String::new()),
+        (format!("{USAGE}\n\n\n"), format!("{USAGE}\n\n\n"), String::new()),
+        // The last line follows without a blank one, has a name, no blank, or other ends of lines.
+        (format!("{USAGE}\n{DONE}"), format!("{USAGE}\n\n"), DONE.to_owned()),
+        (format!("{USAGE}\n\nevent: done\n{DONE}"), format!("{USAGE}\n\nevent: done\n\n"), DONE.to_owned()),
+        (format!("{USAGE}\n\ndata:[DONE]\n\n"), format!("{USAGE}\n\n"), "data:[DONE]\n\n".to_owned()),
+        (format!("{USAGE}\r\rdata: [DONE]\r\r"), format!("{USAGE}\r\r"), "data: [DONE]\r\r".to_owned()),
+        (
+            format!(": hello\n\ndata:{usage}\n\n{DONE}{DONE}"),
+            format!(": hello\n\ndata:{usage}\n\n"),
+            format!("{DONE}{DONE}"),
+        ),
+    ] {
+        for size in [1, 5, 1000] {
+            let (client, bills) = relay(&stream.as_bytes().chunks(size).collect::<Vec<_>>(), true);
+            let event = added(&client, &before, &after);
+            assert!(event.starts_with("data: {\"id\":") && event.ends_with("}}\n\n"), "{event}");
+            assert_eq!(event.matches('\n').count(), 2, "{event}");
+            assert_eq!(bills.len(), 1);
+            assert_eq!(bills[0].as_ref().unwrap().total().to_string(), "0.001004", "{stream:?} {size}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_added_to_half_an_event() {
+    let begun = "data: {\"model\": \"m\", \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n".repeat(3);
+    for half in ["data: {\"model\": \"m\", \"choi", "data: [DO", "event: x\ndata: {\"a\"", "data: {\"a\":\n"]
+    {
+        for size in [1, 1000] {
+            let stream = format!("{begun}{half}");
+            let (client, bills) = relay(&stream.as_bytes().chunks(size).collect::<Vec<_>>(), true);
+            assert_eq!(client, stream);
+            // It is billed: 30 tokens of the prompt, and a token for each event of the three.
+            assert_eq!(bills.len(), 1);
+            let total = bills[0].as_ref().unwrap().total().to_string();
+            assert!(["0.000036", "0.000038"].contains(&&*total), "{half}: {total}");
+        }
+    }
+}
+
+#[test]
+fn an_error_that_interrupts_a_response_is_estimated() {
+    let begun = "data: {\"model\": \"m\", \"choices\": [{\"delta\": {\"content\": \"a\"}}]}\n\n";
+    let error = "data: {\"error\": {\"message\": \"overloaded\", \"type\": \"overloaded_error\"}}\n\n";
+    for (events, expected) in [(2, None), (3, Some("0.000038")), (9, Some("0.00005"))] {
+        let stream = format!("{}{error}", begun.repeat(events));
+        for finishes in [true, false] {
+            let (client, bills) = relay(&[stream.as_bytes()], finishes);
+            let total = bills[0].as_ref().map(|bill| bill.total().to_string()).ok();
+            assert_eq!((bills.len(), total.as_deref()), (1, expected));
+            assert_eq!(client.contains(r#""estimated":true"#), finishes && expected.is_some(), "{client}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_the_caller_is_one_panic() {
+    let calls = std::cell::Cell::new(0);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut relay = Relay::new(Stream::new(), 30, |_| {
+            calls.set(calls.get() + 1);
+            panic!("the ledger is full")
+        });
+        let _ = relay.push(CHAT.as_bytes());
+        let _ = relay.finish();
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(calls.get(), 1);
 }

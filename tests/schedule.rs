@@ -197,6 +197,12 @@ fn a_schedule_outlives_its_process() {
     map.restore_schedule(&serde_json::from_str(late).unwrap()).unwrap();
     assert!(map.status().next_run.unwrap() <= SystemTime::now() + HOUR);
 
+    // The limits of the source may be others now.
+    let (map, ..) = build();
+    let short = r#"{"scheduled": true, "interval_hours": 1e-9, "next_run": "2999-01-01T00:00:00Z"}"#;
+    map.restore_schedule(&serde_json::from_str(short).unwrap()).unwrap();
+    assert_eq!(map.status().interval_hours, Some(1.0 / 3600.0));
+
     // Nothing was scheduled, or nothing that can be.
     let (map, ..) = build();
     map.restore_schedule(&serde_json::from_str(r#"{"interval_hours": 6}"#).unwrap()).unwrap();

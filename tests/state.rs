@@ -42,6 +42,13 @@ fn what_was_added_outlives_a_restart_and_the_configuration_is_left_alone() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("sk-SECRET") && !text.contains("sk-CONFIG"), "{text}");
+    // A link to the file stays a link.
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    map.write_state(&link).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&file).unwrap(), fs::read_to_string(&link).unwrap());
+    fs::remove_file(&link).unwrap();
     // Nothing but the file is left in the folder.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 

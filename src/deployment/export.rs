@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{Deployment, Params, Part, invalid};
 use crate::error::Error;
@@ -70,7 +71,8 @@ impl Deployment {
 
     /// Returns the deployment with changes over it, as LiteLLM's `POST /model/update` makes them: JSON
     /// with any of `model_name`, `litellm_params` and `model_info`. Fields that it does not have, or that
-    /// are null in it, stay as they are. The id stays as well, so that
+    /// are null in it, stay as they are. So do those whose value is the one that the serialised deployment
+    /// shows: a masked secret that is sent back does not replace the secret. The id stays as well, so that
     /// [`CostMap::update_deployment`](crate::CostMap::update_deployment) takes the result.
     ///
     /// # Errors
@@ -93,12 +95,17 @@ impl Deployment {
     /// ```
     pub fn with_changes(&self, json: &str) -> Result<Self, Error> {
         let changes = self.object("", json)?;
+        let shown = serde_json::to_value(self).unwrap_or_default();
         let changes_of = |part: &str| -> Result<Vec<JsonField<'_>>, Error> {
             let mut fields = match changes.get(part) {
                 Some(json) => self.object(part, json)?.fields(),
                 None => Vec::new(),
             };
-            fields.retain(|(_, json)| *json != "null");
+            let is_shown = |name: &str, json: &str| {
+                let shown = shown.get(part).and_then(|fields| fields.get(name));
+                shown.is_some() && serde_json::from_str::<Value>(json).ok().as_ref() == shown
+            };
+            fields.retain(|(name, json)| *json != "null" && !is_shown(name, json));
             Ok(fields)
         };
         let model_name = match changes.get("model_name") {

@@ -164,6 +164,13 @@ impl Deployment {
             Some(_) => return Err(invalid(model_name, "model_info.id", "not a string")),
             None => id::id_of(model_name, litellm_params),
         };
+        if model_name.is_empty() {
+            return Err(invalid("a deployment", "model_name", "empty"));
+        }
+        // Ids are keys, and values of headers.
+        if id.is_empty() || id.contains(char::is_control) {
+            return Err(invalid(model_name, "model_info.id", "empty, or with a control character"));
+        }
         let prices = compose::checked_prices(model_name, litellm_params, model_info)?;
         let is_prepaid = match model_info.get("billing").map(|json| text("model_info.billing", json)) {
             None => false,
@@ -269,7 +276,8 @@ impl Deployment {
         Ok(list)
     }
 
-    /// Reads the deployments of a `config.yaml`: its `model_list`.
+    /// Reads the deployments of a `config.yaml`: its `model_list`. None of them is a
+    /// [`db_model`](Self::is_db_model), whatever the file says.
     ///
     /// # Errors
     ///
@@ -278,7 +286,12 @@ impl Deployment {
     #[cfg(feature = "yaml")]
     pub fn list_from_yaml(yaml: &str) -> Result<Vec<Self>, Error> {
         let json = yaml::to_json(yaml).map_err(|reason| invalid("config.yaml", "", &reason))?;
-        Self::list_from_json(&json)
+        let mut list = Self::list_from_json(&json)?;
+        // What is configured is not stored beside the configuration.
+        for stored in list.iter_mut().filter(|deployment| deployment.is_db_model()) {
+            *stored = stored.with_changes(r#"{"model_info": {"db_model": false}}"#)?;
+        }
+        Ok(list)
     }
 
     /// Reads one deployment. Errors call it `label` until its name is known.
@@ -287,7 +300,11 @@ impl Deployment {
         let name = parts.get("model_name").ok_or_else(|| invalid(label, "model_name", "missing"))?;
         let name: String =
             serde_json::from_str(name).map_err(|_| invalid(label, "model_name", "not a string"))?;
-        let label = if label.starts_with("deployment ") { format!("{label} ({name})") } else { name.clone() };
+        let label = match label.starts_with("deployment ") {
+            true => format!("{label} ({name})"),
+            false if name.is_empty() => label.to_owned(),
+            false => name.clone(),
+        };
         let object =
             |field: &str, json| Params::read(json).map_err(|_| invalid(&label, field, "not an object"));
         let params =

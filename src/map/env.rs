@@ -38,8 +38,9 @@ pub(super) fn named_by_env() -> Result<Named, Error> {
     })
 }
 
-/// Returns whether a text is a path and no URL. A text that may hold a password, since it has an `@` or
-/// a `:`, is a path only if it begins as one.
+/// Returns whether a text is a path and no URL. A text that may be a mistyped URL, and hold a secret, is a
+/// path only if it begins as one.
 fn is_path(text: &str) -> bool {
-    text.starts_with(['/', '.']) || Path::new(text).is_absolute() || !text.contains([':', '@'])
+    let begins_as_path = text.starts_with(['/', '.']) || Path::new(text).is_absolute();
+    begins_as_path || !(text.contains([':', '@', '?']) || text.contains("//"))
 }

@@ -126,12 +126,13 @@ impl CostMap {
     ///
     /// `stored` is the [`status`](Self::status) that the process kept when it last changed its schedule,
     /// such as in a file. [`ScheduleStatus::last_run`] is continued as well, until the next reload. If
-    /// nothing was scheduled, nothing is scheduled now.
+    /// nothing was scheduled, nothing is scheduled now. An interval beyond the limits of the source is
+    /// brought within them.
     ///
     /// # Errors
     ///
-    /// As [`schedule_reload`](Self::schedule_reload). [`Error::InvalidSetting`] also if the interval is no
-    /// number of hours.
+    /// [`Error::NoSource`] if the map has no source, [`Error::InvalidSetting`] if the interval is no number of
+    /// hours, and [`Error::Thread`] if the system does not start a thread.
     ///
     /// # Examples
     ///

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -32,8 +33,8 @@ impl CostMap {
     ///
     /// These deployments are those with `"db_model": true` in their `model_info`: LiteLLM's mark of a model
     /// that is stored, and not configured. They are written **with their secrets**; on Unix, nobody but the
-    /// file's owner can read it. The file is replaced whole, and synced. Calls of several threads do not
-    /// undo each other.
+    /// file's owner can read it. The file is replaced whole, by a new one in its folder, and synced. Calls of
+    /// several threads do not undo each other.
     ///
     /// # Errors
     ///
@@ -69,7 +70,9 @@ impl CostMap {
         let deployments: Vec<DeploymentWithSecrets<'_>> = added.map(Deployment::with_secrets).collect();
         let state = State { llm_costmap_state: FORMAT, schedule: self.status(), deployments };
         let text = serde_json::to_vec(&state).map_err(|error| unusable(path, "cannot write it", &error))?;
-        files::replace(path, &[&text]).map_err(|error| unusable(path, "cannot write it", &error))
+        // A link to the file stays one.
+        let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        files::replace(&file, &[&text]).map_err(|error| unusable(path, "cannot write it", &error))
     }
 
     /// Reads a file of [`write_state`](Self::write_state): adds its deployments to those of the map, and

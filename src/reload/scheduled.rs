@@ -42,6 +42,10 @@ impl Reloader {
         if let Some(every) = stored.interval()? {
             // A clock that was set back does not put the next reload off beyond the interval.
             let wait = stored.next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
+            // The source may have changed since, and its limits with it.
+            let shortest =
+                self.settings.origin.as_ref().map_or(SHORTEST, |origin| origin.shortest_interval());
+            let every = every.clamp(shortest.max(SHORTEST), LONGEST);
             self.schedule(every, wait.unwrap_or_default().min(every))?;
         }
         let mut history = self.history();

@@ -57,6 +57,8 @@ struct State {
     /// The sums of the responses of a realtime session.
     session: Option<Session>,
     is_final: bool,
+    /// The number of events with JSON.
+    events: u64,
     /// The first error of a push.
     error: Option<Error>,
 }
@@ -144,6 +146,11 @@ impl Stream {
         self.state.is_final
     }
 
+    /// Returns the number of events with JSON that were read.
+    pub(super) fn events(&self) -> u64 {
+        self.state.events
+    }
+
     /// Returns whether the stream consists of server-sent events. A stream whose first byte was not read
     /// yet does not.
     pub(super) fn is_sse(&self) -> bool {
@@ -228,7 +235,10 @@ impl Receiver for State {
     #[inline]
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Json { kind, json } => self.read(kind, json),
+            Event::Json { kind, json } => {
+                self.events += 1;
+                self.read(kind, json);
+            }
             Event::Done => self.is_final = true,
             Event::Exception(kind) => self.body.fail(kind),
         }

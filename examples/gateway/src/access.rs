@@ -1,10 +1,11 @@
 //! Who may do what: the admin's key, and those of callers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,7 @@ use crate::{App, Failure};
 /// The keys that are accepted. Without a key of the admin, everything is open, as in LiteLLM.
 pub struct Keys {
     pub admin: Option<String>,
-    callers: Vec<String>,
+    pub callers: Vec<String>,
 }
 
 impl Keys {
@@ -50,8 +51,23 @@ fn key(headers: &HeaderMap) -> Option<String> {
     bearer.or_else(basic).or_else(|| headers.get("x-api-key")?.to_str().ok().map(str::to_owned))
 }
 
+/// Returns whether a page of another site may have sent a request: browsers add the key that their user
+/// entered, and need none where there is none.
+fn is_of_another_site(headers: &HeaderMap, is_keyless: bool) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(HOST).unwrap_or_default();
+    let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, origin)| origin != host);
+    // A name of another site can lead to this machine.
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    let is_named = name != "localhost" && name.parse::<IpAddr>().is_err();
+    text(ORIGIN).is_some_and(is_foreign) || (is_keyless && is_named)
+}
+
 /// Lets a request pass to a route of callers or, if `is_open` is false, of the admin.
 pub async fn check(State((app, is_open)): State<(Arc<App>, bool)>, request: Request, next: Next) -> Response {
+    if is_of_another_site(request.headers(), app.keys.admin.is_none()) {
+        return Failure(StatusCode::FORBIDDEN, "a page of another site sent this".to_owned()).into_response();
+    }
     match app.keys.is_admin(request.headers()) {
         Ok(is_admin) if is_admin || is_open => next.run(request).await,
         Ok(_) => {

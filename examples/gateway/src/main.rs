@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use axum::extract::{DefaultBodyLimit, Query, State};
@@ -23,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use clap::Parser;
+use futures_util::FutureExt;
 use llm_costmap::endpoints::{Endpoints, Request};
 use llm_costmap::{CostMap, Deployment};
 use parking_lot::Mutex;
@@ -66,8 +67,6 @@ struct App {
     ledger: Arc<Mutex<page::Ledger>>,
     client: reqwest::Client,
     prices: bool,
-    /// Counts calls, so that the deployments of a name take turns.
-    turn: AtomicUsize,
 }
 
 type Shared = State<Arc<App>>;
@@ -98,6 +97,7 @@ async fn prepare(options: &Options) -> Result<Arc<App>> {
     let keys = access::Keys::from_env();
     let is_safe = keys.admin.is_some() || options.listen.ip().is_loopback();
     ensure!(is_safe, "set LITELLM_MASTER_KEY to listen on {}, which others reach", options.listen);
+    ensure!(keys.admin.is_some() || keys.callers.is_empty(), "GATEWAY_KEYS takes LITELLM_MASTER_KEY");
     let ledger: Arc<Mutex<page::Ledger>> = Arc::default();
     let books = ledger.clone();
     let mut builder = CostMap::builder().env().on_reload(move |result| books.lock().reloaded(result));
@@ -121,11 +121,13 @@ async fn prepare(options: &Options) -> Result<Arc<App>> {
     let mut endpoints = Endpoints::new(map.clone());
     if let Some(file) = &options.state {
         map.read_state(file)?;
+        map.write_state(file)?;
         endpoints = endpoints.state_file(file);
     }
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-    let (prices, turn) = (!options.no_pricing, AtomicUsize::new(0));
-    Ok(Arc::new(App { map, endpoints, keys, ledger, client, prices, turn }))
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client =
+        client.connect_timeout(Duration::from_secs(10)).read_timeout(Duration::from_secs(600)).build()?;
+    Ok(Arc::new(App { map, endpoints, keys, ledger, client, prices: !options.no_pricing }))
 }
 
 fn routes(app: Arc<App>) -> Router {
@@ -177,8 +179,8 @@ async fn main() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
         tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+        // Calls may end within half a minute.
+        tokio::spawn(tokio::time::sleep(Duration::from_secs(30)).map(|()| std::process::exit(0)));
     };
-    axum::serve(listener, routes(app.clone())).with_graceful_shutdown(stop).await?;
-    // The time of the next reload may have moved on since the file was last written.
-    Ok(options.state.map_or(Ok(()), |file| app.map.write_state(file))?)
+    Ok(axum::serve(listener, routes(app)).with_graceful_shutdown(stop).await?)
 }

@@ -2,18 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse};
-use jiff::Timestamp;
 use llm_costmap::accounting::CostSum;
 use llm_costmap::cost::Unit;
 use llm_costmap::reload::{ReloadReport, ScheduleStatus, SourceInfo};
 use llm_costmap::{Cost, Error, Usd, wire};
-use serde::Deserialize;
 
 use crate::{Answer, App, Failure, Shared};
 
@@ -30,31 +27,32 @@ pub struct Ledger {
     replaced: u64,
     failed: u64,
     /// The last reload that replaced the map.
-    reload: Option<ReloadReport>,
+    reload: Option<Arc<ReloadReport>>,
 }
 
 /// The most keys that are told apart: deployments with a `*` let clients choose names.
 const MOST: usize = 1_000;
 
 fn this_minute() -> i64 {
-    Timestamp::now().as_second() / 60
+    jiff::Timestamp::now().as_second() / 60
 }
 
 impl Ledger {
     pub fn add(&mut self, provider: &str, outcome: &Result<Cost, Error>) {
-        let mut key = match outcome {
+        let key = match outcome {
             Ok(cost) => cost.key(),
             Err(Error::Unpriced(bill)) => bill.key(),
             Err(_) => "unknown",
         };
-        if self.sums.len() >= MOST && !self.sums.contains_key(&(key.to_owned(), provider.to_owned())) {
-            key = "other";
+        // What would end the text of a label of Prometheus.
+        let mut entry = (key.replace(['"', '\\', '\n'], "_"), provider.to_owned());
+        if self.sums.len() >= MOST && !self.sums.contains_key(&entry) {
+            entry.0 = "other".to_owned();
         }
         self.minutes = self.minutes.split_off(&(this_minute() - 59, String::new()));
-        let sum = self.sums.entry((key.to_owned(), provider.to_owned())).or_default();
-        let of_minute = self.minutes.entry((this_minute(), key.to_owned())).or_default();
-        let added: Result<(), _> =
-            [sum, of_minute, &mut self.total].into_iter().try_for_each(|sum| sum.add_outcome(outcome));
+        let of_minute = self.minutes.entry((this_minute(), entry.0.clone())).or_default();
+        let sums = [self.sums.entry(entry).or_default(), of_minute, &mut self.total];
+        let added: Result<(), _> = sums.into_iter().try_for_each(|sum| sum.add_outcome(outcome));
         if let Some(error) = outcome.as_ref().err().or(added.as_ref().err()) {
             self.problem = Some(error.to_string());
         }
@@ -62,7 +60,7 @@ impl Ledger {
 
     pub fn reloaded(&mut self, result: &Result<ReloadReport, Error>) {
         match result {
-            Ok(report) => (self.replaced, self.reload) = (self.replaced + 1, Some(report.clone())),
+            Ok(report) => (self.replaced, self.reload) = (self.replaced + 1, Some(Arc::new(report.clone()))),
             Err(_) => self.failed += 1,
         }
     }
@@ -100,11 +98,6 @@ fn color(model: &str) -> String {
     format!("hsl({hue} 60% 45%)")
 }
 
-/// Escapes the value of a label for Prometheus.
-fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page {
@@ -128,12 +121,12 @@ struct Seen {
 impl Seen {
     fn of(app: &App) -> Self {
         let (ledger, source) = (app.ledger.lock().clone(), app.map.source_info());
-        let age = SystemTime::now().duration_since(source.loaded_at).unwrap_or_default().as_secs();
+        let age = std::time::SystemTime::now().duration_since(source.loaded_at).unwrap_or_default().as_secs();
         Self { ledger, source, status: app.map.status(), age }
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 pub struct Pasted {
     model: String,
     body: String,
@@ -148,19 +141,10 @@ pub async fn show(State(app): Shared) -> Answer {
 }
 
 /// Prices a body that was pasted into the form.
-pub async fn price(State(app): Shared, Form(form): Form<Pasted>) -> Answer {
-    let receipt = || {
-        let body = form.body.trim();
-        let mut stream = wire::Stream::new();
-        let served = if body.starts_with(['{', '[']) {
-            wire::Response::read(body.as_bytes())?
-        } else {
-            stream.push(body.as_bytes()).and_then(|()| stream.finish())?;
-            stream.response()?
-        };
-        app.map.cost(served.lookup_or(form.model.trim()), &served)
-    };
-    let priced = receipt().map(|cost| cost.to_string()).map_err(|error: Error| error.to_string());
+pub async fn price(State(app): Shared, axum::Form(form): axum::Form<Pasted>) -> Answer {
+    let served = wire::Response::read(form.body.as_bytes());
+    let cost = served.and_then(|served| app.map.cost(served.lookup_or(form.model.trim()), &served));
+    let priced = cost.map(|cost| cost.to_string()).map_err(|error| error.to_string());
     page(&app, form, Some(priced))
 }
 

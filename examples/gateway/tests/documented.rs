@@ -213,6 +213,7 @@ curl -X POST "http://0.0.0.0:4000/model/new" \
         json!({"model": "azure/gpt-3.5-turbo", "api_base": "my-azure-api-base"})
     );
     assert_eq!(answer["model_info"], json!({"id": id, "db_model": true}));
+    assert_eq!(id.len(), 36);
     let awesome = r#"curl -X POST "http://0.0.0.0:4000/model/new" -d '{
   "model_name": "my_awesome_model",
   "litellm_params": {
