@@ -268,6 +268,7 @@ mod map;
 mod model_info;
 mod num;
 mod overlay;
+mod packed;
 mod panics;
 mod printable;
 mod rates;

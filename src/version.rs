@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
+use crate::packed;
+
 /// The text that a catalogue was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Version {
@@ -51,7 +53,8 @@ impl Version {
     }
 }
 
-/// The bytes of a map, with their git blob id, which is computed once.
+/// The bytes of a map, unpacked if they were packed, with their git blob id, which is computed once. Bytes
+/// that cannot be unpacked stay as they are: they hold no map.
 #[derive(Debug)]
 pub(crate) struct MapBytes {
     pub(crate) bytes: Vec<u8>,
@@ -60,13 +63,17 @@ pub(crate) struct MapBytes {
 
 impl From<Vec<u8>> for MapBytes {
     fn from(bytes: Vec<u8>) -> Self {
+        let bytes = match packed::unpack(&bytes) {
+            Some(Ok(unpacked)) => unpacked,
+            Some(Err(_)) | None => bytes,
+        };
         let revision = git_blob_id(&bytes);
         Self { bytes, revision }
     }
 }
 
 /// Returns the git blob id of a file with these bytes, as `git hash-object` prints it.
-pub(crate) fn git_blob_id(bytes: &[u8]) -> String {
+fn git_blob_id(bytes: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", bytes.len()));
     hash.update(bytes);

@@ -1,6 +1,7 @@
 //! Reads a catalogue from bytes, or explains why they hold none.
 
 use super::{Catalog, NotAMap, Text};
+use crate::packed;
 
 /// The reason why bytes hold no map.
 #[derive(Debug)]
@@ -12,9 +13,13 @@ pub(crate) struct BadMap {
     pub(crate) column: usize,
 }
 
-/// Reads a map from bytes.
+/// Reads a map from bytes, which were unpacked if that was possible.
 pub(crate) fn read(bytes: Vec<u8>) -> Result<Catalog, BadMap> {
     let invalid = |message: String, line: usize, column: usize| BadMap { message, line, column };
+    if let Some(unpacked) = packed::unpack(&bytes) {
+        let reason = unpacked.err().unwrap_or_else(|| "packed more than once: unpack it once".to_owned());
+        return Err(invalid(reason, 0, 0));
+    }
     let what = kind_of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -47,7 +52,6 @@ fn kind_of(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] => {
             Some("UTF-16 text, save it as UTF-8")
         }
-        [0x1f, 0x8b, ..] => Some("gzip, unpack it first"),
         _ if bytes.trim_ascii_start().starts_with(b"<") => Some("a page, not JSON"),
         _ => None,
     }

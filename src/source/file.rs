@@ -10,7 +10,7 @@ use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
 use crate::error::Error;
 use crate::files;
 use crate::sync::lock;
-use crate::version::{MapBytes, git_blob_id};
+use crate::version::MapBytes;
 
 /// A file, and its state when it was last read.
 pub(crate) struct FileSource {
@@ -136,7 +136,7 @@ impl FileSource {
                 if !seen.is_fresh() {
                     return false;
                 }
-                let id = read(&self.path).as_deref().ok().map(git_blob_id);
+                let id = read(&self.path).ok().map(|bytes| MapBytes::from(bytes).revision);
                 seen.at = at;
                 seen.id != id
             }

@@ -1,4 +1,7 @@
 //! Sources of maps: files, URLs and custom sources.
+//!
+//! Whatever the source, a map may be packed with gzip (feature `gzip`) or Zstandard (feature `zstd`): its
+//! first bytes tell. It unpacks to at most 64 MiB, and its revision is that of the text.
 
 #[cfg(feature = "http")]
 mod address;
@@ -27,12 +30,10 @@ pub use http::HttpSource;
 pub(crate) use stop::Stop;
 
 use crate::error::Error;
+use crate::packed::MAX_BYTES;
 use crate::panics;
 use crate::redact;
 use crate::version::MapBytes;
-
-/// The default limit on the size of a map in bytes, decoded.
-pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// The URL of LiteLLM's public map, the source if no other is named.
 pub(crate) const PUBLIC_MAP: &str =

@@ -144,6 +144,8 @@ def browser(url, screenshot):
         body = '{"model": "gpt-4o", "choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}'
         driver.find_element(By.NAME, "body").send_keys(body)
         driver.find_element(By.TAG_NAME, "button").click()
+        # The click does not wait for the page that it asks for.
+        driver.implicitly_wait(60)
         receipt = driver.find_element(By.ID, "receipt").text.splitlines()
         check("the receipt", receipt[0], "gpt-4o: 0.01 USD")
         check("the form keeps its text", driver.find_element(By.NAME, "body").get_attribute("value"), body)
