@@ -158,6 +158,9 @@
 //! The module [`reload`] has the reports, and [`source`] the sources: a file, a URL, or a
 //! [`Source`] of your own.
 //!
+//! **... undo a reload?** With [`CostMap::rollback`], which goes back to the map of an earlier generation and
+//! holds it until [`CostMap::release`]. [`CostMap::hold`] keeps the live one.
+//!
 //! **... find out why a name has a price?** [`Snapshot::resolve`] returns the entry and the [way it
 //! was found](lookup::FoundBy), and [`Snapshot::explain`] lists the candidates that were tried.
 //! [`Lookup::strict`] accepts only keys and aliases of the map. [`ModelInfo`] has all fields of an

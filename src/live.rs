@@ -1,6 +1,7 @@
 //! The live snapshot, and the one place where it is swapped.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -56,6 +57,12 @@ struct Writer {
     /// one.
     retired: Vec<Arc<Snapshot>>,
     history: VecDeque<Generation>,
+    /// The first generation of the live catalogue.
+    since: u64,
+    /// The catalogues that were replaced last, oldest first, with their generations.
+    kept: VecDeque<(RangeInclusive<u64>, VersionedCatalog)>,
+    /// The number of replaced catalogues to keep.
+    keeps: usize,
 }
 
 impl Live {
@@ -63,6 +70,7 @@ impl Live {
         base: VersionedCatalog,
         trusted: TrustedProviders,
         adjustments: Option<Arc<Adjustments>>,
+        keeps: usize,
     ) -> Self {
         let generation = 1;
         let parts = SnapshotParts {
@@ -81,6 +89,9 @@ impl Live {
             generation,
             retired: Vec::new(),
             history: VecDeque::new(),
+            since: generation,
+            kept: VecDeque::new(),
+            keeps,
         };
         writer.remember(&first);
         Self { current: ArcSwap::new(first), writer: Mutex::new(writer) }
@@ -100,6 +111,23 @@ impl Live {
     /// Returns the catalogue under the operator's models.
     pub(crate) fn base(&self) -> VersionedCatalog {
         self.writer().base.clone()
+    }
+
+    /// Returns the catalogue that was live in a generation, if that is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownGeneration`] otherwise.
+    pub(crate) fn base_of(&self, generation: u64) -> Result<VersionedCatalog, Error> {
+        let writer = self.writer();
+        if (writer.since..=writer.generation).contains(&generation) {
+            return Ok(writer.base.clone());
+        }
+        let kept = writer.kept.iter().find(|(generations, _)| generations.contains(&generation));
+        kept.map(|(_, base)| base.clone()).ok_or_else(|| Error::UnknownGeneration {
+            generation,
+            kept: writer.kept.iter().map(|(generations, _)| generations.clone()).collect(),
+        })
     }
 
     /// Returns the last generations, oldest first.
@@ -215,7 +243,15 @@ impl Live {
         };
         let next = Snapshot::new(parts, SystemTime::now());
         self.current.store(next.clone());
-        writer.base = base;
+        if !is_same_base {
+            let replaced = std::mem::replace(&mut writer.base, base);
+            let generations = writer.since..=writer.generation;
+            writer.kept.push_back((generations, replaced));
+            while writer.kept.len() > writer.keeps {
+                writer.kept.pop_front();
+            }
+            writer.since = generation;
+        }
         writer.overrides = overrides;
         writer.generation = generation;
         writer.remember(&next);

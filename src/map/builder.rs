@@ -85,6 +85,7 @@ pub struct CostMapBuilder {
     listeners: Vec<Arc<Listener>>,
     trusted: TrustedProviders,
     adjustments: Adjustments,
+    kept_maps: Option<usize>,
 }
 
 impl CostMapBuilder {
@@ -228,6 +229,13 @@ impl CostMapBuilder {
         self
     }
 
+    /// Keeps this many of the maps that were replaced last, for [`CostMap::rollback`]. Each takes the memory
+    /// of a map: 4.5 MiB for the public one. Default: 1.
+    pub fn kept_maps(mut self, maps: usize) -> Self {
+        self.kept_maps = Some(maps);
+        self
+    }
+
     /// Calls `listener` after each reload that replaced the map, and after each that failed.
     ///
     /// This is the same as [`CostMap::on_reload`], but the listener is in place before the first
@@ -362,6 +370,7 @@ impl CostMapBuilder {
             is_env_forced,
             trusted: self.trusted,
             adjustments,
+            kept_maps: self.kept_maps,
         };
         Ok(Prepared { start: start.map_err(named), rest: Rest { settings, listeners: self.listeners } })
     }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::live::{Live, VersionedCatalog};
 use crate::model_info::ModelInfo;
 use crate::num::Usd;
-use crate::reload::{History, Listener, Reloader, Settings};
+use crate::reload::{History, KEPT_MAPS, Listener, Reloader, Settings};
 use crate::resolve::Lookup;
 use crate::snapshot::{ResolvedModel, Snapshot};
 use crate::version::Generation;
@@ -85,7 +85,8 @@ impl CostMap {
         listeners: Vec<Arc<Listener>>,
     ) -> Self {
         let trusted = std::mem::take(&mut settings.trusted);
-        let live = Arc::new(Live::new(base, trusted, settings.adjustments.take()));
+        let kept_maps = settings.kept_maps.unwrap_or(KEPT_MAPS);
+        let live = Arc::new(Live::new(base, trusted, settings.adjustments.take(), kept_maps));
         let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
         Self { live, handle: Arc::new(Handle { reloader, writing_state: Mutex::default() }) }
     }

@@ -167,6 +167,70 @@ impl CostMap {
         self.handle.reloader.cancel_schedule()
     }
 
+    /// Holds the map: until it is [released](Self::release), no reload replaces it, the one in flight
+    /// included. Reloads that are scheduled pass, and others return [`Error::Held`].
+    /// [`ScheduleStatus::held_since`] shows the hold.
+    ///
+    /// Registered models, deployments, discounts and margins change as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Error};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// map.hold();
+    /// let newer = r#"{"m": {"input_cost_per_token": 2e-6}}"#;
+    /// assert!(matches!(map.reload_from_bytes(newer), Err(Error::Held)));
+    /// assert!(map.release());
+    /// map.reload_from_bytes(newer)?;
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn hold(&self) {
+        self.handle.reloader.hold();
+    }
+
+    /// Ends a [hold](Self::hold). Returns whether the map was held. The next reload replaces the map: call
+    /// [`reload`](Self::reload), or wait for the schedule.
+    #[allow(clippy::must_use_candidate)]
+    pub fn release(&self) -> bool {
+        self.handle.reloader.release()
+    }
+
+    /// Goes back to the map of an earlier generation, and [holds](Self::hold) it, so that the next reload does
+    /// not bring back what it replaced. The registered models and the deployments stay as they are, over the
+    /// earlier map. The guards are not asked.
+    ///
+    /// The maps that were replaced last are kept, by default one: see
+    /// [`CostMapBuilder::kept_maps`](crate::CostMapBuilder::kept_maps). Each generation since such a map went live
+    /// names it; [`generations`](Self::generations) lists them. A rollback makes a generation of its own.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::UnknownGeneration`] if the map of the generation is not kept.
+    /// - [`Error::NestedReload`] if the caller is a listener of this map.
+    ///
+    /// The map is then unchanged, and not held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let good = map.snapshot().generation();
+    /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 5e-6}}"#)?;
+    ///
+    /// let report = map.rollback(good)?;
+    /// assert_eq!(report.diff.repriced[0].to_string(), "m: input_cost_per_token: 0.000005 -> 0.000001 (x0.2)");
+    /// assert_eq!(map.total("m", &Usage::new(1_000_000, 0))?.to_string(), "1");
+    /// assert!(map.status().held_since.is_some());
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn rollback(&self, generation: u64) -> Result<ReloadReport, Error> {
+        self.handle.reloader.rollback(generation)
+    }
+
     /// Returns the state of the schedule and the results of the last reloads.
     #[must_use]
     pub fn status(&self) -> ScheduleStatus {

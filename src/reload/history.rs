@@ -26,6 +26,8 @@ pub(crate) struct History {
     pub(super) failing_since: Option<SystemTime>,
     pub(super) failures: u32,
     pub(super) listener_error: Option<String>,
+    /// The time since which nothing replaces the live map.
+    pub(super) held_since: Option<SystemTime>,
 }
 
 impl History {

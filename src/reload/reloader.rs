@@ -29,7 +29,7 @@ pub(crate) struct Reloader {
     flights: Flights,
     /// Held while a map is checked against the live one and swapped in. Neither I/O nor a caller's
     /// code runs under this lock.
-    applying: Mutex<()>,
+    pub(super) applying: Mutex<()>,
     history: Mutex<History>,
     pub(super) schedule: Schedule,
     stop: Stop,
@@ -80,6 +80,7 @@ impl Reloader {
     pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
         let Some(origin) = self.settings.origin.as_deref() else { return self.stay() };
         self.check_nesting()?;
+        self.check_held()?;
         let (ran_here, result) = self.flights.share(guarded == Guarded::Forced, || self.fly(origin, guarded));
         if ran_here {
             self.tell(&result);
@@ -104,7 +105,7 @@ impl Reloader {
 
     /// Refuses a reload from a listener of this map: listeners would be told of that reload as
     /// well, and reload again, without end.
-    fn check_nesting(&self) -> Result<(), Error> {
+    pub(super) fn check_nesting(&self) -> Result<(), Error> {
         let is_telling = TELLING.with_borrow(|telling| telling.contains(&self.address()));
         if is_telling { Err(Error::NestedReload) } else { Ok(()) }
     }
@@ -185,7 +186,7 @@ impl Reloader {
 
     /// Writes a map of the source that passed the guards to the cache, unless the cache has it.
     /// Returns the error if that fails.
-    fn remember(&self, base: &VersionedCatalog, source: &str) -> Option<String> {
+    pub(super) fn remember(&self, base: &VersionedCatalog, source: &str) -> Option<String> {
         // An empty map may be live, if the settings allow that, but no map starts with one.
         let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
         let revision = base.version.revision.as_deref()?;
@@ -210,6 +211,7 @@ impl Reloader {
     /// Checks a map against the live one and swaps it in.
     fn apply(&self, arrived: Arrived, guarded: Guarded) -> Result<Applied, Error> {
         let _one_at_a_time = lock(&self.applying);
+        self.check_held()?;
         let live = self.live()?;
         let before = live.base();
         let Arrived { map: MapBytes { bytes, revision }, validators, source, channel } = arrived;
@@ -278,7 +280,7 @@ impl Reloader {
     }
 
     /// Returns a report of the live map, with the outcome `Unchanged`.
-    fn report(
+    pub(super) fn report(
         &self,
         snapshot: &Snapshot,
         base: &VersionedCatalog,
@@ -308,6 +310,8 @@ impl Reloader {
         let mut history = self.history();
         history.last_run = Some(now);
         match result {
+            // Nothing is wrong with the source.
+            Err(Error::Held) => {}
             Ok(_) => {
                 history.last_error = None;
                 history.failing_since = None;
@@ -323,11 +327,12 @@ impl Reloader {
 
     /// Writes a result to the log and calls the listeners, outside every lock. Does neither after
     /// the last handle on the map is dropped.
-    fn tell(&self, result: &Result<ReloadReport, Error>) {
+    pub(super) fn tell(&self, result: &Result<ReloadReport, Error>) {
         if self.stop.is_pulled() {
             return;
         }
         match result {
+            Err(Error::Held) => return,
             Ok(report) if report.is_unchanged() => {
                 log::debug!("{report}");
                 return;
@@ -380,6 +385,7 @@ impl Reloader {
             failures: history.failures,
             cache_error: history.cache_error.clone(),
             listener_error: history.listener_error.clone(),
+            held_since: history.held_since,
         }
     }
 
@@ -421,7 +427,7 @@ impl Reloader {
         }
     }
 
-    fn live(&self) -> Result<Arc<Live>, Error> {
+    pub(super) fn live(&self) -> Result<Arc<Live>, Error> {
         self.live.upgrade().ok_or_else(|| Error::Fetch {
             origin: self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default(),
             reason: "the last handle on the map was dropped".to_owned(),
@@ -449,7 +455,7 @@ struct Applied {
 }
 
 impl ReloadReport {
-    fn since(mut self, start: Instant) -> Self {
+    pub(super) fn since(mut self, start: Instant) -> Self {
         self.took = start.elapsed();
         self.timestamp = SystemTime::now();
         self

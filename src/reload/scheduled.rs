@@ -50,6 +50,7 @@ impl Reloader {
         }
         let mut history = self.history();
         history.last_run = history.last_run.or(stored.last_run);
+        history.held_since = history.held_since.or(stored.held_since);
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl Reloader {
                 }
                 Next::Look { edition } => {
                     let looked = panics::catch(|| self.reload_if_changed());
-                    (edition, !matches!(looked, Ok(Ok(None))))
+                    (edition, !matches!(looked, Ok(Ok(None) | Err(Error::Held))))
                 }
             };
             if ran {

@@ -25,7 +25,12 @@ pub(crate) struct Settings {
     pub(crate) is_env_forced: bool,
     pub(crate) trusted: TrustedProviders,
     pub(crate) adjustments: Option<Arc<Adjustments>>,
+    /// The number of replaced maps to keep for rollbacks. `None` for [`KEPT_MAPS`].
+    pub(crate) kept_maps: Option<usize>,
 }
+
+/// The number of replaced maps that are kept by default.
+pub(crate) const KEPT_MAPS: usize = 1;
 
 /// The choice between a reload that guards may refuse, and a forced one.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -210,6 +210,9 @@ pub struct ScheduleStatus {
     pub cache_error: Option<String>,
     /// The panic of the last listener that panicked.
     pub listener_error: Option<String>,
+    /// The time since which the map is held, if it is: see [`CostMap::hold`](crate::CostMap::hold).
+    #[serde(serialize_with = "time::serialize_option", deserialize_with = "time::deserialize_option")]
+    pub held_since: Option<SystemTime>,
 }
 
 impl ScheduleStatus {

@@ -1,13 +1,18 @@
 //! The one [`Error`].
 
-use std::fmt;
+mod display;
+mod unknown;
+
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::catalog::BadMap;
 use crate::cost::{InvalidTerms, NotPriced, Unpriced};
-use crate::text::clip;
 use crate::words::words;
+use display::{ErrorName, FieldPrefix, KeptGenerations, TextPosition, fmt_io, fmt_thread};
+pub(crate) use unknown::Suggest;
+pub use unknown::UnknownModel;
 
 /// The error of every operation of this crate.
 ///
@@ -227,6 +232,18 @@ pub enum Error {
         "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes"
     )]
     NoSource,
+    /// The map is held, so that nothing replaces it.
+    #[error("the map is held: release it first, and the next reload replaces it")]
+    Held,
+    /// The map of a generation is not kept, or there was no such generation.
+    #[error("the map of generation {generation} is not kept: {}", KeptGenerations(.kept))]
+    #[non_exhaustive]
+    UnknownGeneration {
+        /// The generation.
+        generation: u64,
+        /// The generations whose maps are kept, beside the live one's.
+        kept: Vec<RangeInclusive<u64>>,
+    },
     /// A source called for a reload during its own fetch, or a listener during its own
     /// notification.
     #[error("this thread is in a reload of the map already: a source or a listener cannot reload it")]
@@ -309,51 +326,6 @@ words! {
     Internal = "internal",
 }
 
-fn fmt_io(path: &std::path::Path, source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "cannot read {}", path.display())?;
-    fmt_cause(source, f)
-}
-
-fn fmt_thread(source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("cannot start a thread")?;
-    fmt_cause(source, f)
-}
-
-/// Appends the cause to a message that is written with `{:#}`.
-fn fmt_cause(cause: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if f.alternate() { write!(f, ": {cause}") } else { Ok(()) }
-}
-
-/// A position in a text; writes nothing for line 0.
-struct TextPosition(usize, usize);
-
-impl fmt::Display for TextPosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " (line {}, column {})", self.0, self.1) }
-    }
-}
-
-/// The type and the code of a provider's error; writes nothing for an error without either.
-struct ErrorName<'a>(Option<&'a str>, Option<&'a str>);
-
-impl fmt::Display for ErrorName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0, self.1) {
-            (None, None) => Ok(()),
-            (Some(name), None) | (None, Some(name)) => write!(f, " ({name})"),
-            (Some(kind), Some(code)) => write!(f, " ({kind}, {code})"),
-        }
-    }
-}
-
-struct FieldPrefix<'a>(Option<&'a str>);
-
-impl fmt::Display for FieldPrefix<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |field| write!(f, "{field}: "))
-    }
-}
-
 impl From<NotPriced> for Error {
     fn from(reason: NotPriced) -> Self {
         match reason {
@@ -379,7 +351,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel(_) | Self::UnknownDeployment { .. } => ErrorKind::NotFound,
+            Self::UnknownModel(_) | Self::UnknownDeployment { .. } | Self::UnknownGeneration { .. } => {
+                ErrorKind::NotFound
+            }
             Self::Unpriced(_) => ErrorKind::Unpriced,
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
@@ -388,7 +362,8 @@ impl Error {
             | Self::InvalidModel { .. }
             | Self::InvalidDeployment { .. }
             | Self::DuplicateDeployment { .. }
-            | Self::AmbiguousDeployment { .. } => ErrorKind::InvalidInput,
+            | Self::AmbiguousDeployment { .. }
+            | Self::Held => ErrorKind::InvalidInput,
             Self::MissingUsage { .. }
             | Self::ErrorResponse { .. }
             | Self::InvalidResponse { .. }
@@ -433,6 +408,8 @@ impl Error {
             Self::UnpricedModel { .. } => "unpriced_model",
             Self::PricesJumped { .. } => "prices_jumped",
             Self::Fetch { .. } => "fetch",
+            Self::Held => "held",
+            Self::UnknownGeneration { .. } => "unknown_generation",
             Self::InvalidSetting { .. } => "invalid_setting",
             Self::NothingToStartWith { .. } => "nothing_to_start_with",
             Self::Thread { .. } => "thread",
@@ -447,85 +424,3 @@ impl Error {
         }
     }
 }
-
-/// Says more about an unknown name.
-pub(crate) trait Suggest: Send + Sync {
-    /// Returns names that are spelled almost like it.
-    fn suggest(&self, name: &str, provider: Option<&str>) -> Vec<String>;
-
-    /// Returns why the row that the name leads to was set aside, if it was.
-    fn set_aside(&self, name: &str, provider: Option<&str>) -> Option<String>;
-}
-
-/// The error of a name that no entry of the map answers to.
-///
-/// Its `Display` says why the map's row of the name was set aside, if it was, and else suggests keys
-/// that are spelled almost like the name. Both are looked up when
-/// the error is displayed, in the generation of the map that was asked, if that is still in use:
-/// making the error costs little, and it keeps no generation alive.
-#[derive(Clone)]
-pub struct UnknownModel {
-    model: Box<str>,
-    provider: Option<Box<str>>,
-    asked: Weak<dyn Suggest>,
-}
-
-impl UnknownModel {
-    pub(crate) fn new(model: &str, provider: Option<&str>, asked: Weak<dyn Suggest>) -> Self {
-        Self { model: clip(model).into(), provider: provider.map(|provider| clip(provider).into()), asked }
-    }
-
-    /// Returns the name that was asked for, or its beginning if it is very long.
-    #[must_use]
-    pub fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// Returns the provider that was asked for.
-    #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.provider.as_deref()
-    }
-
-    /// Returns at most three keys that are spelled almost like the name, nearest first. Returns
-    /// none if the generation of the map that was asked is no longer in use.
-    #[must_use]
-    pub fn near_names(&self) -> Vec<String> {
-        self.asked.upgrade().map(|asked| asked.suggest(&self.model, self.provider())).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for UnknownModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown model {:?}", self.model)?;
-        if let Some(provider) = &self.provider {
-            write!(f, " of provider {provider:?}")?;
-        }
-        let asked = self.asked.upgrade();
-        if let Some(reason) = asked.and_then(|asked| asked.set_aside(&self.model, self.provider())) {
-            return write!(f, ": the map has a row for it that was set aside ({reason}): register it");
-        }
-        match &*self.near_names() {
-            [] => f.write_str(": register it, or check the name"),
-            near => write!(f, ": did you mean {}? If not, register it", near.join(", ")),
-        }
-    }
-}
-
-impl fmt::Debug for UnknownModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("UnknownModel");
-        shown.field("model", &self.model).field("provider", &self.provider).finish_non_exhaustive()
-    }
-}
-
-/// Two errors are equal if they are about the same name and provider.
-impl PartialEq for UnknownModel {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.model, &self.provider) == (&other.model, &other.provider)
-    }
-}
-
-impl Eq for UnknownModel {}
-
-impl std::error::Error for UnknownModel {}
