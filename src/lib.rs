@@ -131,6 +131,9 @@
 //! **... add up attempts, batches and days?** With a [`CostSum`](accounting::CostSum) of their bills. Never
 //! price a sum of usages: thresholds and tiers are per call.
 //!
+//! **... price a year of logs?** With [`columns`]: slices of models and counts in, totals out, and errors by
+//! row.
+//!
 //! **... hand a bill on?** The module [`accounting`] has LiteLLM's form of it,
 //! [`Cost::headers`] those of a response, [`Cost::otel_attributes`] those of a span, and
 //! [`Cost::focus_rows`] rows for finance. [`Usd::to_nanos`] and [`Usd::to_micros_ceil`] are integers for
@@ -257,6 +260,7 @@
 
 pub mod accounting;
 mod catalog;
+pub mod columns;
 pub mod cost;
 mod currency;
 mod deployment;

@@ -232,6 +232,17 @@ pub enum Error {
         "this map has no source to reload from: set file, url or source on the builder, or use reload_from_bytes"
     )]
     NoSource,
+    /// A column of calls has more or fewer rows than the column of models.
+    #[error("the column {column} has {rows} rows, and the models have {expected}: give each call a row")]
+    #[non_exhaustive]
+    ColumnLength {
+        /// The column.
+        column: String,
+        /// The number of its rows.
+        rows: usize,
+        /// The number of models.
+        expected: usize,
+    },
     /// The map is held, so that nothing replaces it.
     #[error("the map is held: release it first, and the next reload replaces it")]
     Held,
@@ -363,6 +374,7 @@ impl Error {
             | Self::InvalidDeployment { .. }
             | Self::DuplicateDeployment { .. }
             | Self::AmbiguousDeployment { .. }
+            | Self::ColumnLength { .. }
             | Self::Held => ErrorKind::InvalidInput,
             Self::MissingUsage { .. }
             | Self::ErrorResponse { .. }
@@ -408,6 +420,7 @@ impl Error {
             Self::UnpricedModel { .. } => "unpriced_model",
             Self::PricesJumped { .. } => "prices_jumped",
             Self::Fetch { .. } => "fetch",
+            Self::ColumnLength { .. } => "column_length",
             Self::Held => "held",
             Self::UnknownGeneration { .. } => "unknown_generation",
             Self::InvalidSetting { .. } => "invalid_setting",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::CostMap;
 use crate::error::Error;
 use crate::reload::{Guarded, ReloadReport, ScheduleStatus, SourceInfo};
+use crate::source::Fetched;
 
 /// Reloads.
 impl CostMap {
@@ -68,6 +69,39 @@ impl CostMap {
     /// The map is then unchanged.
     pub fn reload_from_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<ReloadReport, Error> {
         self.handle.reloader.reload_from_bytes(bytes.into(), Guarded::Yes)
+    }
+
+    /// Swaps in a map that was pushed to the program, such as by a watch of etcd, Redis or Kubernetes, with
+    /// its validators. A map that is live already, by its revision, is unchanged: the same map may be handed
+    /// over any number of times.
+    ///
+    /// If the map has a source, what is pushed is that of the source: it is written to the cache, and the
+    /// next fetch is given its validators. So a program can watch a source, and still fetch from it every few
+    /// hours, in case the watch missed something. [`Fetched::unchanged`](crate::source::Fetched::unchanged)
+    /// reports the live map.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload_from_bytes`](Self::reload_from_bytes).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::CostMap;
+    /// use llm_costmap::source::{Fetched, Validators};
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)?;
+    /// let pushed = || {
+    ///     let version = Validators::default().with_etag("42");
+    ///     Fetched::new(r#"{"m": {"input_cost_per_token": 2e-6}}"#).validators(version)
+    /// };
+    /// assert!(!map.apply(pushed())?.is_unchanged());
+    /// assert!(map.apply(pushed())?.is_unchanged());
+    /// assert_eq!(map.status().etag.as_deref(), Some("42"));
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn apply(&self, fetched: Fetched) -> Result<ReloadReport, Error> {
+        self.handle.reloader.apply_pushed(fetched)
     }
 
     /// Swaps in a map as [`reload_from_bytes`](Self::reload_from_bytes) does, but accepts a map

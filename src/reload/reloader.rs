@@ -16,7 +16,7 @@ use crate::live::{Live, VersionedCatalog};
 use crate::panics;
 use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
-use crate::source::{Origin, Stop, Validators};
+use crate::source::{Fetched, Origin, Stop, Validators};
 use crate::sync::lock;
 use crate::version::{Channel, MapBytes, Version};
 
@@ -136,6 +136,35 @@ impl Reloader {
             channel: Channel::HandedIn,
         };
         let result = self.apply(arrived, guarded).map(|applied| applied.report.since(start));
+        self.tell(&result);
+        result
+    }
+
+    /// Swaps in a map that was pushed to the program, as that of the source if there is one.
+    pub(crate) fn apply_pushed(&self, fetched: Fetched) -> Result<ReloadReport, Error> {
+        self.check_nesting()?;
+        let start = Instant::now();
+        let origin = self.settings.origin.as_deref();
+        let source = origin.map_or_else(|| HANDED_IN.to_owned(), Origin::name);
+        let channel = if origin.is_some() { Channel::Source } else { Channel::HandedIn };
+        let result = match fetched.map {
+            Some(map) => {
+                let arrived =
+                    Arrived { map, validators: fetched.validators, source: source.clone(), channel };
+                self.apply(arrived, Guarded::Yes)
+            }
+            None => self.live().map(|live| {
+                let base = live.base();
+                Applied { report: self.report(&live.snapshot(), &base, source.clone(), 0), good: None }
+            }),
+        };
+        let result = result.map(|Applied { mut report, good }| {
+            if let (Some(base), Some(_)) = (good, origin) {
+                report.cache_error = self.remember(&base, &source);
+            }
+            report.since(start)
+        });
+        self.note(&result);
         self.tell(&result);
         result
     }
