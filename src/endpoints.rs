@@ -271,7 +271,7 @@ impl Endpoints {
     /// shows are no changes, neither masked secrets nor the map's own prices. The latter are known by the
     /// field `key` beside them.
     fn update(&self, body: &str) -> Result<Answer, Answer> {
-        let (_, request) = fields(body)?;
+        let (parts, request) = fields(body)?;
         let info = request.get("model_info").filter(|info| !info.is_null());
         let info = info.ok_or_else(|| Answer::error(400, "model_info not provided"))?;
         let id = id_in(info).ok_or_else(|| Answer::error(400, "model_info.id not provided"))?;
@@ -285,7 +285,6 @@ impl Endpoints {
             let is_served = matches!(name, "key" | "db_model");
             !(is_served || is_echo && is_shown)
         };
-        let (parts, _) = fields(body)?;
         let changes = parts.into_iter().map(|(part, json)| {
             let info = json::fields(json).ok().filter(|_| part == "model_info");
             let kept = info.map(|mut info| {
