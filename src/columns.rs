@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::time::SystemTime;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::cost::Call;
 use crate::error::Error;
@@ -49,6 +50,9 @@ pub struct CallColumns<'a, S> {
     service_tiers: Option<&'a [ServiceTier]>,
     batches: Option<&'a [bool]>,
     times: Option<&'a [SystemTime]>,
+    /// A column of another length than the models had, before rows were taken out: its name and its length,
+    /// and that of the models.
+    wrong: Option<(String, usize, usize)>,
 }
 
 /// The totals of the rows of [`CallColumns`].
@@ -82,6 +86,7 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
             service_tiers: None,
             batches: None,
             times: None,
+            wrong: None,
         }
     }
 
@@ -138,6 +143,7 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
             service_tiers: self.service_tiers.map(|column| part(column, &rows)),
             batches: self.batches.map(|column| part(column, &rows)),
             times: self.times.map(|column| part(column, &rows)),
+            wrong: self.wrong(),
         }
     }
 
@@ -148,8 +154,10 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
     /// [`Error::ColumnLength`] if a column has more or fewer rows than the models. What is wrong with a row is
     /// among [`Totals::errors`].
     pub fn totals(&self, snapshot: &Snapshot) -> Result<Totals, Error> {
-        self.check_lengths()?;
-        let mut models: HashMap<(&str, Option<&str>), Result<Resolved<'_>, Error>> = HashMap::new();
+        if let Some((column, rows, expected)) = self.wrong() {
+            return Err(Error::ColumnLength { column, rows, expected });
+        }
+        let mut models: HashMap<(&str, Option<&str>), Resolved<'_>> = HashMap::new();
         let mut usage = Usage::new(0, 0);
         let mut totals = Totals { amounts: Vec::with_capacity(self.models.len()), errors: Vec::new() };
         for (row, model) in self.models.iter().enumerate() {
@@ -168,25 +176,26 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
             }
             let provider = self.providers.and_then(|column| column.get(row)).map(AsRef::as_ref);
             let provider = provider.filter(|provider| !provider.is_empty());
-            let found = models.entry((model.as_ref(), provider)).or_insert_with_key(|(name, provider)| {
-                snapshot.resolve(Lookup { provider: *provider, ..Lookup::new(name) })
-            });
-            let total = match found {
-                Ok(model) => model.total(call),
-                Err(error) => Err(error.clone()),
+            let found = match models.entry((model.as_ref(), provider)) {
+                Entry::Occupied(known) => Ok(&*known.into_mut()),
+                // Unknown names are not kept: there may be as many as rows.
+                Entry::Vacant(vacant) => snapshot
+                    .resolve(Lookup { provider, ..Lookup::new(model.as_ref()) })
+                    .map(|found| &*vacant.insert(found)),
             };
-            totals.amounts.push(match total {
-                Ok(total) => Some(total),
+            match found.and_then(|found| found.total(call)) {
+                Ok(total) => totals.amounts.push(Some(total)),
                 Err(error) => {
+                    totals.amounts.push(None);
                     totals.errors.push(RowError { row, error });
-                    None
                 }
-            });
+            }
         }
         Ok(totals)
     }
 
-    fn check_lengths(&self) -> Result<(), Error> {
+    /// Returns the name and the length of a column that has another length than the models, and theirs.
+    fn wrong(&self) -> Option<(String, usize, usize)> {
         let counters = self.counters.iter().map(|(counter, column)| (format!("{counter:?}"), column.len()));
         let others = [
             ("providers", self.providers.map(<[S]>::len)),
@@ -196,10 +205,8 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
         ];
         let others = others.into_iter().filter_map(|(name, rows)| Some((name.to_owned(), rows?)));
         let expected = self.models.len();
-        match counters.chain(others).find(|(_, rows)| *rows != expected) {
-            None => Ok(()),
-            Some((column, rows)) => Err(Error::ColumnLength { column, rows, expected }),
-        }
+        let wrong = counters.chain(others).find(|(_, rows)| *rows != expected);
+        self.wrong.clone().or_else(|| wrong.map(|(column, rows)| (column, rows, expected)))
     }
 }
 

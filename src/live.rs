@@ -57,10 +57,12 @@ struct Writer {
     /// one.
     retired: Vec<Arc<Snapshot>>,
     history: VecDeque<Generation>,
-    /// The first generation of the live catalogue.
+    /// The first generation since which the live catalogue is live.
     since: u64,
+    /// The generations of the live catalogue before it was replaced and gone back to.
+    earlier: Vec<RangeInclusive<u64>>,
     /// The catalogues that were replaced last, oldest first, with their generations.
-    kept: VecDeque<(RangeInclusive<u64>, VersionedCatalog)>,
+    kept: VecDeque<(Vec<RangeInclusive<u64>>, VersionedCatalog)>,
     /// The number of replaced catalogues to keep.
     keeps: usize,
 }
@@ -90,6 +92,7 @@ impl Live {
             retired: Vec::new(),
             history: VecDeque::new(),
             since: generation,
+            earlier: Vec::new(),
             kept: VecDeque::new(),
             keeps,
         };
@@ -120,13 +123,14 @@ impl Live {
     /// [`Error::UnknownGeneration`] otherwise.
     pub(crate) fn base_of(&self, generation: u64) -> Result<VersionedCatalog, Error> {
         let writer = self.writer();
-        if (writer.since..=writer.generation).contains(&generation) {
+        let has = |ranges: &[RangeInclusive<u64>]| ranges.iter().any(|range| range.contains(&generation));
+        if (writer.since..=writer.generation).contains(&generation) || has(&writer.earlier) {
             return Ok(writer.base.clone());
         }
-        let kept = writer.kept.iter().find(|(generations, _)| generations.contains(&generation));
+        let kept = writer.kept.iter().find(|(ranges, _)| has(ranges));
         kept.map(|(_, base)| base.clone()).ok_or_else(|| Error::UnknownGeneration {
             generation,
-            kept: writer.kept.iter().map(|(generations, _)| generations.clone()).collect(),
+            kept: writer.kept.iter().flat_map(|(ranges, _)| ranges.clone()).collect(),
         })
     }
 
@@ -244,9 +248,14 @@ impl Live {
         let next = Snapshot::new(parts, SystemTime::now());
         self.current.store(next.clone());
         if !is_same_base {
+            // A map that was gone back to is the live one again, and no longer one that is kept.
+            let is_it = |(_, kept): &(_, VersionedCatalog)| Arc::ptr_eq(&kept.catalog, &base.catalog);
+            let back = writer.kept.iter().position(is_it).and_then(|at| writer.kept.remove(at));
+            let earlier = back.map(|(ranges, _)| ranges).unwrap_or_default();
+            let mut ranges = std::mem::replace(&mut writer.earlier, earlier);
+            ranges.push(writer.since..=writer.generation);
             let replaced = std::mem::replace(&mut writer.base, base);
-            let generations = writer.since..=writer.generation;
-            writer.kept.push_back((generations, replaced));
+            writer.kept.push_back((ranges, replaced));
             while writer.kept.len() > writer.keeps {
                 writer.kept.pop_front();
             }

@@ -16,8 +16,12 @@ enum Packing {
 impl Packing {
     /// Returns the packing of bytes, if they are packed. No JSON begins with these bytes.
     fn of(bytes: &[u8]) -> Option<Self> {
-        let known = [(&[0x1f, 0x8b][..], Self::Gzip), (&[0x28, 0xb5, 0x2f, 0xfd], Self::Zstd)];
-        known.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, packing)| packing)
+        match bytes {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ if is_skippable(bytes) => Some(Self::Zstd),
+            _ => None,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -26,6 +30,11 @@ impl Packing {
             Self::Zstd => "zstd",
         }
     }
+}
+
+/// Returns whether bytes are packed.
+pub(crate) fn is_packed(bytes: &[u8]) -> bool {
+    Packing::of(bytes).is_some()
 }
 
 /// Unpacks bytes. Returns `None` if they are not packed.
@@ -70,16 +79,64 @@ fn unzstd(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
     let (mut rest, mut unpacked) = (bytes, Vec::new());
     while !rest.is_empty() && unpacked.len() as u64 <= MAX_BYTES {
+        if is_skippable(rest) {
+            let length = rest.get(4..8).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
+            let length = length.and_then(|length| usize::try_from(length).ok()?.checked_add(8));
+            rest = length.and_then(|length| rest.get(length..)).ok_or("a skippable frame that breaks off")?;
+            continue;
+        }
+        // The decoder keeps a whole window before it hands out a byte, and checks no limit on that.
+        let (window, size) = frame_header(rest).ok_or("a frame that breaks off")?;
+        if window.max(size.unwrap_or_default()) > MAX_BYTES {
+            return Err("a frame that takes more than 64 MiB of memory".to_owned());
+        }
+        let before = unpacked.len() as u64;
         let mut frame = StreamingDecoder::new(&mut rest).map_err(|error| error.to_string())?;
-        let left = (MAX_BYTES + 1).saturating_sub(unpacked.len() as u64);
+        let left = (MAX_BYTES + 1).saturating_sub(before);
         frame.by_ref().take(left).read_to_end(&mut unpacked).map_err(|error| error.to_string())?;
         let frame = frame.into_frame_decoder();
-        let sum = frame.get_checksum_from_data().filter(|_| frame.is_finished());
+        if !frame.is_finished() {
+            continue;
+        }
+        let sum = frame.get_checksum_from_data();
         if sum.is_some() && sum != frame.get_calculated_checksum() {
             return Err("its checksum is wrong".to_owned());
         }
+        if size.is_some_and(|size| size != unpacked.len() as u64 - before) {
+            return Err("its size is wrong".to_owned());
+        }
     }
     Ok(unpacked)
+}
+
+/// Returns whether bytes begin with a frame of Zstandard that has no data.
+fn is_skippable(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// Returns the window of a frame of Zstandard, and the size that it states of its content, if it does: RFC
+/// 8878, section 3.1.1.1. Returns `None` if the header breaks off.
+#[cfg(feature = "zstd")]
+fn frame_header(frame: &[u8]) -> Option<(u64, Option<u64>)> {
+    let descriptor = *frame.get(4)?;
+    let is_single = descriptor & 0x20 != 0;
+    let mut at = 5;
+    let mut window = 0;
+    if !is_single {
+        let byte = u64::from(*frame.get(at)?);
+        let base = 1_u64 << (10 + (byte >> 3));
+        window = base + base / 8 * (byte & 7);
+        at += 1;
+    }
+    at += [0, 1, 2, 4].get(usize::from(descriptor & 3))?;
+    let length = match descriptor >> 6 {
+        0 => usize::from(is_single),
+        flag => 1 << flag,
+    };
+    let stated = frame.get(at..at + length)?;
+    let size = stated.iter().rev().fold(0_u64, |size, byte| (size << 8) | u64::from(*byte));
+    let size = if length == 2 { size + 256 } else { size };
+    Some((window, (length > 0).then_some(size)))
 }
 
 #[cfg(not(feature = "zstd"))]

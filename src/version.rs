@@ -53,22 +53,24 @@ impl Version {
     }
 }
 
-/// The bytes of a map, unpacked if they were packed, with their git blob id, which is computed once. Bytes
-/// that cannot be unpacked stay as they are: they hold no map.
+/// The bytes of a map, unpacked if they were packed, with their git blob id, which is computed once.
 #[derive(Debug)]
 pub(crate) struct MapBytes {
     pub(crate) bytes: Vec<u8>,
     pub(crate) revision: String,
+    /// The reason that the bytes could not be unpacked. They are then as they came, and hold no map.
+    pub(crate) damage: Option<String>,
 }
 
 impl From<Vec<u8>> for MapBytes {
     fn from(bytes: Vec<u8>) -> Self {
-        let bytes = match packed::unpack(&bytes) {
-            Some(Ok(unpacked)) => unpacked,
-            Some(Err(_)) | None => bytes,
+        let (bytes, damage) = match packed::unpack(&bytes) {
+            Some(Ok(unpacked)) => (unpacked, None),
+            Some(Err(reason)) => (bytes, Some(reason)),
+            None => (bytes, None),
         };
         let revision = git_blob_id(&bytes);
-        Self { bytes, revision }
+        Self { bytes, revision, damage }
     }
 }
 

@@ -164,6 +164,14 @@ fn columns_of_other_lengths_are_refused_by_name() {
         said(CallColumns::new(&models).times(&[SystemTime::UNIX_EPOCH]))
             .starts_with("the column times has 1 rows")
     );
+    // Rows of columns that do not fit are none the better.
+    let three = [1, 2, 3];
+    let columns = CallColumns::new(&models).counter(Counter::PromptTokens, &three);
+    for rows in [0..2, 0..1, 1..2] {
+        assert!(
+            said(columns.rows(rows)).starts_with("the column PromptTokens has 3 rows, and the models have 2")
+        );
+    }
     let none: [&str; 0] = [];
     let totals = CallColumns::new(&none).totals(&snapshot).unwrap();
     assert!(totals.amounts.is_empty() && totals.errors.is_empty());

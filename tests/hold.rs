@@ -127,16 +127,18 @@ fn a_map_goes_back_with_the_operators_models_over_it() {
     // Forward again, by the generation that was rolled back: 3 or 4.
     let report = map.rollback(3).unwrap();
     assert_eq!((price(&map, "m-0"), report.generation), ("5".to_owned(), 6));
-    // The live map itself is held, and nothing else happens.
-    let report = map.rollback(6).unwrap();
-    assert!(report.is_unchanged() && map.status().held_since.is_some());
-    assert_eq!(map.snapshot().generation(), 6);
+    // The live map itself is held, and nothing else happens: by any of its generations, any number of times.
+    for generation in [6, 3, 4] {
+        let report = map.rollback(generation).unwrap();
+        assert!(report.is_unchanged() && map.status().held_since.is_some());
+        assert_eq!(map.snapshot().generation(), 6);
+    }
 
     assert!(map.release());
     map.reload_from_bytes(edition(60, "8")).unwrap();
     for (generation, said) in [
-        (1, "the map of generation 1 is not kept: beside the live one, those of 6 are"),
-        (99, "the map of generation 99 is not kept: beside the live one, those of 6 are"),
+        (1, "the map of generation 1 is not kept: beside the live one, those of 3 to 4, 6 are"),
+        (99, "the map of generation 99 is not kept: beside the live one, those of 3 to 4, 6 are"),
     ] {
         assert_eq!(map.rollback(generation).unwrap_err().to_string(), said);
     }
@@ -209,4 +211,95 @@ fn a_listener_cannot_go_back() {
     });
     map.reload_from_bytes(edition(60, "2")).unwrap();
     assert!(matches!(result.recv().unwrap(), Error::NestedReload));
+}
+
+#[test]
+fn a_restart_with_another_map_does_not_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, state) = (folder.path().join("map.json"), folder.path().join("state.json"));
+    fs::write(&file, edition(60, "1")).unwrap();
+    let map = CostMap::from_file(&file).unwrap();
+    fs::write(&file, edition(60, "5")).unwrap();
+    map.reload().unwrap();
+    map.rollback(1).unwrap();
+    map.write_state(&state).unwrap();
+    // The file has the map that was rolled back, and a start reads it.
+    let map = CostMap::from_file(&file).unwrap();
+    map.read_state(&state).unwrap();
+    assert_eq!((price(&map, "m-0").as_str(), map.status().held_since), ("5", None));
+}
+
+#[test]
+fn a_restart_after_going_back_to_the_first_map_starts_with_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = || {
+        let (source, _, answer) = told();
+        let map = CostMap::builder()
+            .source(source)
+            .json(edition(60, "0"))
+            .cache_dir(folder.path())
+            .build()
+            .unwrap();
+        (map, answer)
+    };
+    let (map, answer) = build();
+    answer.send("5").unwrap();
+    map.reload().unwrap();
+    let state = folder.path().join("state.json");
+    assert_eq!(map.rollback(1).unwrap().cache_error, None);
+    map.write_state(&state).unwrap();
+    let (map, _) = build();
+    map.read_state(&state).unwrap();
+    assert_eq!(price(&map, "m-0"), "0");
+    assert!(map.status().held_since.is_some());
+}
+
+#[test]
+fn what_was_forced_past_a_guard_does_not_come_into_the_cache_by_a_rollback() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = || {
+        let (source, _, answer) = told();
+        let builder = CostMap::builder().source(source).json(edition(60, "0")).cache_dir(folder.path());
+        (builder.max_price_jump_ratio(0.0).build().unwrap(), answer)
+    };
+    let (map, answer) = build();
+    answer.send("1").unwrap();
+    map.reload_forced().unwrap();
+    answer.send("1").unwrap();
+    map.reload().unwrap();
+    answer.send("1000").unwrap();
+    map.reload().unwrap_err();
+    answer.send("1000").unwrap();
+    map.reload_forced().unwrap();
+    let forced = map.snapshot().generation();
+    map.rollback(forced).unwrap();
+    assert_ne!(price(&build().0, "m-0"), "1000");
+    map.rollback(forced - 1).unwrap();
+    map.rollback(forced).unwrap();
+    assert_eq!(price(&map, "m-0"), "1000");
+    assert_ne!(price(&build().0, "m-0"), "1000");
+}
+
+#[test]
+fn a_hold_is_restored_before_its_schedule() {
+    for _ in 0..100 {
+        let (source, _, answer) = told();
+        let map = CostMap::builder().source(source).json(edition(60, "1")).build().unwrap();
+        answer.send("2").unwrap();
+        let revision = map.source_info().source_revision.unwrap();
+        let stored = format!(
+            r#"{{"scheduled": true, "interval_hours": 1, "next_run": "2026-01-01T00:00:00Z", "held_since": "2026-01-01T00:00:00Z", "source_revision": "{revision}"}}"#
+        );
+        map.restore_schedule(&serde_json::from_str(&stored).unwrap()).unwrap();
+        assert!(map.status().held_since.is_some());
+        assert_eq!(price(&map, "m-0"), "1");
+    }
+    // A hold outlives a schedule that cannot be restored.
+    let map = CostMap::from_json(edition(60, "1")).unwrap();
+    let revision = map.source_info().source_revision.unwrap();
+    let stored = format!(
+        r#"{{"scheduled": true, "interval_hours": 1, "held_since": "2026-01-01T00:00:00Z", "source_revision": "{revision}"}}"#
+    );
+    assert!(matches!(map.restore_schedule(&serde_json::from_str(&stored).unwrap()), Err(Error::NoSource)));
+    assert!(map.status().held_since.is_some());
 }

@@ -122,6 +122,29 @@ fn what_cannot_be_unpacked_replaces_nothing() {
         assert_eq!(refused(&flipped), said("zstd data that cannot be unpacked: its checksum is wrong"));
         let twice = [ZSTD, ZSTD].concat();
         assert!(refused(&twice).starts_with(&said("trailing characters")), "two frames are one text");
+        // A window of a terabyte, a content of an exabyte, and a header that breaks off: nothing is kept for them.
+        for header in
+            [&b"\x28\xb5\x2f\xfd\x00\xf0"[..], b"\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x0f"]
+        {
+            let block = [0x02, 0x00, 0x10, b'x'].repeat(1_000);
+            assert_eq!(
+                refused(&[header, &block[..]].concat()),
+                said("zstd data that cannot be unpacked: a frame that takes more than 64 MiB of memory")
+            );
+        }
+        assert_eq!(refused(&ZSTD[..5]), said("zstd data that cannot be unpacked: a frame that breaks off"));
+        // The size that the header states: a byte behind the descriptor.
+        let mut sized = ZSTD.to_vec();
+        sized[5] ^= 1;
+        assert_eq!(refused(&sized), said("zstd data that cannot be unpacked: its size is wrong"));
+        // Frames without data are passed over.
+        let skipped =
+            [&b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"[..], ZSTD, b"\x5f\x2a\x4d\x18\x00\x00\x00\x00"].concat();
+        is_the_map(&CostMap::from_json(skipped).unwrap());
+        assert_eq!(
+            refused(b"\x50\x2a\x4d\x18\x09\x00\x00\x00abc"),
+            said("zstd data that cannot be unpacked: a skippable frame that breaks off")
+        );
         for damaged in [&ZSTD[..20], &ZSTD[..4], &[&ZSTD[..30], &[0xff; 20]].concat()] {
             let refused = refused(damaged);
             assert!(refused.starts_with(&said("zstd data that cannot be unpacked: ")), "{refused}");

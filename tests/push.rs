@@ -67,7 +67,12 @@ fn what_is_pushed_is_the_map_of_the_source() {
     assert_eq!(error.to_string(), "watched has 3 models, fewer than 30: the map in use is kept");
     assert_eq!((map.status().failures, map.status().last_error), (1, Some(error.to_string())));
     map.hold();
+    let last_run = map.status().last_run;
     assert!(matches!(map.apply(pushed("2", "B")), Err(Error::Held)));
+    assert_eq!(map.status().last_run, last_run, "a map that is held was not reloaded");
+    // The live one is pushed again: that is no change, and without validators nothing is forgotten.
+    assert!(map.apply(Fetched::new(edition(60, "1"))).unwrap().is_unchanged());
+    assert_eq!(map.status().etag.as_deref(), Some("A"));
     map.release();
     map.apply(pushed("2", "B")).unwrap();
     assert_eq!((price(&map, "m-0").as_str(), map.status().failures), ("2", 0));

@@ -13,12 +13,14 @@ pub(crate) struct BadMap {
     pub(crate) column: usize,
 }
 
-/// Reads a map from bytes, which were unpacked if that was possible.
-pub(crate) fn read(bytes: Vec<u8>) -> Result<Catalog, BadMap> {
+/// Reads a map from bytes, which were unpacked. `damage` is the reason that they were not.
+pub(crate) fn read(bytes: Vec<u8>, damage: Option<String>) -> Result<Catalog, BadMap> {
     let invalid = |message: String, line: usize, column: usize| BadMap { message, line, column };
-    if let Some(unpacked) = packed::unpack(&bytes) {
-        let reason = unpacked.err().unwrap_or_else(|| "packed more than once: unpack it once".to_owned());
+    if let Some(reason) = damage {
         return Err(invalid(reason, 0, 0));
+    }
+    if packed::is_packed(&bytes) {
+        return Err(invalid("packed more than once: unpack it once".to_owned(), 0, 0));
     }
     let what = kind_of(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {

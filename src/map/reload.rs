@@ -159,7 +159,8 @@ impl CostMap {
     /// was planned, or at once if that has passed.
     ///
     /// `stored` is the [`status`](Self::status) that the process kept when it last changed its schedule,
-    /// such as in a file. [`ScheduleStatus::last_run`] is continued as well, until the next reload. If
+    /// such as in a file. [`ScheduleStatus::last_run`] is continued as well, until the next reload, and a
+    /// [hold](Self::hold) if the live map is the one that was held. If
     /// nothing was scheduled, nothing is scheduled now. An interval beyond the limits of the source is
     /// brought within them.
     ///
@@ -238,6 +239,10 @@ impl CostMap {
     /// The maps that were replaced last are kept, by default one: see
     /// [`CostMapBuilder::kept_maps`](crate::CostMapBuilder::kept_maps). Each generation since such a map went live
     /// names it; [`generations`](Self::generations) lists them. A rollback makes a generation of its own.
+    ///
+    /// With a [`cache_dir`](crate::CostMapBuilder::cache_dir), a restart starts with the map that was gone back
+    /// to, unless the source is a file, which is read first. [`restore_schedule`](Self::restore_schedule) holds
+    /// the map again if it is the one that was held.
     ///
     /// # Errors
     ///

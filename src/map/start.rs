@@ -79,7 +79,7 @@ pub(super) fn start(
 
 fn read(map: MapBytes, origin: &str, channel: Channel) -> Result<VersionedCatalog, Error> {
     let version = Version::of(&map, origin, channel);
-    let catalog = catalog::read(map.bytes).map_err(|bad| Error::not_a_map(origin, bad))?;
+    let catalog = catalog::read(map.bytes, map.damage).map_err(|bad| Error::not_a_map(origin, bad))?;
     Ok(VersionedCatalog::new(Arc::new(catalog), version))
 }
 

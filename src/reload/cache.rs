@@ -147,6 +147,16 @@ impl Cache {
         files::replace(&self.path(), &[header.as_bytes(), b"\n", bytes]).map_err(failed)
     }
 
+    /// Removes the file, if there is one.
+    pub(crate) fn remove(&self) -> Result<(), String> {
+        match fs::remove_file(self.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("cannot remove the cache {}: {error}", self.path().display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Removes temporary files that crashed processes left behind.
     fn sweep(&self) {
         let Ok(files) = fs::read_dir(&self.folder) else { return };

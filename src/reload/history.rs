@@ -19,8 +19,8 @@ pub(crate) struct History {
     /// The live revision, if the source confirmed by its bytes or its validators that it has that
     /// one.
     pub(super) confirmed: Option<String>,
-    /// The revision that was forced past a guard, if it is live.
-    pub(super) forced: Option<String>,
+    /// The revisions that were forced past a guard, and did not pass one since.
+    pub(super) forced: Vec<String>,
     pub(super) last_run: Option<SystemTime>,
     pub(super) last_error: Option<String>,
     pub(super) failing_since: Option<SystemTime>,
@@ -29,6 +29,9 @@ pub(crate) struct History {
     /// The time since which nothing replaces the live map.
     pub(super) held_since: Option<SystemTime>,
 }
+
+/// The most forced revisions that are known. Few maps are forced, and fewer gone back to.
+const MOST_FORCED: usize = 64;
 
 impl History {
     /// Returns the history before any reload: the validators of the map that it starts with, the
@@ -42,6 +45,15 @@ impl History {
     ) -> Self {
         let cached = cached.map(|revision| (revision, validators.clone()));
         Self { validators, start, cache_error, cached, ..Self::default() }
+    }
+
+    /// Notes whether a map was forced past a guard.
+    pub(super) fn is_forced(&mut self, revision: Option<&String>, forced: bool) {
+        self.forced.retain(|known| Some(known) != revision);
+        if self.forced.len() >= MOST_FORCED {
+            self.forced.remove(0);
+        }
+        self.forced.extend(revision.filter(|_| forced).cloned());
     }
 
     /// Returns the validators of the map that was fetched last, and none before the first fetch.

@@ -34,13 +34,30 @@ impl Reloader {
         self.check_nesting()?;
         let start = Instant::now();
         let (mut report, base) = self.go_back(generation)?;
-        // A restart starts with this map, too. What was not fetched is not in the cache.
-        if matches!(base.version.channel, Channel::Source | Channel::Cache) {
-            report.cache_error = self.remember(&base, &base.version.source);
+        // A restart starts with this map, too: with the one in the cache, or else with what it started with.
+        match base.version.channel {
+            Channel::Source | Channel::Cache if self.is_good(&base) => {
+                report.cache_error = self.remember(&base, &base.version.source);
+            }
+            _ => report.cache_error = self.empty_cache(&base),
         }
         let result = Ok(report.since(start));
         self.tell(&result);
         result
+    }
+
+    /// Removes the map from the cache, unless another than the given one is live.
+    fn empty_cache(&self, base: &VersionedCatalog) -> Option<String> {
+        let cache = self.settings.cache.as_ref()?;
+        let _one_at_a_time = lock(&self.caching);
+        if self.live().is_ok_and(|live| live.base().version != base.version) {
+            return None;
+        }
+        let error = cache.remove().err();
+        let mut history = self.history();
+        history.cached = None;
+        history.cache_error.clone_from(&error);
+        error
     }
 
     fn go_back(&self, generation: u64) -> Result<(ReloadReport, VersionedCatalog), Error> {
@@ -60,9 +77,11 @@ impl Reloader {
         if !is_live {
             // The source has another map, so that the next reload fetches the whole of it.
             history.is_live(Validators::default(), None);
-            history.forced = None;
         }
         drop(history);
+        if let Some(origin) = &self.settings.origin {
+            origin.forget();
+        }
         let report = self.report(&snapshot, &base, source, 0);
         let outcome = if is_live { ReloadOutcome::Unchanged } else { ReloadOutcome::Replaced };
         Ok((ReloadReport { outcome, diff, ..report }, base))

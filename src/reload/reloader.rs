@@ -30,6 +30,8 @@ pub(crate) struct Reloader {
     /// Held while a map is checked against the live one and swapped in. Neither I/O nor a caller's
     /// code runs under this lock.
     pub(super) applying: Mutex<()>,
+    /// Held while the cache is written.
+    pub(super) caching: Mutex<()>,
     history: Mutex<History>,
     pub(super) schedule: Schedule,
     stop: Stop,
@@ -69,6 +71,7 @@ impl Reloader {
             listeners: Mutex::new(listeners),
             flights: Flights::default(),
             applying: Mutex::default(),
+            caching: Mutex::default(),
             history: Mutex::new(history),
             schedule: Schedule::default(),
             stop: Stop::default(),
@@ -177,6 +180,10 @@ impl Reloader {
             Err(Error::Fetch { origin: origin.name(), reason })
         });
         let result = result.map(|report| report.since(start));
+        if matches!(result, Err(Error::Held)) {
+            // What was fetched is new once more when the map is released.
+            origin.forget();
+        }
         self.note(&result);
         result
     }
@@ -219,7 +226,13 @@ impl Reloader {
         // An empty map may be live, if the settings allow that, but no map starts with one.
         let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
         let revision = base.version.revision.as_deref()?;
+        // Another map may go live meanwhile: whoever writes last, the file has the live one.
+        let _one_at_a_time = lock(&self.caching);
         let validators = {
+            let _nothing_is_swapped = lock(&self.applying);
+            if self.live().is_ok_and(|live| live.base().version != base.version) {
+                return None;
+            }
             let history = self.history();
             let known = history.cached.as_ref();
             if known.is_some_and(|(cached, of)| cached == revision && *of == history.validators) {
@@ -240,23 +253,25 @@ impl Reloader {
     /// Checks a map against the live one and swaps it in.
     fn apply(&self, arrived: Arrived, guarded: Guarded) -> Result<Applied, Error> {
         let _one_at_a_time = lock(&self.applying);
-        self.check_held()?;
         let live = self.live()?;
         let before = live.base();
-        let Arrived { map: MapBytes { bytes, revision }, validators, source, channel } = arrived;
+        let Arrived { map: MapBytes { bytes, revision, damage }, validators, source, channel } = arrived;
         let length = bytes.len();
         // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
         // replaces it.
         if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
             // A map that is handed in says nothing about the source.
             if channel == Channel::Source {
-                self.history().is_live(validators, Some(revision));
+                let mut history = self.history();
+                let known = Some(history.validators.clone()).filter(|_| validators.is_empty());
+                history.is_live(known.unwrap_or(validators), Some(revision));
             }
             let report = self.report(&live.snapshot(), &before, source, length);
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
             return Ok(Applied { report, good });
         }
-        let catalog = catalog::read(bytes).map_err(|bad| Error::not_a_map(&source, bad))?;
+        self.check_held()?;
+        let catalog = catalog::read(bytes, damage).map_err(|bad| Error::not_a_map(&source, bad))?;
         let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&catalog));
         let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
         let forced_past = match checked {
@@ -268,7 +283,7 @@ impl Reloader {
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
         let revision = base.version.revision.clone();
-        history.forced = forced_past.as_ref().and(revision.clone());
+        history.is_forced(revision.as_ref(), forced_past.is_some());
         history.is_live(validators, revision.filter(|_| channel == Channel::Source));
         drop(history);
         let report = self.report(&snapshot, &base, source, length);
@@ -303,9 +318,10 @@ impl Reloader {
 
     /// Returns whether the live map may be written to the cache: it passes the guards by itself,
     /// and was not forced past one.
-    fn is_good(&self, base: &VersionedCatalog) -> bool {
+    pub(super) fn is_good(&self, base: &VersionedCatalog) -> bool {
         let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
-        checked.is_ok() && self.history().forced != base.version.revision
+        let revision = base.version.revision.as_ref();
+        checked.is_ok() && !self.history().forced.iter().any(|forced| Some(forced) == revision)
     }
 
     /// Returns a report of the live map, with the outcome `Unchanged`.
@@ -335,12 +351,14 @@ impl Reloader {
     }
 
     fn note(&self, result: &Result<ReloadReport, Error>) {
+        // Nothing is wrong with the source.
+        if matches!(result, Err(Error::Held)) {
+            return;
+        }
         let now = SystemTime::now();
         let mut history = self.history();
         history.last_run = Some(now);
         match result {
-            // Nothing is wrong with the source.
-            Err(Error::Held) => {}
             Ok(_) => {
                 history.last_error = None;
                 history.failing_since = None;

@@ -9,6 +9,7 @@ use super::settings::Guarded;
 use super::status::ScheduleStatus;
 use crate::error::Error;
 use crate::panics;
+use crate::sync::lock;
 
 /// The shortest interval of a schedule, whatever the source.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -39,6 +40,18 @@ impl Reloader {
 
     /// Continues the schedule of an earlier process.
     pub(crate) fn restore_schedule(self: &Arc<Self>, stored: &ScheduleStatus) -> Result<(), Error> {
+        {
+            let _nothing_is_swapped = lock(&self.applying);
+            let live = self.live()?.base().version;
+            let mut history = self.history();
+            history.last_run = history.last_run.or(stored.last_run);
+            // What was held was that map: another is not held in its place.
+            if stored.held_since.is_some() && live.revision == stored.source_revision {
+                history.held_since = history.held_since.or(stored.held_since);
+            } else if stored.held_since.is_some() {
+                log::warn!("the map was held, and is another now: it is not held");
+            }
+        }
         if let Some(every) = stored.interval()? {
             // A clock that was set back does not put the next reload off beyond the interval.
             let wait = stored.next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
@@ -48,9 +61,6 @@ impl Reloader {
             let every = every.clamp(shortest.max(SHORTEST), LONGEST);
             self.schedule(every, wait.unwrap_or_default().min(every))?;
         }
-        let mut history = self.history();
-        history.last_run = history.last_run.or(stored.last_run);
-        history.held_since = history.held_since.or(stored.held_since);
         Ok(())
     }
 

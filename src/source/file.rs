@@ -61,6 +61,10 @@ impl Origin for FileSource {
     fn fetch(&self, _: &Validators, _: &Stop) -> Result<Fetched, Error> {
         self.read().map(Fetched::of)
     }
+
+    fn forget(&self) {
+        *self.seen() = None;
+    }
 }
 
 /// The metadata that tells one state of a file from another.

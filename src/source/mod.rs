@@ -223,6 +223,9 @@ pub(crate) trait Origin: Send + Sync {
     /// Fetches the map. `stop` ends every wait between attempts.
     fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error>;
 
+    /// Forgets what was fetched last, so that it counts as changed.
+    fn forget(&self) {}
+
     /// Cancels the fetch in flight and fails all later ones, if the source supports that.
     fn shut_down(&self) {}
 }
