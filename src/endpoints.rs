@@ -22,10 +22,9 @@
 //! Answers may have further fields, such as `last_error` of the schedule's status. Errors have LiteLLM's
 //! forms, `{"detail": …}` and `{"error": {"message", "type", "param", "code"}}`. No answer has a secret.
 //!
-//! Who may send a request is the server's to decide: all but the last three rows of `GET` are for admins
-//! ([`Request::needs_admin`]).
+//! Who may send a request is the server's to decide. All but the lists of models, `GET /model/info` and
+//! `GET /models` under both of their paths, are for admins ([`Request::needs_admin`]).
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -246,22 +245,10 @@ impl Endpoints {
     }
 
     fn add(&self, body: &str) -> Result<Answer, Answer> {
-        let (mut parts, request) = fields(body)?;
+        let (_, request) = fields(body)?;
         // LiteLLM gives each model that is added an id of its own; models of a configuration have a hash.
         let id = request.get("model_info").and_then(id_in).unwrap_or_else(jitter::uuid);
-        let own = json::get(&parts, "model_info").unwrap_or("{}");
-        let mut info: Vec<(Cow<'_, str>, String)> =
-            vec![("id".into(), json::quoted(&id)), ("db_model".into(), "true".to_owned())];
-        // What is no object is refused below.
-        let own_fields = json::fields(own).unwrap_or_default().into_iter();
-        let is_own = |name: &str| !matches!(name, "id" | "db_model");
-        info.extend(own_fields.filter(|(name, _)| is_own(name)).map(|(name, json)| (name, json.to_owned())));
-        let info = json::object(info);
-        if json::fields(own).is_ok() {
-            parts.retain(|(name, _)| name != "model_info");
-            parts.push(("model_info".into(), &info));
-        }
-        let added = Deployment::from_json(&json::object(parts))?;
+        let added = Deployment::from_json(body)?.stored_as(&id)?;
         self.map.add_deployment(added.clone())?;
         self.keep()?;
         Ok(Answer::ok(&shown(&added)))

@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,6 +37,13 @@ fn told() -> (Told, Receiver<()>, Sender<&'static str>) {
     let (asked, is_asked) = channel();
     let (answer, answers) = channel();
     (Told { asked: Mutex::new(asked), answers: Mutex::new(answers) }, is_asked, answer)
+}
+
+/// Returns a map with a cache, and the sender of its source's answers.
+fn with_cache(folder: &Path) -> (CostMap, Sender<&'static str>) {
+    let (source, _, answer) = told();
+    let map = CostMap::builder().source(source).json(edition(60, "0")).cache_dir(folder).build().unwrap();
+    (map, answer)
 }
 
 #[test]
@@ -171,16 +179,7 @@ fn as_many_maps_are_kept_as_the_builder_says() {
 #[test]
 fn a_restart_starts_with_the_map_that_was_gone_back_to_and_holds_it() {
     let folder = tempfile::tempdir().unwrap();
-    let build = || {
-        let (source, _, answer) = told();
-        let map = CostMap::builder()
-            .source(source)
-            .json(edition(60, "0"))
-            .cache_dir(folder.path())
-            .build()
-            .unwrap();
-        (map, answer)
-    };
+    let build = || with_cache(folder.path());
     let (map, answer) = build();
     for price in ["1", "5"] {
         answer.send(price).unwrap();
@@ -232,16 +231,7 @@ fn a_restart_with_another_map_does_not_hold_it() {
 #[test]
 fn a_restart_after_going_back_to_the_first_map_starts_with_that() {
     let folder = tempfile::tempdir().unwrap();
-    let build = || {
-        let (source, _, answer) = told();
-        let map = CostMap::builder()
-            .source(source)
-            .json(edition(60, "0"))
-            .cache_dir(folder.path())
-            .build()
-            .unwrap();
-        (map, answer)
-    };
+    let build = || with_cache(folder.path());
     let (map, answer) = build();
     answer.send("5").unwrap();
     map.reload().unwrap();

@@ -133,6 +133,15 @@ impl Deployment {
         Self::of(&model_name, params, info)
     }
 
+    /// Returns the deployment as one that was added at run time, with an id.
+    pub(crate) fn stored_as(&self, id: &str) -> Result<Self, Error> {
+        let id = json::quoted(id);
+        let mut info = self.info_with_id(&id);
+        info.set("db_model".into(), "true");
+        let info = json::object(info.fields);
+        Self::of(self.model_name(), self.litellm_params(), self.object("model_info", &info)?)
+    }
+
     fn object<'a>(&self, field: &str, json: &'a str) -> Result<Params<'a>, Error> {
         Params::read(json).map_err(|_| invalid(self.model_name(), field, "not an object"))
     }

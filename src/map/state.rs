@@ -26,7 +26,7 @@ struct State<D> {
 
 const FORMAT: u32 = 1;
 
-/// What was added at run time, across restarts.
+/// State that outlives the process.
 impl CostMap {
     /// Writes the deployments that were added at run time, and the schedule, to a file, which
     /// [`read_state`](Self::read_state) reads after a restart.

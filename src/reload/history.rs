@@ -48,7 +48,7 @@ impl History {
     }
 
     /// Notes whether a map was forced past a guard.
-    pub(super) fn is_forced(&mut self, revision: Option<&String>, forced: bool) {
+    pub(super) fn note_forced(&mut self, revision: Option<&String>, forced: bool) {
         self.forced.retain(|known| Some(known) != revision);
         if self.forced.len() >= MOST_FORCED {
             self.forced.remove(0);

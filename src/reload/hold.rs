@@ -46,20 +46,6 @@ impl Reloader {
         result
     }
 
-    /// Removes the map from the cache, unless another than the given one is live.
-    fn empty_cache(&self, base: &VersionedCatalog) -> Option<String> {
-        let cache = self.settings.cache.as_ref()?;
-        let _one_at_a_time = lock(&self.caching);
-        if self.live().is_ok_and(|live| live.base().version != base.version) {
-            return None;
-        }
-        let error = cache.remove().err();
-        let mut history = self.history();
-        history.cached = None;
-        history.cache_error.clone_from(&error);
-        error
-    }
-
     fn go_back(&self, generation: u64) -> Result<(ReloadReport, VersionedCatalog), Error> {
         let _one_at_a_time = lock(&self.applying);
         let live = self.live()?;

@@ -7,6 +7,7 @@
 //! [`CostMap::generation`](crate::CostMap::generation) a [`Generation`].
 
 pub(crate) mod cache;
+mod cached;
 mod flight;
 pub(crate) mod guard;
 mod history;

@@ -97,10 +97,7 @@ impl Reloader {
             return Err(Error::NoSource);
         }
         let start = Instant::now();
-        let live = self.live()?;
-        let base = live.base();
-        let source = base.version.source.clone();
-        let result = Ok(self.report(&live.snapshot(), &base, source, 0).since(start));
+        let result = self.report_live().map(|report| report.since(start));
         self.note(&result);
         self.tell(&result);
         result
@@ -156,17 +153,12 @@ impl Reloader {
                     Arrived { map, validators: fetched.validators, source: source.clone(), channel };
                 self.apply(arrived, Guarded::Yes)
             }
-            None => self.live().map(|live| {
-                let base = live.base();
-                Applied { report: self.report(&live.snapshot(), &base, source.clone(), 0), good: None }
+            None => self.report_live().map(|report| Applied {
+                report: ReloadReport { source: source.clone(), ..report },
+                good: None,
             }),
         };
-        let result = result.map(|Applied { mut report, good }| {
-            if let (Some(base), Some(_)) = (good, origin) {
-                report.cache_error = self.remember(&base, &source);
-            }
-            report.since(start)
-        });
+        let result = result.map(|applied| self.cached(applied, &source).since(start));
         self.note(&result);
         self.tell(&result);
         result
@@ -212,42 +204,8 @@ impl Reloader {
                 previous = Validators::default();
                 continue;
             };
-            let Applied { mut report, good } = applied;
-            if let Some(base) = good {
-                report.cache_error = self.remember(&base, &source);
-            }
-            return Ok(report);
+            return Ok(self.cached(applied, &source));
         }
-    }
-
-    /// Writes a map of the source that passed the guards to the cache, unless the cache has it.
-    /// Returns the error if that fails.
-    pub(super) fn remember(&self, base: &VersionedCatalog, source: &str) -> Option<String> {
-        // An empty map may be live, if the settings allow that, but no map starts with one.
-        let cache = self.settings.cache.as_ref().filter(|_| base.catalog.len() > 0)?;
-        let revision = base.version.revision.as_deref()?;
-        // Another map may go live meanwhile: whoever writes last, the file has the live one.
-        let _one_at_a_time = lock(&self.caching);
-        let validators = {
-            let _nothing_is_swapped = lock(&self.applying);
-            if self.live().is_ok_and(|live| live.base().version != base.version) {
-                return None;
-            }
-            let history = self.history();
-            let known = history.cached.as_ref();
-            if known.is_some_and(|(cached, of)| cached == revision && *of == history.validators) {
-                return None;
-            }
-            history.validators.clone()
-        };
-        let error = cache.write(source, revision, base.catalog.text().as_bytes(), &validators).err();
-        if let Some(error) = &error {
-            log::warn!("{error}");
-        }
-        let mut history = self.history();
-        history.cached = error.is_none().then(|| (revision.to_owned(), validators));
-        history.cache_error.clone_from(&error);
-        error
     }
 
     /// Checks a map against the live one and swaps it in.
@@ -283,7 +241,7 @@ impl Reloader {
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
         let revision = base.version.revision.clone();
-        history.is_forced(revision.as_ref(), forced_past.is_some());
+        history.note_forced(revision.as_ref(), forced_past.is_some());
         history.is_live(validators, revision.filter(|_| channel == Channel::Source));
         drop(history);
         let report = self.report(&snapshot, &base, source, length);
@@ -316,12 +274,12 @@ impl Reloader {
         Ok(Some(Applied { report, good }))
     }
 
-    /// Returns whether the live map may be written to the cache: it passes the guards by itself,
-    /// and was not forced past one.
-    pub(super) fn is_good(&self, base: &VersionedCatalog) -> bool {
-        let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
-        let revision = base.version.revision.as_ref();
-        checked.is_ok() && !self.history().forced.iter().any(|forced| Some(forced) == revision)
+    /// Returns a report of the live map, unchanged, from where it came.
+    fn report_live(&self) -> Result<ReloadReport, Error> {
+        let live = self.live()?;
+        let base = live.base();
+        let source = base.version.source.clone();
+        Ok(self.report(&live.snapshot(), &base, source, 0))
     }
 
     /// Returns a report of the live map, with the outcome `Unchanged`.
@@ -495,10 +453,10 @@ struct Arrived {
 }
 
 /// The result of a map that was accepted.
-struct Applied {
-    report: ReloadReport,
+pub(super) struct Applied {
+    pub(super) report: ReloadReport,
     /// The live map, if it passed the guards.
-    good: Option<VersionedCatalog>,
+    pub(super) good: Option<VersionedCatalog>,
 }
 
 impl ReloadReport {

@@ -17,11 +17,10 @@ const SHORTEST: Duration = Duration::from_secs(1);
 impl Reloader {
     /// Starts reloads at an interval, the first after `wait`, or replaces the running schedule.
     pub(crate) fn schedule(self: &Arc<Self>, every: Duration, wait: Duration) -> Result<(), Error> {
-        let shortest = match &self.settings.origin {
-            Some(origin) => origin.shortest_interval(),
-            None if self.settings.is_env_forced => SHORTEST,
-            None => return Err(Error::NoSource),
-        };
+        if self.settings.origin.is_none() && !self.settings.is_env_forced {
+            return Err(Error::NoSource);
+        }
+        let shortest = self.shortest_interval();
         let invalid = |reason| Error::InvalidSetting { setting: "schedule_reload", reason };
         if every < SHORTEST {
             return Err(invalid(format!("{every:?} is less than a second")));
@@ -36,6 +35,12 @@ impl Reloader {
         }
         let reloader = self.clone();
         self.schedule.start(every, wait, move || reloader.run_schedule())
+    }
+
+    /// Returns the shortest interval that the source allows.
+    fn shortest_interval(&self) -> Duration {
+        let own = self.settings.origin.as_ref().map(|origin| origin.shortest_interval());
+        own.unwrap_or_default().max(SHORTEST)
     }
 
     /// Continues the schedule of an earlier process.
@@ -56,9 +61,7 @@ impl Reloader {
             // A clock that was set back does not put the next reload off beyond the interval.
             let wait = stored.next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
             // The source may have changed since, and its limits with it.
-            let shortest =
-                self.settings.origin.as_ref().map_or(SHORTEST, |origin| origin.shortest_interval());
-            let every = every.clamp(shortest.max(SHORTEST), LONGEST);
+            let every = every.clamp(self.shortest_interval(), LONGEST);
             self.schedule(every, wait.unwrap_or_default().min(every))?;
         }
         Ok(())

@@ -270,7 +270,7 @@ fn amount(json: &str) -> Option<Usd> {
     amount.filter(|cost| *cost >= Usd::ZERO)
 }
 
-/// Whether a field is present, and not null.
+/// The presence of a field that is not null.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Present(pub(crate) bool);
 

@@ -124,7 +124,7 @@ enum Part {
     Item,
     /// A list of calls of functions, or one call.
     Calls,
-    /// What an answer cites.
+    /// The citations of an answer.
     Annotation,
     /// The session of a realtime API, or a part of it.
     Session,

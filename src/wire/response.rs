@@ -41,7 +41,7 @@ pub struct Response {
     lacks_completion: bool,
 }
 
-/// What a response used of another model than the one that served the call.
+/// The usage of another model than the one that served the call, as a response shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResponsePart<'a> {
@@ -50,7 +50,7 @@ pub struct ResponsePart<'a> {
     pub model: &'a str,
     /// The tokens that were used.
     pub usage: &'a Usage,
-    /// What was used in other units.
+    /// The usage in other units.
     pub units: Option<&'a Units>,
 }
 

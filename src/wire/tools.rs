@@ -67,7 +67,7 @@ object! {
     }
 }
 
-/// What a response shows of tools.
+/// The calls of tools that a response shows.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Tools {
     pub(super) calls: ToolCalls,
