@@ -161,6 +161,10 @@
 //! The module [`reload`] has the reports, and [`source`] the sources: a file, a URL, or a
 //! [`Source`] of your own.
 //!
+//! **... have all my instances price by one map?** Point them at a small document that names it:
+//! [`CostMapBuilder::pointer`]. They check its hash, or its signature, and swap at one time.
+//! `examples/publish.rs` writes the document.
+//!
 //! **... undo a reload?** With [`CostMap::rollback`], which goes back to the map of an earlier generation and
 //! holds it until [`CostMap::release`]. [`CostMap::hold`] keeps the live one.
 //!

@@ -10,9 +10,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Formats a time as in `2026-11-21T07:21:26.500000+00:00`: the form of LiteLLM's endpoints, and the one
 /// that `datetime.fromisoformat` of every Python 3 reads. It has no finer unit, and before Python 3.11 no
 /// `Z`. Returns `None` if the time is beyond the year 9999.
-fn rfc3339(time: SystemTime) -> Option<String> {
+pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string())
+}
+
+/// Rounds a time down to the microsecond, which is what [`rfc3339`] keeps. A time that it cannot format stays
+/// as it is.
+pub(crate) fn to_micros(time: SystemTime) -> SystemTime {
+    let micros = Timestamp::try_from(time).ok();
+    micros
+        .and_then(|time| Timestamp::from_microsecond(time.as_microsecond()).ok())
+        .map_or(time, SystemTime::from)
 }
 
 // serde prescribes the signature.
@@ -30,14 +39,21 @@ pub(crate) fn serialize_option<S: Serializer>(
 }
 
 /// Reads a time in RFC 3339.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    let time: Timestamp = String::deserialize(deserializer)?
+        .parse()
+        .map_err(|_| D::Error::custom("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000+00:00"))?;
+    Ok(time.into())
+}
+
+/// Reads a time in RFC 3339, or `null`.
 pub(crate) fn deserialize_option<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SystemTime>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| D::Error::custom("not a time in RFC 3339, such as 2026-11-21T07:21:26.500000+00:00"))?;
-    Ok(Some(time.into()))
+    #[derive(Deserialize)]
+    struct Time(#[serde(deserialize_with = "deserialize")] SystemTime);
+
+    Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))
 }
 
 /// Serialises a number of hours, as an integer if it is whole.

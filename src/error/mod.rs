@@ -202,6 +202,16 @@ pub enum Error {
         /// The reason, without credentials.
         reason: String,
     },
+    /// The document of a [`PointerSource`](crate::source::PointerSource) cannot be read or has no valid
+    /// signature, or the bytes that it names are others.
+    #[error("cannot use the pointer {origin}: {reason}: the map in use is kept")]
+    #[non_exhaustive]
+    Pointer {
+        /// The source of the document: a path, a URL without credentials, or its name.
+        origin: String,
+        /// The reason, without credentials.
+        reason: String,
+    },
     /// A setting is invalid.
     #[error("invalid {setting}: {reason}")]
     #[non_exhaustive]
@@ -387,7 +397,8 @@ impl Error {
             | Self::MissingModel { .. }
             | Self::UnpricedModel { .. }
             | Self::PricesJumped { .. }
-            | Self::Fetch { .. } => ErrorKind::Upstream,
+            | Self::Fetch { .. }
+            | Self::Pointer { .. } => ErrorKind::Upstream,
             Self::InvalidSetting { .. }
             | Self::StateFile { .. }
             | Self::NothingToStartWith { .. }
@@ -420,6 +431,7 @@ impl Error {
             Self::UnpricedModel { .. } => "unpriced_model",
             Self::PricesJumped { .. } => "prices_jumped",
             Self::Fetch { .. } => "fetch",
+            Self::Pointer { .. } => "pointer",
             Self::ColumnLength { .. } => "column_length",
             Self::Held => "held",
             Self::UnknownGeneration { .. } => "unknown_generation",

@@ -17,7 +17,7 @@ use crate::reload::{Guarded, History, Listener, ReloadReport, Settings};
 use crate::snapshot::TrustedProviders;
 #[cfg(feature = "http")]
 use crate::source::HttpSource;
-use crate::source::{Asked, PUBLIC_MAP, Source};
+use crate::source::{Asked, PUBLIC_MAP, PointerSource, Source};
 
 /// A builder of a [`CostMap`], with its settings.
 ///
@@ -121,6 +121,12 @@ impl CostMapBuilder {
     /// Reloads the map from a custom source.
     pub fn source(self, source: impl Source) -> Self {
         Self { asked: Some(Asked::Custom(Arc::new(source))), ..self }
+    }
+
+    /// Reloads the map that a pointer names: a small document, so that all instances of a program
+    /// price by one map.
+    pub fn pointer(self, source: PointerSource) -> Self {
+        Self { asked: Some(Asked::Pointer(Box::new(source))), ..self }
     }
 
     /// Reads the source from the environment, as LiteLLM does, if none is set here.
@@ -300,13 +306,20 @@ impl CostMapBuilder {
         let (done, result) = mpsc::channel();
         let fetch = move || {
             // After the deadline nobody receives the result.
-            let _ = done.send(reloader.reload(Guarded::Yes).map(drop));
+            let _ = done.send(reloader.reload(Guarded::Yes));
         };
         let spawned = thread::Builder::new().name("llm-costmap-fetch".to_owned()).spawn(fetch);
         spawned.map_err(|source| Error::Thread { source: Arc::new(source) })?;
         let fetched = result.recv_timeout(deadline).unwrap_or_else(|_| {
             let reason = format!("not done within {deadline:?}");
-            Err(Error::Fetch { origin, reason })
+            Err(Error::Fetch { origin: origin.clone(), reason })
+        });
+        let fetched = fetched.and_then(|report| match report.pending {
+            Some(pending) if !map.reloader().has_map_of_source() => {
+                let reason = format!("{pending}, and the pointer names no map before it");
+                Err(Error::Pointer { origin, reason })
+            }
+            _ => Ok(()),
         });
         match fetched {
             Err(error) if !has_start => Err(error),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::flight::Flights;
 use super::history::History;
+use super::pending::Pending;
 use super::schedule::Schedule;
 use super::settings::{Guarded, HANDED_IN, Listener, Settings};
 use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
@@ -16,7 +17,7 @@ use crate::live::{Live, VersionedCatalog};
 use crate::panics;
 use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
-use crate::source::{Fetched, Origin, Stop, Validators};
+use crate::source::{Content, Fetched, Known, Origin, Stop, Validators};
 use crate::sync::lock;
 use crate::version::{Channel, MapBytes, Version};
 
@@ -33,8 +34,10 @@ pub(crate) struct Reloader {
     /// Held while the cache is written.
     pub(super) caching: Mutex<()>,
     history: Mutex<History>,
+    /// The map that waits for its time. Locked last of all.
+    pub(super) pending: Mutex<Option<Pending>>,
     pub(super) schedule: Schedule,
-    stop: Stop,
+    pub(super) stop: Stop,
 }
 
 thread_local! {
@@ -73,6 +76,7 @@ impl Reloader {
             applying: Mutex::default(),
             caching: Mutex::default(),
             history: Mutex::new(history),
+            pending: Mutex::default(),
             schedule: Schedule::default(),
             stop: Stop::default(),
         }
@@ -80,7 +84,7 @@ impl Reloader {
 
     /// Fetches from the source and swaps in the result, or returns the result of the reload in
     /// flight.
-    pub(crate) fn reload(&self, guarded: Guarded) -> Result<ReloadReport, Error> {
+    pub(crate) fn reload(self: &Arc<Self>, guarded: Guarded) -> Result<ReloadReport, Error> {
         let Some(origin) = self.settings.origin.as_deref() else { return self.stay() };
         self.check_nesting()?;
         self.check_held()?;
@@ -117,8 +121,8 @@ impl Reloader {
 
     /// Reloads if the source is a file that has changed since it was last read. Returns `None`
     /// otherwise.
-    pub(crate) fn reload_if_changed(&self) -> Result<Option<ReloadReport>, Error> {
-        let file = self.settings.origin.as_ref().and_then(|origin| origin.as_file());
+    pub(crate) fn reload_if_changed(self: &Arc<Self>) -> Result<Option<ReloadReport>, Error> {
+        let file = self.settings.origin.as_ref().and_then(|origin| origin.watched());
         match file {
             Some(file) if file.has_changed() => self.reload(Guarded::Yes).map(Some),
             _ => Ok(None),
@@ -129,13 +133,10 @@ impl Reloader {
     pub(crate) fn reload_from_bytes(&self, bytes: Vec<u8>, guarded: Guarded) -> Result<ReloadReport, Error> {
         self.check_nesting()?;
         let start = Instant::now();
-        let arrived = Arrived {
-            map: MapBytes::from(bytes),
-            validators: Validators::default(),
-            source: HANDED_IN.to_owned(),
-            channel: Channel::HandedIn,
-        };
-        let result = self.apply(arrived, guarded).map(|applied| applied.report.since(start));
+        let map = MapBytes::from(bytes);
+        let arrived = Arrived { map, source: HANDED_IN.to_owned(), channel: Channel::HandedIn };
+        let result =
+            self.apply(arrived, Validators::default(), guarded).map(|applied| applied.report.since(start));
         self.tell(&result);
         result
     }
@@ -147,13 +148,12 @@ impl Reloader {
         let origin = self.settings.origin.as_deref();
         let source = origin.map_or_else(|| HANDED_IN.to_owned(), Origin::name);
         let channel = if origin.is_some() { Channel::Source } else { Channel::HandedIn };
-        let result = match fetched.map {
-            Some(map) => {
-                let arrived =
-                    Arrived { map, validators: fetched.validators, source: source.clone(), channel };
-                self.apply(arrived, Guarded::Yes)
+        let result = match fetched.content {
+            Content::Map(map) => {
+                let arrived = Arrived { map, source: source.clone(), channel };
+                self.apply(arrived, fetched.validators, Guarded::Yes)
             }
-            None => self.report_live().map(|report| Applied {
+            _ => self.report_live().map(|report| Applied {
                 report: ReloadReport { source: source.clone(), ..report },
                 good: None,
             }),
@@ -164,7 +164,7 @@ impl Reloader {
         result
     }
 
-    fn fly(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+    fn fly(self: &Arc<Self>, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
         let start = Instant::now();
         // Sources are code of others: a panic in one is a failed reload, and no more.
         let result = panics::catch(|| self.fetch(origin, guarded)).unwrap_or_else(|said| {
@@ -180,71 +180,123 @@ impl Reloader {
         result
     }
 
-    fn fetch(&self, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
+    /// Has the next reload fetch the whole map, even if it has not changed.
+    pub(super) fn fetch_anew(&self) {
+        self.history().validators = Validators::default();
+        if let Some(origin) = &self.settings.origin {
+            origin.forget();
+        }
+    }
+
+    fn fetch(self: &Arc<Self>, origin: &dyn Origin, guarded: Guarded) -> Result<ReloadReport, Error> {
         let source = origin.name();
-        let mut previous = match guarded {
-            Guarded::Yes => self.history().fetched_validators(),
-            Guarded::Forced => Validators::default(),
+        let mut known = match guarded {
+            Guarded::Yes => self.known()?,
+            Guarded::Forced => Known::default(),
         };
         loop {
-            let fetched = origin.fetch(&previous, &self.stop)?;
-            let validators = fetched.validators;
-            let applied = if let Some(map) = fetched.map {
-                let source = source.clone();
-                Some(self.apply(Arrived { map, validators, source, channel: Channel::Source }, guarded)?)
-            } else if previous.is_empty() {
-                let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
-                return Err(Error::Fetch { origin: source, reason });
-            } else {
-                self.unchanged(&previous, validators, &source)?
+            let Fetched { content, validators, upcoming } = origin.fetch(&known, &self.stop)?;
+            // An answer that names no map leaves the one that waits.
+            let names_map = !matches!(content, Content::Unchanged);
+            let applied = match content {
+                Content::Map(map) => {
+                    let arrived = Arrived { map, source: source.clone(), channel: Channel::Source };
+                    Some(self.apply(arrived, validators.clone(), guarded)?)
+                }
+                Content::Unchanged if known.validators.is_empty() => {
+                    let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
+                    return Err(Error::Fetch { origin: source, reason });
+                }
+                Content::Unchanged => self.unchanged(&known.validators, validators.clone(), &source)?,
+                Content::Live(revision) => self.is_still_live(revision, validators.clone(), &source)?,
+                Content::Unnamed => Some(Applied { report: self.report_live()?, good: None }),
             };
             let Some(applied) = applied else {
                 // Another map was handed in meanwhile, so that the answer does not speak of the
                 // live map. The source is asked for the whole map.
-                previous = Validators::default();
+                known = Known::default();
                 continue;
             };
-            return Ok(self.cached(applied, &source));
+            let report = self.cached(applied, &source);
+            match upcoming {
+                Some(upcoming) => {
+                    self.prepare(upcoming, validators, &source, guarded)
+                        .inspect_err(|_| self.fetch_anew())?;
+                }
+                None if names_map => self.forget_pending(),
+                None => {}
+            }
+            return Ok(ReloadReport { pending: self.pending_map(), ..report });
         }
     }
 
+    /// Returns what a fetch is told of the live map.
+    fn known(&self) -> Result<Known, Error> {
+        let version = self.live()?.base().version;
+        Ok(Known {
+            validators: self.history().fetched_validators(),
+            // The bundled map has upstream's revision but lacks its prose.
+            revision: version.revision.clone().filter(|_| version.channel != Channel::Bundled),
+        })
+    }
+
     /// Checks a map against the live one and swaps it in.
-    fn apply(&self, arrived: Arrived, guarded: Guarded) -> Result<Applied, Error> {
+    fn apply(&self, arrived: Arrived, validators: Validators, guarded: Guarded) -> Result<Applied, Error> {
         let _one_at_a_time = lock(&self.applying);
         let live = self.live()?;
         let before = live.base();
-        let Arrived { map: MapBytes { bytes, revision, damage }, validators, source, channel } = arrived;
-        let length = bytes.len();
+        let (length, channel) = (arrived.map.bytes.len(), arrived.channel);
         // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
         // replaces it.
-        if before.version.channel != Channel::Bundled && before.version.revision.as_ref() == Some(&revision) {
+        let is_live = before.version.revision.as_ref() == Some(&arrived.map.revision);
+        if before.version.channel != Channel::Bundled && is_live {
             // A map that is handed in says nothing about the source.
             if channel == Channel::Source {
                 let mut history = self.history();
                 let known = Some(history.validators.clone()).filter(|_| validators.is_empty());
-                history.is_live(known.unwrap_or(validators), Some(revision));
+                history.is_live(known.unwrap_or(validators), Some(arrived.map.revision));
             }
-            let report = self.report(&live.snapshot(), &before, source, length);
+            let report = self.report(&live.snapshot(), &before, arrived.source, length);
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
             return Ok(Applied { report, good });
         }
         self.check_held()?;
-        let catalog = catalog::read(bytes, damage).map_err(|bad| Error::not_a_map(&source, bad))?;
-        let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&catalog));
-        let checked = self.settings.guards.check(&source, &before.catalog, &catalog, &diff);
-        let forced_past = match checked {
-            Err(refusal) if guarded == Guarded::Yes => return Err(refusal),
-            checked => checked.err().map(|refusal| refusal.to_string()),
-        };
-        let version = Version { source: source.clone(), revision: Some(revision), channel };
-        let base = VersionedCatalog::new(Arc::new(catalog), version);
+        self.swap(&live, &before, arrived.read()?, validators, length, guarded)
+    }
+
+    /// Returns the changes from one map to another, and the refusal of a guard that is forced past.
+    pub(super) fn check_guards(
+        &self,
+        before: &VersionedCatalog,
+        base: &VersionedCatalog,
+        guarded: Guarded,
+    ) -> Result<(Diff, Option<String>), Error> {
+        let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&base.catalog));
+        let source = &base.version.source;
+        match self.settings.guards.check(source, &before.catalog, &base.catalog, &diff) {
+            Err(refusal) if guarded == Guarded::Yes => Err(refusal),
+            checked => Ok((diff, checked.err().map(|refusal| refusal.to_string()))),
+        }
+    }
+
+    /// Swaps in a map, unless a guard refuses it.
+    pub(super) fn swap(
+        &self,
+        live: &Live,
+        before: &VersionedCatalog,
+        base: VersionedCatalog,
+        validators: Validators,
+        length: usize,
+        guarded: Guarded,
+    ) -> Result<Applied, Error> {
+        let (diff, forced_past) = self.check_guards(before, &base, guarded)?;
         let snapshot = live.replace(base.clone())?;
         let mut history = self.history();
         let revision = base.version.revision.clone();
         history.note_forced(revision.as_ref(), forced_past.is_some());
-        history.is_live(validators, revision.filter(|_| channel == Channel::Source));
+        history.is_live(validators, revision.filter(|_| base.version.channel == Channel::Source));
         drop(history);
-        let report = self.report(&snapshot, &base, source, length);
+        let report = self.report(&snapshot, &base, base.version.source.clone(), length);
         let good = forced_past.is_none().then_some(base);
         Ok(Applied {
             report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
@@ -261,17 +313,35 @@ impl Reloader {
         source: &str,
     ) -> Result<Option<Applied>, Error> {
         let _one_at_a_time = lock(&self.applying);
-        let live = self.live()?;
-        let base = live.base();
-        let mut history = self.history();
-        if history.validators != *previous {
+        if self.history().validators != *previous {
             return Ok(None);
         }
-        history.is_live(validators.or(previous.clone()), base.version.revision.clone());
-        drop(history);
+        self.confirm(validators.or(previous.clone()), source).map(Some)
+    }
+
+    /// Accepts the source's report that it has the map with a revision. Returns `None` if another
+    /// map is live.
+    fn is_still_live(
+        &self,
+        revision: String,
+        validators: Validators,
+        source: &str,
+    ) -> Result<Option<Applied>, Error> {
+        let _one_at_a_time = lock(&self.applying);
+        if self.live()?.base().version.revision != Some(revision) {
+            return Ok(None);
+        }
+        self.confirm(validators, source).map(Some)
+    }
+
+    /// Records that the source has the live map.
+    fn confirm(&self, validators: Validators, source: &str) -> Result<Applied, Error> {
+        let live = self.live()?;
+        let base = live.base();
+        self.history().is_live(validators, base.version.revision.clone());
         let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
         let good = self.is_good(&base).then_some(base);
-        Ok(Some(Applied { report, good }))
+        Ok(Applied { report, good })
     }
 
     /// Returns a report of the live map, unchanged, from where it came.
@@ -303,12 +373,13 @@ impl Reloader {
             warnings: snapshot.warnings().cloned().collect(),
             forced_past: None,
             cache_error: None,
+            pending: self.pending_map(),
             took: Duration::ZERO,
             timestamp: SystemTime::now(),
         }
     }
 
-    fn note(&self, result: &Result<ReloadReport, Error>) {
+    pub(super) fn note(&self, result: &Result<ReloadReport, Error>) {
         // Nothing is wrong with the source.
         if matches!(result, Err(Error::Held)) {
             return;
@@ -370,6 +441,12 @@ impl Reloader {
         }
     }
 
+    /// Returns whether the live map is one of the source, be it from the cache.
+    pub(crate) fn has_map_of_source(&self) -> bool {
+        let live = self.live();
+        live.is_ok_and(|live| matches!(live.base().version.channel, Channel::Source | Channel::Cache))
+    }
+
     pub(crate) fn listen(&self, listener: Arc<Listener>) {
         lock(&self.listeners).push(listener);
     }
@@ -391,6 +468,7 @@ impl Reloader {
             cache_error: history.cache_error.clone(),
             listener_error: history.listener_error.clone(),
             held_since: history.held_since,
+            pending: self.pending_map(),
         }
     }
 
@@ -445,11 +523,19 @@ impl Reloader {
 }
 
 /// A map that was fetched or handed in, before it is checked.
-struct Arrived {
-    map: MapBytes,
-    validators: Validators,
-    source: String,
-    channel: Channel,
+pub(super) struct Arrived {
+    pub(super) map: MapBytes,
+    pub(super) source: String,
+    pub(super) channel: Channel,
+}
+
+impl Arrived {
+    pub(super) fn read(self) -> Result<VersionedCatalog, Error> {
+        let Self { map: MapBytes { bytes, revision, damage }, source, channel } = self;
+        let catalog = catalog::read(bytes, damage).map_err(|bad| Error::not_a_map(&source, bad))?;
+        let version = Version { source, revision: Some(revision), channel };
+        Ok(VersionedCatalog::new(Arc::new(catalog), version))
+    }
 }
 
 /// The result of a map that was accepted.

@@ -69,8 +69,8 @@ impl Reloader {
 
     /// Reloads when the schedule says so, and looks at a file in between. Returns when the schedule
     /// ends.
-    fn run_schedule(&self) {
-        let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.as_file().is_some());
+    fn run_schedule(self: &Arc<Self>) {
+        let looks = self.settings.origin.as_ref().is_some_and(|origin| origin.watched().is_some());
         loop {
             // The results are not used here: the status has them, and the listeners were told.
             let (edition, ran) = match self.schedule.wait(looks) {

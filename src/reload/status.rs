@@ -45,6 +45,8 @@ pub struct ReloadReport {
     /// The reason that the map could not be written to the cache, if so. The map is live
     /// nevertheless.
     pub cache_error: Option<String>,
+    /// The map that goes live later, if the source names one.
+    pub pending: Option<PendingMap>,
     /// The duration of the reload, fetch included. Serialised in seconds, as `seconds`.
     #[serde(rename = "seconds", serialize_with = "time::serialize_seconds")]
     pub took: Duration,
@@ -93,6 +95,7 @@ impl ReloadReport {
             warnings: self.warnings.len(),
             forced_past: self.forced_past.clone(),
             cache_error: self.cache_error.clone(),
+            pending: self.pending.clone(),
             took: self.took,
             timestamp: self.timestamp,
         }
@@ -140,6 +143,8 @@ pub struct ReloadSummary {
     pub forced_past: Option<String>,
     /// The reason that the map could not be written to the cache, if so.
     pub cache_error: Option<String>,
+    /// The map that goes live later, if the source names one.
+    pub pending: Option<PendingMap>,
     /// The duration of the reload, fetch included. Serialised in seconds, as `seconds`.
     #[serde(rename = "seconds", serialize_with = "time::serialize_seconds")]
     pub took: Duration,
@@ -158,7 +163,32 @@ impl fmt::Display for ReloadSummary {
                 "{} added, {} removed, {} prices changed, {} rows set aside",
                 self.added, self.removed, self.repriced, self.set_aside
             ),
-        }
+        }?;
+        self.pending.as_ref().map_or(Ok(()), |pending| write!(f, "; {pending}"))
+    }
+}
+
+/// A map that was fetched and checked, and goes live later: see
+/// [`PointerSource`](crate::source::PointerSource).
+///
+/// Its `Display` is as in `revision 48eb463b14b5f9e0fa71add798fb8802953a61ff goes live at
+/// 2026-12-01T00:00:00.000000+00:00`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PendingMap {
+    /// The git blob id of the map's bytes.
+    pub source_revision: String,
+    /// The number of its models.
+    pub models_count: usize,
+    /// The time at which it goes live.
+    #[serde(serialize_with = "time::serialize", deserialize_with = "time::deserialize")]
+    pub not_before: SystemTime,
+}
+
+impl fmt::Display for PendingMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = time::rfc3339(self.not_before).unwrap_or_default();
+        write!(f, "revision {} goes live at {at}", self.source_revision)
     }
 }
 
@@ -213,6 +243,8 @@ pub struct ScheduleStatus {
     /// The time since which the map is held, if it is: see [`CostMap::hold`](crate::CostMap::hold).
     #[serde(serialize_with = "time::serialize_option", deserialize_with = "time::deserialize_option")]
     pub held_since: Option<SystemTime>,
+    /// The map that goes live later, if the source names one.
+    pub pending: Option<PendingMap>,
 }
 
 impl ScheduleStatus {

@@ -5,26 +5,25 @@ use fluent_uri::{Uri, UriRef};
 
 use crate::redact;
 
-/// Resolves the location of a redirect against the URL that redirects there.
+/// Resolves a reference, such as the location of a redirect, against the URL that it came from. `what` names
+/// it in messages.
 ///
 /// # Errors
 ///
-/// Returns a message if the location is not a URL, if it leads from https to http, or if it has
+/// Returns a message if the reference is not a URL, if it leads from https to http, or if it has
 /// another scheme, no host, or a port beyond 65535.
-pub(super) fn redirected(from: &Uri<String>, location: &str) -> Result<Uri<String>, String> {
-    let nowhere = "a redirect to something that is not a URL";
-    let relative = UriRef::parse(location).map_err(|_| nowhere)?;
-    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere)?;
+pub(super) fn resolved(from: &Uri<String>, reference: &str, what: &str) -> Result<Uri<String>, String> {
+    let nowhere = || format!("{what} to something that is not a URL");
+    let relative = UriRef::parse(reference).map_err(|_| nowhere())?;
+    let mut to = relative.resolve_against(&from.borrow()).map_err(|_| nowhere())?;
     // Fragments are not sent.
     to.set_fragment(None);
     let is_address =
         to.authority().is_some_and(|authority| !authority.host().is_empty()) && has_port(to.borrow());
     match (from.scheme().as_str(), to.scheme().as_str()) {
-        ("https", "http") => {
-            Err(format!("a redirect from https to {}, which is not safe", shown(to.borrow())))
-        }
+        ("https", "http") => Err(format!("{what} from https to {}, which is not safe", shown(to.borrow()))),
         (_, "http" | "https") if is_address => Ok(to),
-        _ => Err(format!("a redirect to {}, which is not a web address", shown(to.borrow()))),
+        _ => Err(format!("{what} to {}, which is not a web address", shown(to.borrow()))),
     }
 }
 
@@ -94,7 +93,9 @@ mod tests {
     #[test]
     fn follows_redirects_as_browsers_do() {
         let from = |url: &str| Uri::parse(url.to_owned()).unwrap();
-        let to = |base: &str, location: &str| redirected(&from(base), location).map(|url| url.to_string());
+        let to = |base: &str, location: &str| {
+            resolved(&from(base), location, "a redirect").map(|url| url.to_string())
+        };
         for (location, expected) in [
             ("/x", "http://host:1/x"),
             ("x", "http://host:1/a/x"),

@@ -13,10 +13,10 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, Body, Timeout};
 
-use super::address::{credentials, has_port, origin, redirected, server_and_target, shown, without_user};
+use super::address::{credentials, has_port, origin, resolved, server_and_target, shown, without_user};
 use super::proxy::Proxies;
 use super::veil::Veil;
-use super::{Fetched, HttpSource, Origin, Stop, Validators};
+use super::{Fetched, HttpSource, Known, Origin, Place, Stop, Validators};
 use crate::error::Error;
 use crate::jitter;
 use crate::redact;
@@ -33,7 +33,7 @@ const OWN_HEADERS: [&str; 6] =
     ["host", "connection", "content-length", "transfer-encoding", "if-none-match", "if-modified-since"];
 
 /// A source whose settings were checked, and its client.
-pub(super) struct Client {
+pub(crate) struct Client {
     source: HttpSource,
     url: Uri<String>,
     /// The URL without credentials.
@@ -43,6 +43,9 @@ pub(super) struct Client {
     agent: Agent,
     veil: Veil,
 }
+
+/// The bytes of an answer, or `None` if they are unchanged, and the validators.
+type Answer = (Option<Vec<u8>>, Validators);
 
 /// The reason that an attempt failed, and whether another is made.
 struct Failure {
@@ -163,8 +166,41 @@ impl Client {
         doubled.min(LONGEST_WAIT).mul_f64(1.0 + jitter::fraction() / 2.0)
     }
 
+    /// Fetches the bytes at the URL, or `None` if they are unchanged, and their validators. Makes
+    /// as many attempts as are set.
+    pub(super) fn get(&self, previous: &Validators, stop: &Stop) -> Result<Answer, Error> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.attempt(previous) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let origin = self.name.clone();
+            // Messages of the libraries may repeat a URL with its credentials.
+            let reason = redact::shown(&failure.reason);
+            let Some(wait) = self.wait(attempt, &failure.retry) else {
+                return Err(Error::Fetch { origin, reason });
+            };
+            if attempt >= self.source.attempts {
+                let tried = if attempt == 1 { String::new() } else { format!(" (tried {attempt} times)") };
+                return Err(Error::Fetch { origin, reason: format!("{reason}{tried}") });
+            }
+            log::debug!("{origin}: {reason}; trying again in {wait:?}");
+            if !stop.sleep(wait) {
+                return Err(self.dropped());
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Returns the error of a fetch for a map that is gone.
+    pub(super) fn dropped(&self) -> Error {
+        let reason = "the last handle on the map was dropped".to_owned();
+        Error::Fetch { origin: self.name.clone(), reason }
+    }
+
     /// Sends one request and follows its redirects.
-    fn attempt(&self, previous: &Validators) -> Result<Fetched, Failure> {
+    fn attempt(&self, previous: &Validators) -> Result<Answer, Failure> {
         let start = Instant::now();
         let mut url = self.url.clone();
         for _ in 0..=self.source.max_redirects {
@@ -177,7 +213,7 @@ impl Client {
                     return Err(Failure::last("304 Not Modified, though nothing was fetched before"));
                 }
                 StatusCode::NOT_MODIFIED => {
-                    return Ok(Fetched::unchanged().validators(validators(headers)));
+                    return Ok((None, validators(headers)));
                 }
                 StatusCode::MOVED_PERMANENTLY
                 | StatusCode::FOUND
@@ -187,7 +223,7 @@ impl Client {
                     let location = self.veil.location();
                     let location =
                         location.ok_or_else(|| Failure::last("a redirect that says not where to"))?;
-                    url = redirected(&url, &location).map_err(Failure::last)?;
+                    url = resolved(&url, &location, "a redirect").map_err(Failure::last)?;
                 }
                 status => {
                     let retry = match status.as_u16() {
@@ -230,7 +266,7 @@ impl Client {
         request.call()
     }
 
-    fn read(&self, response: Response<Body>) -> Result<Fetched, Failure> {
+    fn read(&self, response: Response<Body>) -> Result<Answer, Failure> {
         let (parts, body) = response.into_parts();
         let mut bytes = Vec::new();
         // ureq's own limit counts bytes before they are decoded; this one counts decoded bytes.
@@ -245,7 +281,7 @@ impl Client {
         if is_page && bytes.trim_ascii_start().starts_with(b"<") {
             return Err(Failure::last("an HTML page, not a map: does it ask for a login?"));
         }
-        Ok(Fetched::new(bytes).validators(validators(&parts.headers)))
+        Ok((Some(bytes), validators(&parts.headers)))
     }
 
     /// Returns the failure of a body that could not be read to its end.
@@ -297,32 +333,19 @@ impl Origin for Client {
         Duration::from_secs(60)
     }
 
-    fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error> {
-        let mut attempt = 1;
-        loop {
-            let failure = match self.attempt(previous) {
-                Ok(fetched) => return Ok(fetched),
-                Err(failure) => failure,
-            };
-            let origin = self.name.clone();
-            // Messages of the libraries may repeat a URL with its credentials.
-            let reason = redact::shown(&failure.reason);
-            let Some(wait) = self.wait(attempt, &failure.retry) else {
-                return Err(Error::Fetch { origin, reason });
-            };
-            if attempt >= self.source.attempts {
-                let tried = if attempt == 1 { String::new() } else { format!(" (tried {attempt} times)") };
-                return Err(Error::Fetch { origin, reason: format!("{reason}{tried}") });
-            }
-            log::debug!("{origin}: {reason}; trying again in {wait:?}");
-            if !stop.sleep(wait) {
-                return Err(Error::Fetch {
-                    origin,
-                    reason: "the last handle on the map was dropped".to_owned(),
-                });
-            }
-            attempt += 1;
+    fn locate(&self, url: &str) -> Result<Place, String> {
+        let url = resolved(&self.url, url, "a pointer")?;
+        let mut client = Self::new(HttpSource { url: url.to_string(), ..self.source.without_headers() })
+            .map_err(|error| format!("its url cannot be fetched: {error:#}"))?;
+        if origin(&client.url) == origin(&self.url) {
+            client.headers.clone_from(&self.headers);
         }
+        Ok(Place::Web(Box::new(client)))
+    }
+
+    fn fetch(&self, known: &Known, stop: &Stop) -> Result<Fetched, Error> {
+        let (bytes, validators) = self.get(&known.validators, stop)?;
+        Ok(bytes.map_or_else(Fetched::unchanged, Fetched::new).validators(validators))
     }
 
     fn shut_down(&self) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use super::{Fetched, MAX_BYTES, Origin, Stop, Validators};
+use super::{Content, Fetched, Known, MAX_BYTES, Origin, Place, Stop, locate_on_web};
 use crate::error::Error;
 use crate::files;
 use crate::sync::lock;
@@ -58,8 +58,18 @@ impl Origin for FileSource {
         Some(self)
     }
 
-    fn fetch(&self, _: &Validators, _: &Stop) -> Result<Fetched, Error> {
-        self.read().map(Fetched::of)
+    fn locate(&self, url: &str) -> Result<Place, String> {
+        let path = path_of_url(url).map_err(|_| "its url is a file of another host, or no path")?;
+        match path {
+            Some(path) => Ok(Place::File(path)),
+            None if url.contains("://") => locate_on_web(url),
+            // An absolute path replaces the folder.
+            None => Ok(Place::File(self.path.parent().unwrap_or(Path::new("")).join(url))),
+        }
+    }
+
+    fn fetch(&self, _: &Known, _: &Stop) -> Result<Fetched, Error> {
+        self.read().map(|map| Fetched::of(Content::Map(map)))
     }
 
     fn forget(&self) {
@@ -153,7 +163,8 @@ impl FileSource {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+/// Reads a whole file of at most 64 MiB.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |source: io::Error| Error::Io { path: path.to_owned(), source: Arc::new(source) };
     let mut bytes = Vec::new();
     let (file, _) = files::open(path).map_err(failed)?;

@@ -74,6 +74,11 @@ impl HttpSource {
         self
     }
 
+    /// Returns the settings without the headers.
+    pub(super) fn without_headers(&self) -> Self {
+        Self { headers: Vec::new(), ..self.clone() }
+    }
+
     /// Sets how long an attempt waits for the host's address, and then for a connection, TLS
     /// included. The default is 5 s each.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {

@@ -10,6 +10,7 @@ mod client;
 mod file;
 #[cfg(feature = "http")]
 mod http;
+mod pointer;
 #[cfg(feature = "http")]
 mod proxy;
 mod stop;
@@ -19,7 +20,7 @@ mod veil;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "http")]
 use client::Client;
@@ -27,6 +28,7 @@ pub(crate) use file::FileSource;
 use file::path_of_url;
 #[cfg(feature = "http")]
 pub use http::HttpSource;
+pub use pointer::{Pointer, PointerSource, PublishedMap};
 pub(crate) use stop::Stop;
 
 use crate::error::Error;
@@ -169,26 +171,63 @@ impl Validators {
 /// The result of a fetch from a [`Source`].
 #[derive(Debug)]
 pub struct Fetched {
-    pub(crate) map: Option<MapBytes>,
+    pub(crate) content: Content,
     pub(crate) validators: Validators,
+    /// A map that goes live later.
+    pub(crate) upcoming: Option<Upcoming>,
+}
+
+/// The map that is in force, as a fetch found it.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Map(MapBytes),
+    /// The one that has the validators which the fetch was given.
+    Unchanged,
+    /// The one with this revision, which is that of the live map.
+    Live(String),
+    /// The source only names one that goes live later.
+    Unnamed,
+}
+
+/// A map that was fetched before it goes live.
+#[derive(Debug)]
+pub(crate) struct Upcoming {
+    pub(crate) map: MapBytes,
+    pub(crate) at: SystemTime,
+}
+
+/// The live map, as a fetch is told of it.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Its validators, if it was fetched from this source.
+    pub(crate) validators: Validators,
+    /// Its revision, unless that has to be fetched again.
+    pub(crate) revision: Option<String>,
+}
+
+/// The place of bytes that a pointer names.
+pub(crate) enum Place {
+    File(PathBuf),
+    #[cfg(feature = "http")]
+    Web(Box<Client>),
 }
 
 impl Fetched {
     /// Creates the result of a fetch that returned a map, as JSON in LiteLLM's format.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::of(MapBytes::from(bytes.into()))
+        Self::of(Content::Map(MapBytes::from(bytes.into())))
     }
 
     /// Creates the result of a fetch that found the map unchanged: it is still the one that has the
     /// validators which the fetch was given.
     #[must_use]
     pub fn unchanged() -> Self {
-        Self { map: None, validators: Validators::default() }
+        Self::of(Content::Unchanged)
     }
 
-    pub(crate) fn of(map: MapBytes) -> Self {
-        Self { map: Some(map), validators: Validators::default() }
+    fn of(content: Content) -> Self {
+        Self { content, validators: Validators::default(), upcoming: None }
     }
 
     /// Sets the validators that the next fetch is given. If the map is
@@ -210,9 +249,23 @@ pub(crate) trait Origin: Send + Sync {
     /// Returns the URL of the source, without credentials, if it has one.
     fn url(&self) -> Option<String>;
 
-    /// Returns the source as a file, if it is one.
+    /// Returns the source as a file, if it is one that is a map.
     fn as_file(&self) -> Option<&FileSource> {
         None
+    }
+
+    /// Returns the file whose changes call for a fetch, if there is one.
+    fn watched(&self) -> Option<&FileSource> {
+        self.as_file()
+    }
+
+    /// Returns the place that a URL in a document of this source stands for.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message if the URL cannot be used in such a document.
+    fn locate(&self, url: &str) -> Result<Place, String> {
+        locate_on_web(url)
     }
 
     /// Returns the shortest interval at which the source may be fetched from on a schedule.
@@ -221,7 +274,7 @@ pub(crate) trait Origin: Send + Sync {
     }
 
     /// Fetches the map. `stop` ends every wait between attempts.
-    fn fetch(&self, previous: &Validators, stop: &Stop) -> Result<Fetched, Error>;
+    fn fetch(&self, known: &Known, stop: &Stop) -> Result<Fetched, Error>;
 
     /// Forgets what was fetched last, so that it counts as changed.
     fn forget(&self) {}
@@ -260,8 +313,8 @@ impl Origin for Custom {
         Some(self.name.clone()).filter(|name| name.contains("://"))
     }
 
-    fn fetch(&self, previous: &Validators, _: &Stop) -> Result<Fetched, Error> {
-        self.source.fetch(previous).map_err(|error| {
+    fn fetch(&self, known: &Known, _: &Stop) -> Result<Fetched, Error> {
+        self.source.fetch(&known.validators).map_err(|error| {
             let reason = redact::shown(&error.to_string());
             Error::Fetch { origin: self.name.clone(), reason }
         })
@@ -275,6 +328,23 @@ pub(crate) enum Asked {
     #[cfg(feature = "http")]
     Http(HttpSource),
     Custom(Arc<dyn Source>),
+    Pointer(Box<PointerSource>),
+}
+
+/// Returns the place of an absolute URL, such as one in a document that has no address of its own.
+fn locate_on_web(url: &str) -> Result<Place, String> {
+    #[cfg(feature = "http")]
+    return match Client::new(HttpSource::new(url)) {
+        Ok(client) => Ok(Place::Web(Box::new(client))),
+        Err(Error::InvalidSetting { reason, .. }) => Err(format!("its url cannot be fetched: {reason}")),
+        Err(error) => Err(format!("its url cannot be fetched: {error:#}")),
+    };
+    #[cfg(not(feature = "http"))]
+    {
+        // The URL is not shown: text that is not a URL may be a password.
+        let _ = url;
+        Err("its url takes the feature http, which this program was built without".to_owned())
+    }
 }
 
 impl Asked {
@@ -296,6 +366,7 @@ impl Asked {
             #[cfg(feature = "http")]
             Self::Http(source) => Ok(Box::new(Client::new(source)?)),
             Self::Custom(source) => Ok(Box::new(Custom::new(source)?)),
+            Self::Pointer(source) => source.prepare(),
         }
     }
 }
@@ -308,6 +379,7 @@ impl fmt::Debug for Asked {
             #[cfg(feature = "http")]
             Self::Http(source) => source.fmt(f),
             Self::Custom(_) => f.write_str("a custom source"),
+            Self::Pointer(source) => source.fmt(f),
         }
     }
 }
