@@ -47,9 +47,11 @@ impl Usd {
     /// The largest amount: 17 billion dollars.
     pub const MAX: Self = Self(MAX_UNITS);
 
-    /// Returns the amount of `units` times 10^-28 dollars, or `None` beyond the range.
+    /// Returns the amount of `units` times 10^-28 dollars, or `None` beyond the range. This is exact, and the
+    /// reverse of [`units`](Self::units).
     #[inline]
-    pub(crate) fn from_units(units: i128) -> Option<Self> {
+    #[must_use]
+    pub fn from_units(units: i128) -> Option<Self> {
         (units.unsigned_abs() <= MAX_UNITS.unsigned_abs()).then_some(Self(units))
     }
 
@@ -65,8 +67,21 @@ impl Usd {
         Number::new(decimal)
     }
 
-    /// Returns the amount in 10^-28 dollars.
-    pub(crate) fn units(self) -> i128 {
+    /// Returns the amount in 10^-28 dollars, which is exact: the value of a `DECIMAL(38, 28)`, which
+    /// holds every amount below ten billion dollars.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::Usd;
+    ///
+    /// let amount: Usd = "0.0000025".parse()?;
+    /// assert_eq!(amount.units(), 25 * 10_i128.pow(Usd::DECIMALS - 7));
+    /// assert_eq!(Usd::from_units(amount.units()), Some(amount));
+    /// # Ok::<(), llm_costmap::cost::ParseUsdError>(())
+    /// ```
+    #[must_use]
+    pub fn units(self) -> i128 {
         self.0
     }
 

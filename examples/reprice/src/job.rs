@@ -1,0 +1,542 @@
+//! A run of the program: from logs to priced rows and their sums.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::util::display::array_value_to_string;
+use datafusion::common::cast::{as_decimal128_array, as_int64_array};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use llm_costmap::{Lookup, Snapshot, Usd};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use crate::logs::{Columns, Role, quoted};
+use crate::report::progress;
+use crate::{Maps, cluster, functions};
+
+/// The rows of a row group: what a writer keeps in memory.
+const ROW_GROUP: usize = 262_144;
+
+/// Where a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// In this process, on so many threads, or on one for each core.
+    Local {
+        /// The number of threads.
+        threads: Option<usize>,
+    },
+    /// On the Ballista cluster of a scheduler, such as `df://127.0.0.1:50050`.
+    Cluster(String),
+}
+
+/// What calls are priced by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Price {
+    /// The maps.
+    Maps,
+    /// A constant, which measures the engine alone.
+    Constant,
+}
+
+/// A run of the program.
+#[derive(Debug)]
+pub struct Job {
+    /// The files of the logs, or folders of such files: Parquet.
+    pub logs: Vec<String>,
+    /// The columns of the logs that were named.
+    pub columns: Columns,
+    /// The maps of this process.
+    pub maps: Arc<Maps>,
+    /// The revision of the map to price by.
+    pub map: String,
+    /// The revision of the map to compare with.
+    pub against: Option<String>,
+    /// The folder that results are written to.
+    pub out: PathBuf,
+    /// Whether the rows are written, and not their sums alone.
+    pub rows: bool,
+    /// Where the job runs.
+    pub engine: Engine,
+    /// What calls are priced by.
+    pub price: Price,
+}
+
+/// The calls to a model of a provider on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    /// The model, as the logs have it.
+    pub model: String,
+    /// The provider, if the logs have one.
+    pub provider: Option<String>,
+    /// The day in UTC, as in `2026-12-01`, if the logs have times.
+    pub day: Option<String>,
+    /// The number of calls.
+    pub calls: u64,
+    /// The number of calls without a price, which the sums leave out.
+    pub unpriced: u64,
+    /// The number of calls that the other map had no price for.
+    pub unpriced_before: u64,
+    /// The tokens of the prompts.
+    pub prompt_tokens: u64,
+    /// The tokens of the completions.
+    pub completion_tokens: u64,
+    /// The sum in US dollars.
+    pub cost: Usd,
+    /// The sum by the other map.
+    pub before: Usd,
+    /// How much more the calls cost that both maps price.
+    pub change: Usd,
+}
+
+/// Calls without a price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpriced {
+    /// The model, as the logs have it.
+    pub model: String,
+    /// The provider, if the logs have one.
+    pub provider: Option<String>,
+    /// The number of calls.
+    pub calls: u64,
+    /// The reason of one of them.
+    pub reason: String,
+}
+
+/// A model whose calls cost something else, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The model, as the logs have it.
+    pub model: String,
+    /// The provider, if the logs have one.
+    pub provider: Option<String>,
+    /// How much more the calls cost that both maps price.
+    pub change: Usd,
+    /// What differs between the maps.
+    pub reasons: Vec<String>,
+}
+
+/// The result of a run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The revision of the map.
+    pub map: String,
+    /// The revision of the other map.
+    pub against: Option<String>,
+    /// The sums, by model, provider and day.
+    pub spend: Vec<Spend>,
+    /// The calls without a price: the models with most of them.
+    pub unpriced: Vec<Unpriced>,
+    /// The models whose calls cost something else, the largest changes first.
+    pub changes: Vec<Change>,
+    /// The number of calls.
+    pub rows: u64,
+    /// The duration of the run.
+    pub took: Duration,
+}
+
+impl Job {
+    /// Prices the logs, and writes the results.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the logs cannot be read or lack a column, if a process of the cluster does not have the map, or
+    /// if the results cannot be written. A folder has either all priced rows or none.
+    pub async fn run(&self) -> Result<Outcome> {
+        let start = Instant::now();
+        let context = self.context().await?;
+        let columns = self.register_logs(&context).await?;
+        fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
+        let calls = self.out.join("calls");
+        ensure!(
+            !self.rows || !calls.exists(),
+            "{} exists: name another folder with --out, or remove it",
+            calls.display()
+        );
+        let rows = count(&context, "logs").await?;
+        let passes = if self.against.is_some() { 2 } else { 1 };
+        let bar = progress(rows, "rows");
+        let ticker = {
+            let (bar, before) = (bar.clone(), functions::priced());
+            tokio::spawn(async move {
+                loop {
+                    bar.set_position((functions::priced() - before) / passes);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            })
+        };
+        let priced = self.price(&context, &columns, &calls).await;
+        ticker.abort();
+        let spend = match priced {
+            Ok(spend) => spend,
+            Err(error) => {
+                bar.abandon();
+                return Err(error);
+            }
+        };
+        bar.set_position(rows);
+        bar.finish();
+        let summed: u64 = spend.iter().map(|spend| spend.calls).sum();
+        ensure!(
+            summed == rows,
+            "{rows} rows were read, and {summed} summed: were the logs written to meanwhile?"
+        );
+        let unpriced = if spend.iter().any(|spend| spend.unpriced > 0) && self.price == Price::Maps {
+            self.unpriced(&context, &columns, &calls).await?
+        } else {
+            Vec::new()
+        };
+        write_summary(&self.out.join("summary.parquet"), &spend, self.against.is_some())?;
+        Ok(Outcome {
+            map: self.map.clone(),
+            against: self.against.clone(),
+            changes: self.changes(&spend)?,
+            spend,
+            unpriced,
+            rows,
+            took: start.elapsed(),
+        })
+    }
+
+    async fn context(&self) -> Result<SessionContext> {
+        match &self.engine {
+            Engine::Local { threads } => {
+                let mut config = SessionConfig::new();
+                if let Some(threads) = threads {
+                    config = config.with_target_partitions(*threads);
+                }
+                let mut context = SessionContext::new_with_config(config);
+                functions::register(&mut context, &self.maps)?;
+                Ok(context)
+            }
+            Engine::Cluster(url) => cluster::connect(url, &self.maps).await,
+        }
+    }
+
+    /// Registers the logs as a table. Returns their columns.
+    async fn register_logs(&self, context: &SessionContext) -> Result<Columns> {
+        let mut urls = Vec::new();
+        for log in &self.logs {
+            // Executors may have another working folder.
+            let path = fs::canonicalize(log).map(|path| path.display().to_string());
+            let url = if log.contains("://") { log.clone() } else { path.with_context(|| log.clone())? };
+            urls.push(ListingTableUrl::parse(&url)?);
+        }
+        ensure!(!urls.is_empty(), "there are no logs: name files of Parquet");
+        let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
+        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
+        let config =
+            config.infer_schema(&context.state()).await.context("the logs are no files of Parquet")?;
+        let table = ListingTable::try_new(config)?;
+        let columns = self.columns.of(&datafusion::catalog::TableProvider::schema(&table))?;
+        context.register_table("logs", Arc::new(table))?;
+        Ok(columns)
+    }
+
+    /// Returns the price of a row by a map, in SQL.
+    fn cost(&self, columns: &Columns, revision: &str) -> String {
+        match self.price {
+            Price::Maps => columns.call("llm_cost", revision),
+            Price::Constant => "CAST('0.001' AS DECIMAL(38, 28))".to_owned(),
+        }
+    }
+
+    /// Prices all rows, and returns their sums. If the rows are to be written, the sums are those of what was written.
+    async fn price(&self, context: &SessionContext, columns: &Columns, calls: &Path) -> Result<Vec<Spend>> {
+        let cost = self.cost(columns, &self.map);
+        let before = self.against.as_ref().map(|against| self.cost(columns, against));
+        if !self.rows {
+            return sums(context, columns, "logs", &cost, before.as_deref()).await;
+        }
+        let before = before.map_or_else(String::new, |before| format!(", {before} AS llm_cost_before"));
+        let rows = context.sql(&format!("SELECT *, {cost} AS llm_cost{before} FROM logs")).await?;
+        // A folder that is renamed has all rows, or is not there.
+        let unfinished = tempfile::Builder::new().prefix(".calls-").tempdir_in(&self.out)?;
+        write_rows(rows, unfinished.path()).await?;
+        fs::rename(unfinished.keep(), calls)?;
+        let local = self.local_calls(calls).await?;
+        sums(&local, columns, "calls", "llm_cost", self.against.as_ref().map(|_| "llm_cost_before")).await
+    }
+
+    /// Returns a context of this process, with the rows that were written as the table `calls`.
+    async fn local_calls(&self, calls: &Path) -> Result<SessionContext> {
+        let mut local = SessionContext::new();
+        functions::register(&mut local, &self.maps)?;
+        local.register_parquet("calls", calls.display().to_string(), Default::default()).await?;
+        Ok(local)
+    }
+
+    /// Returns the models with the most calls without a price.
+    async fn unpriced(
+        &self,
+        context: &SessionContext,
+        columns: &Columns,
+        calls: &Path,
+    ) -> Result<Vec<Unpriced>> {
+        let local = if self.rows { Some(self.local_calls(calls).await?) } else { None };
+        let (context, table, cost) = match &local {
+            Some(local) => (local, "calls", "llm_cost".to_owned()),
+            None => (context, "logs", self.cost(columns, &self.map)),
+        };
+        let sql = format!(
+            "SELECT {} AS model, {} AS provider, count(*) AS calls, min({}['error']) AS reason \
+             FROM {table} WHERE {cost} IS NULL GROUP BY 1, 2 ORDER BY calls DESC, model, provider LIMIT 50",
+            columns.sql(Role::Model),
+            columns.sql(Role::Provider),
+            columns.call("llm_cost_lines", &self.map),
+        );
+        let mut found = Vec::new();
+        for batch in context.sql(&sql).await?.collect().await? {
+            let of = |name: &str| column(&batch, name);
+            let counts = of("calls")?;
+            for row in 0..batch.num_rows() {
+                found.push(Unpriced {
+                    model: text(&of("model")?, row)?.unwrap_or_default(),
+                    provider: text(&of("provider")?, row)?,
+                    calls: u64::try_from(as_int64_array(&counts)?.value(row))?,
+                    reason: text(&of("reason")?, row)?.unwrap_or_default(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the models whose calls cost something else, and why.
+    fn changes(&self, spend: &[Spend]) -> Result<Vec<Change>> {
+        let Some(against) = self.against.as_ref().filter(|_| self.price == Price::Maps) else {
+            return Ok(Vec::new());
+        };
+        let get = |revision: &str| self.maps.get(revision).map_err(anyhow::Error::msg);
+        let (old, new) = (get(against)?, get(&self.map)?);
+        let mut repriced: HashMap<String, Vec<String>> = HashMap::new();
+        for price in old.diff(&new).repriced {
+            repriced.entry(price.model.clone()).or_default().push(price.to_string());
+        }
+        let mut by_model: HashMap<(&str, Option<&str>), (Usd, bool)> = HashMap::new();
+        for row in spend {
+            let (sum, is_other) = by_model.entry((&row.model, row.provider.as_deref())).or_default();
+            *sum =
+                sum.checked_add(row.change).context("the changes add up to more than 17 billion dollars")?;
+            *is_other |= row.unpriced != row.unpriced_before;
+        }
+        let changed = by_model.into_iter().filter(|(_, (change, is_other))| !change.is_zero() || *is_other);
+        let mut changes: Vec<Change> = changed
+            .map(|((model, provider), (change, _))| Change {
+                model: model.to_owned(),
+                provider: provider.map(str::to_owned),
+                change,
+                reasons: reasons(&old, &new, &repriced, model, provider),
+            })
+            .collect();
+        changes.sort_by(|a, b| {
+            let size = |change: &Change| change.change.units().unsigned_abs();
+            size(b).cmp(&size(a)).then_with(|| (&a.model, &a.provider).cmp(&(&b.model, &b.provider)))
+        });
+        Ok(changes)
+    }
+}
+
+/// Returns what differs between two maps for a model.
+fn reasons(
+    old: &Snapshot,
+    new: &Snapshot,
+    repriced: &HashMap<String, Vec<String>>,
+    model: &str,
+    provider: Option<&str>,
+) -> Vec<String> {
+    let mut lookup = Lookup::new(model);
+    if let Some(provider) = provider.filter(|provider| !provider.is_empty()) {
+        lookup = lookup.provider(provider);
+    }
+    match (old.resolve(lookup), new.resolve(lookup)) {
+        (Ok(before), Ok(after)) => {
+            let mut reasons = Vec::new();
+            if before.key() != after.key() {
+                reasons.push(format!("it is priced as {}, and was as {}", after.key(), before.key()));
+            }
+            reasons.extend(repriced.get(after.key()).into_iter().flatten().cloned());
+            if reasons.is_empty() {
+                reasons.push("its own prices are the same: what it has beside them differs".to_owned());
+            }
+            reasons
+        }
+        (Err(error), Ok(after)) => {
+            vec![format!("it is priced as {}, and was not known: {error}", after.key())]
+        }
+        (Ok(before), Err(error)) => {
+            vec![format!("it was priced as {}, and is no longer known: {error}", before.key())]
+        }
+        (Err(error), Err(_)) => vec![error.to_string()],
+    }
+}
+
+async fn count(context: &SessionContext, table: &str) -> Result<u64> {
+    let found = context.sql(&format!("SELECT count(*) AS n FROM {table}")).await?.collect().await?;
+    let batch = found.first().context("no count of the rows")?;
+    Ok(u64::try_from(as_int64_array(&column(batch, "n")?)?.value(0))?)
+}
+
+/// Writes rows to files in a folder: a file for each partition, all at the same time.
+async fn write_rows(rows: DataFrame, folder: &Path) -> Result<()> {
+    let streams = rows.execute_stream_partitioned().await?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (partition, mut stream) in streams.into_iter().enumerate() {
+        let (path, properties) = (folder.join(format!("{partition:04}.parquet")), properties.clone());
+        tasks.spawn(async move {
+            let file = File::create(&path).with_context(|| path.display().to_string())?;
+            let mut writer = ArrowWriter::try_new(file, stream.schema(), Some(properties))?;
+            while let Some(batch) = stream.next().await {
+                writer.write(&batch?)?;
+            }
+            writer.close()?;
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// Returns the sums of rows by model, provider and day. `cost` and `before` are the prices of a row, in SQL.
+async fn sums(
+    context: &SessionContext,
+    columns: &Columns,
+    table: &str,
+    cost: &str,
+    before: Option<&str>,
+) -> Result<Vec<Spend>> {
+    let day = if columns.has(Role::At) {
+        format!("CAST({} AS DATE)", columns.sql(Role::At))
+    } else {
+        "NULL".to_owned()
+    };
+    // Counts that are negative have no price. A decimal holds the sum of any number of others.
+    let tokens = |role: Role| {
+        let count = columns.sql(role);
+        format!("CAST(CASE WHEN {count} > 0 THEN {count} ELSE 0 END AS DECIMAL(20, 0))")
+    };
+    let sql = format!(
+        "SELECT model, provider, CAST(day AS VARCHAR) AS day, calls, calls - priced AS unpriced, \
+                calls - priced_before AS unpriced_before, prompt_tokens, completion_tokens, cost, before, change, largest \
+         FROM (SELECT model, provider, day, count(*) AS calls, count(cost) AS priced, count(before) AS priced_before, \
+                      sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens, \
+                      sum(cost) AS cost, sum(before) AS before, sum(cost - before) AS change, \
+                      greatest(max(cost), max(before)) AS largest \
+               FROM (SELECT {} AS model, {} AS provider, {day} AS day, {} AS prompt_tokens, \
+                            {} AS completion_tokens, {cost} AS cost, {} AS before FROM {table}) AS priced \
+               GROUP BY model, provider, day) AS summed \
+         ORDER BY model, provider, day",
+        columns.sql(Role::Model),
+        columns.sql(Role::Provider),
+        tokens(Role::PromptTokens),
+        tokens(Role::CompletionTokens),
+        before.unwrap_or("CAST(NULL AS DECIMAL(38, 28))"),
+    );
+    let mut found = Vec::new();
+    for batch in context.sql(&sql).await?.collect().await? {
+        let of = |name: &str| column(&batch, name);
+        let number = |name: &str, row: usize| -> Result<u64> {
+            let array = of(name)?;
+            let array = as_int64_array(&array)?;
+            if array.is_null(row) { Ok(0) } else { Ok(u64::try_from(array.value(row))?) }
+        };
+        let amount = |name: &str, row: usize| -> Result<Usd> {
+            let array = of(name)?;
+            let array = as_decimal128_array(&array)?;
+            if array.is_null(row) {
+                return Ok(Usd::ZERO);
+            }
+            Usd::from_units(array.value(row)).with_context(|| format!("{name} is beyond 17 billion dollars"))
+        };
+        let sum = |name: &str, row: usize| -> Result<u64> {
+            let array = of(name)?;
+            let sum = as_decimal128_array(&array)?.value(row);
+            u64::try_from(sum).with_context(|| format!("the sum of {name} is beyond 64 bits"))
+        };
+        for row in 0..batch.num_rows() {
+            let calls = number("calls", row)?;
+            // Sums of the engine wrap around. Where no sum can get there, none did.
+            let most = amount("largest", row)?.checked_mul(calls);
+            ensure!(
+                most.is_some(),
+                "the spend of a model on a day may be beyond 17 billion dollars: split the logs"
+            );
+            found.push(Spend {
+                model: text(&of("model")?, row)?.unwrap_or_default(),
+                provider: text(&of("provider")?, row)?,
+                day: text(&of("day")?, row)?,
+                calls,
+                unpriced: number("unpriced", row)?,
+                unpriced_before: number("unpriced_before", row)?,
+                prompt_tokens: sum("prompt_tokens", row)?,
+                completion_tokens: sum("completion_tokens", row)?,
+                cost: amount("cost", row)?,
+                before: amount("before", row)?,
+                change: amount("change", row)?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Writes the sums as Parquet.
+fn write_summary(path: &Path, spend: &[Spend], has_before: bool) -> Result<()> {
+    use arrow::array::{Decimal128Array, StringArray, UInt64Array};
+
+    let texts =
+        |of: fn(&Spend) -> Option<&str>| Arc::new(spend.iter().map(of).collect::<StringArray>()) as ArrayRef;
+    let counts = |of: fn(&Spend) -> u64| {
+        Arc::new(spend.iter().map(|row| Some(of(row))).collect::<UInt64Array>()) as ArrayRef
+    };
+    let amounts = |of: fn(&Spend) -> Usd| {
+        let amounts: Decimal128Array = spend.iter().map(|row| Some(of(row).units())).collect();
+        Arc::new(amounts.with_data_type(functions::AMOUNT)) as ArrayRef
+    };
+    let mut columns = vec![
+        ("model", texts(|row| Some(&row.model))),
+        ("provider", texts(|row| row.provider.as_deref())),
+        ("day", texts(|row| row.day.as_deref())),
+        ("calls", counts(|row| row.calls)),
+        ("unpriced", counts(|row| row.unpriced)),
+        ("prompt_tokens", counts(|row| row.prompt_tokens)),
+        ("completion_tokens", counts(|row| row.completion_tokens)),
+        ("cost", amounts(|row| row.cost)),
+    ];
+    if has_before {
+        columns.push(("unpriced_before", counts(|row| row.unpriced_before)));
+        columns.push(("cost_before", amounts(|row| row.before)));
+        columns.push(("change", amounts(|row| row.change)));
+    }
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )?;
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None)?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(())
+}
+
+fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
+    match batch.column_by_name(name) {
+        Some(column) => Ok(column.clone()),
+        None => bail!("the result has no column {}", quoted(name)),
+    }
+}
+
+fn text(array: &ArrayRef, row: usize) -> Result<Option<String>> {
+    if array.is_null(row) { Ok(None) } else { Ok(Some(array_value_to_string(array, row)?)) }
+}

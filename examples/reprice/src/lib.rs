@@ -1,0 +1,17 @@
+//! Prices logs of calls with DataFusion: on one machine, or on a Ballista cluster.
+//!
+//! [`functions`] has the functions of SQL, [`Maps`] the maps that they price by, [`Job`] a run of the program, and
+//! [`cluster`] the processes of a cluster.
+
+pub mod cluster;
+pub mod functions;
+pub mod generate;
+mod job;
+mod logs;
+mod maps;
+mod report;
+
+pub use job::{Engine, Job, Outcome, Price};
+pub use logs::{Columns, Role};
+pub use maps::Maps;
+pub use report::{page, table};
