@@ -15,13 +15,11 @@ pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string())
 }
 
-/// Rounds a time down to the microsecond, which is what [`rfc3339`] keeps. A time that it cannot format stays
-/// as it is.
-pub(crate) fn to_micros(time: SystemTime) -> SystemTime {
-    let micros = Timestamp::try_from(time).ok();
-    micros
-        .and_then(|time| Timestamp::from_microsecond(time.as_microsecond()).ok())
-        .map_or(time, SystemTime::from)
+/// Rounds a time down to the microsecond, which is what [`rfc3339`] keeps. Returns `None` if the time is
+/// beyond the year 9999.
+pub(crate) fn to_micros(time: SystemTime) -> Option<SystemTime> {
+    let micros = Timestamp::try_from(time).ok()?.as_nanosecond().div_euclid(1_000);
+    Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok().map(SystemTime::from)
 }
 
 // serde prescribes the signature.

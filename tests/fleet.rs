@@ -203,7 +203,7 @@ fn all_instances_price_by_one_map() {
             common::wait_for(|| (server.asked().len() > asked + 2 * PROCESSES).then_some(()));
         }
         let at = SystemTime::now() + AHEAD;
-        let pointer = new.clone().with_not_before(at).with_previous(old.map.clone());
+        let pointer = new.clone().with_not_before(at).unwrap().with_previous(old.map.clone());
         let at = since_epoch(pointer.not_before.unwrap());
         live.insert(price, at);
         publish(sign(&pointer, &ours));

@@ -427,6 +427,7 @@ fn times_are_those_of_endpoints() {
     let names: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = [
         "outcome",
+        "pending",
         "generation",
         "models_count",
         "source_revision",

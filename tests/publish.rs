@@ -82,7 +82,7 @@ fn a_map_is_published_and_taken_back() {
     let text = published(&[&one, "--to", to, "--dry-run"]);
     assert!(text.ends_with("nothing is written\n") && !shop.folder().join("current.json").exists(), "{text}");
     let text = published(&[&one, "--to", to]);
-    assert!(text.contains("packed; no map is in force yet that it could be compared with\n"), "{text}");
+    assert!(text.contains("packed; no map is in force that it could be compared with\n"), "{text}");
     let map = shop.instance(|source| source);
     assert_eq!(price(&map, "m-0"), "1");
     let first = pointer(&shop.folder());
@@ -99,7 +99,9 @@ fn a_map_is_published_and_taken_back() {
     assert!(wait <= Duration::from_secs(3_600) && wait > Duration::from_secs(3_000), "{wait:?}");
     assert!(map.reload().unwrap().pending.is_some());
     // What waits is not in force: the map before it still is.
-    published(&["--to", to, &shop.map("3"), "--at", "2999-01-01T00:00:00Z"]);
+    let text = published(&["--to", to, &shop.map("3"), "--at", "2999-01-01T00:00:00Z"]);
+    let gone = format!("\nrevision {}, which waits for its time, will not go live\n", second.map.revision);
+    assert!(text.contains(&gone), "{text}");
     assert_eq!(pointer(&shop.folder()).previous, Some(first.map.clone()));
     published(&["--to", to, &shop.map("3")]);
     assert!(!map.reload().unwrap().is_unchanged());
@@ -142,7 +144,9 @@ fn pointers_are_signed() {
     let to = &shop.to;
     let key = shop.home.path().join("key.pem").display().to_string();
     let text = published(&["--new-key", &key]);
+    // The public key alone is on the standard output: the rest is for people.
     let public = text.lines().next().unwrap().to_owned();
+    assert!(text.lines().nth(1).unwrap().ends_with("key.pem is the private key of:"), "{text}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -164,11 +168,86 @@ fn pointers_are_signed() {
 }
 
 #[test]
+fn what_others_wrote_is_not_signed() {
+    let shop = Shop::new();
+    let to = &shop.to;
+    let key = shop.home.path().join("key.pem").display().to_string();
+    published(&["--new-key", &key]);
+    published(&[&shop.map("1"), "--to", to, "--key", &key]);
+    let one = pointer(&shop.folder());
+    // A document with a map of somebody else, which is not signed.
+    let evil = Pointer::to(edition(60, "9"), "maps/evil.json").unwrap();
+    fs::write(shop.folder().join("maps/evil.json"), edition(60, "9")).unwrap();
+    fs::write(shop.folder().join("current.json"), evil.to_string()).unwrap();
+    let later = [&shop.map("2"), "--to", to, "--key", &key, "--at", "+1h"];
+    let text = refused(&later);
+    assert_eq!(
+        text,
+        format!(
+            "publish: {to}/current.json is not signed with this key, and names the map in force: --no-previous leaves that out\n"
+        )
+    );
+    published(&[later.as_slice(), &["--no-previous"]].concat());
+    assert_eq!(pointer(&shop.folder()).previous, None);
+    // A map whose bytes were replaced.
+    fs::write(shop.folder().join(&one.map.url), edition(60, "9")).unwrap();
+    let text = refused(&["--revision", &one.map.revision, "--to", to, "--key", &key]);
+    assert!(
+        text.ends_with(&format!(" is not the map of revision {}: restore or remove it\n", one.map.revision)),
+        "{text}"
+    );
+    assert!(refused(&[&shop.map("1"), "--to", to]).contains(" is not the map of revision "));
+}
+
+#[test]
+fn bytes_that_a_pointer_names_are_never_replaced() {
+    let shop = Shop::new();
+    let to = &shop.to;
+    published(&[&shop.map("1"), "--to", to]);
+    let one = pointer(&shop.folder());
+    let bytes = fs::read(shop.folder().join(&one.map.url)).unwrap();
+    // The same text, packed in another way.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, edition(60, "1").as_bytes()).unwrap();
+    let file = shop.home.path().join("other.json.gz");
+    let packed = packed.finish().unwrap();
+    assert_ne!(packed, bytes);
+    fs::write(&file, packed).unwrap();
+    let text = published(&[&file.display().to_string(), "--to", to]);
+    assert_eq!(text, format!("revision {} is in force already\n", one.map.revision));
+    published(&[&file.display().to_string(), "--to", to, "--at", "+1h"]);
+    assert_eq!(fs::read(shop.folder().join(&one.map.url)).unwrap(), bytes);
+    assert_eq!(price(&shop.instance(|source| source), "m-0"), "1");
+}
+
+#[test]
+fn a_document_that_cannot_be_read_is_replaced_by_force() {
+    let shop = Shop::new();
+    let (to, document) = (&shop.to, shop.folder().join("current.json"));
+    fs::write(&document, "{").unwrap();
+    let text = refused(&[&shop.map("1"), "--to", to]);
+    assert!(
+        text.starts_with(&format!("publish: {}: ", document.display()))
+            && text.ends_with("; --force replaces it\n"),
+        "{text}"
+    );
+    published(&[&shop.map("1"), "--to", to, "--force"]);
+    assert_eq!(price(&shop.instance(|source| source), "m-0"), "1");
+    // What is refused for what it changes, at a time to come.
+    let jump = [&shop.map("100"), "--to", to, "--max-price-jump", "0.5", "--at", "+1h"];
+    refused(&jump);
+    published(&[jump.as_slice(), &["--force"]].concat());
+    assert!(pointer(&shop.folder()).not_before.is_some());
+}
+
+#[test]
 fn wrong_arguments_are_told() {
     for (arguments, reason) in [
         (vec!["--at", "soon"], "\"soon\" is no time: write 2026-12-01T00:00:00Z or +10m"),
         (vec!["--at", "+99999999999999999999s"], "is no time"),
         (vec!["--at", "+10"], "is no time"),
+        (vec!["--at", "2020-01-01T00:00:00Z"], "2020-01-01T00:00:00Z is over: leave out --at"),
+        (vec!["--max-price-jump", "nan"], "\"nan\" is no share: write a number from 0 to 1"),
         (vec!["map.json"], "--to FOLDER is missing"),
         (vec!["--to", "x"], "give a MAP or a --revision"),
         (vec!["map.json", "--to", "x", "--revision", "a"], "give a MAP or a --revision"),

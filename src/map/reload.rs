@@ -77,7 +77,8 @@ impl CostMap {
     ///
     /// If the map has a source, what is pushed is that of the source: it is written to the cache, and the
     /// next fetch is given its validators. So a program can watch a source, and still fetch from it every few
-    /// hours, in case the watch missed something. [`Fetched::unchanged`](crate::source::Fetched::unchanged)
+    /// hours, in case the watch missed something. Behind a [pointer](crate::CostMapBuilder::pointer), reload
+    /// instead: the document is not the map. [`Fetched::unchanged`](crate::source::Fetched::unchanged)
     /// reports the live map.
     ///
     /// # Errors
@@ -225,8 +226,8 @@ impl CostMap {
         self.handle.reloader.hold();
     }
 
-    /// Ends a [hold](Self::hold). Returns whether the map was held. The next reload replaces the map: call
-    /// [`reload`](Self::reload), or wait for the schedule.
+    /// Ends a [hold](Self::hold). Returns whether the map was held. The next reload replaces the map: a
+    /// schedule runs it at once; without one, call [`reload`](Self::reload).
     #[allow(clippy::must_use_candidate)]
     pub fn release(&self) -> bool {
         self.handle.reloader.release()

@@ -19,9 +19,13 @@ impl Reloader {
         self.history().held_since.get_or_insert_with(SystemTime::now);
     }
 
-    /// Ends a hold. Returns whether the map was held.
+    /// Ends a hold, and has the schedule catch up. Returns whether the map was held.
     pub(crate) fn release(&self) -> bool {
-        self.history().held_since.take().is_some()
+        let was_held = self.history().held_since.take().is_some();
+        if was_held {
+            self.schedule.run_now();
+        }
+        was_held
     }
 
     /// Returns an error if the map is held.

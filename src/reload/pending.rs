@@ -1,6 +1,6 @@
 //! Maps that wait for the time at which they go live.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,20 +17,31 @@ use crate::version::Channel;
 /// The longest wait before another look at the clock, which may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The map that waits, and the thread that swaps it in.
+#[derive(Default)]
+pub(super) struct Waiting {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    pending: Option<Pending>,
+    has_thread: bool,
+}
+
 /// A map that was read and checked, and goes live later.
-pub(super) struct Pending {
+struct Pending {
     base: VersionedCatalog,
     validators: Validators,
     at: SystemTime,
     /// The number of its bytes, unpacked.
     length: usize,
     guarded: Guarded,
-    /// Tells the map of one thread that waits from that of another.
-    edition: Arc<()>,
 }
 
 impl Pending {
-    pub(super) fn shown(&self) -> PendingMap {
+    fn shown(&self) -> PendingMap {
         PendingMap {
             source_revision: self.base.version.revision.clone().unwrap_or_default(),
             models_count: self.base.catalog.len(),
@@ -39,18 +50,33 @@ impl Pending {
     }
 }
 
+impl Waiting {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Wakes the thread, so that it looks at what changed.
+    pub(super) fn wake(&self) {
+        // A thread that is about to wait has the lock until it does.
+        drop(self.state());
+        self.changed.notify_all();
+    }
+}
+
 impl Reloader {
     /// Returns the map that waits, as reports show it.
     pub(super) fn pending_map(&self) -> Option<PendingMap> {
-        lock(&self.pending).as_ref().map(Pending::shown)
+        self.waiting.state().pending.as_ref().map(Pending::shown)
     }
 
     /// Forgets the map that waits.
     pub(super) fn forget_pending(&self) {
-        *lock(&self.pending) = None;
+        self.waiting.state().pending = None;
+        self.waiting.wake();
     }
 
-    /// Reads and checks a map that goes live later, and starts the thread that waits for that.
+    /// Reads and checks a map that goes live later, and has it wait in the place of another. The lock
+    /// `applying` is held.
     pub(super) fn prepare(
         self: &Arc<Self>,
         upcoming: Upcoming,
@@ -58,81 +84,98 @@ impl Reloader {
         source: &str,
         guarded: Guarded,
     ) -> Result<(), Error> {
-        let Upcoming { map, at } = upcoming;
-        let edition = Arc::new(());
-        {
-            let _nothing_is_swapped = lock(&self.applying);
-            self.check_held()?;
-            let before = self.live()?.base();
-            let mut pending = lock(&self.pending);
-            if before.version.revision.as_ref() == Some(&map.revision) {
-                *pending = None;
-                return Ok(());
+        let Upcoming { revision, at, map } = upcoming;
+        // What the document does not name any more does not go live.
+        let known = self.waiting.state().pending.take();
+        let known = known.filter(|known| known.base.version.revision.as_ref() == Some(&revision));
+        self.waiting.wake();
+        self.check_held()?;
+        let before = self.live()?.base();
+        let is_live = before.version.revision.as_ref() == Some(&revision);
+        if is_live && before.version.channel != Channel::Bundled {
+            return Ok(());
+        }
+        let is_known = known.as_ref().is_some_and(|known| known.at == at);
+        let (base, length) = match (known, map) {
+            (Some(known), _) => (known.base, known.length),
+            (None, Some(map)) => {
+                let map = map?;
+                let length = map.bytes.len();
+                (Arrived { map, source: source.to_owned(), channel: Channel::Source }.read()?, length)
             }
-            let known = pending.as_ref().map(|pending| (&pending.base, pending.at));
-            let known = known.filter(|(base, _)| base.version.revision.as_ref() == Some(&map.revision));
-            if known.is_some_and(|(_, known)| known == at) {
-                return Ok(());
+            (None, None) => {
+                let reason = format!("the map of revision {revision} waited, and does so no longer");
+                return Err(Error::Fetch { origin: source.to_owned(), reason });
             }
-            let length = map.bytes.len();
-            let base = match known {
-                Some((base, _)) => base.clone(),
-                None => Arrived { map, source: source.to_owned(), channel: Channel::Source }.read()?,
-            };
-            self.check_guards(&before, &base, guarded)?;
-            *pending = Some(Pending { base, validators, at, length, guarded, edition: edition.clone() });
+        };
+        self.check_guards(&before, &base, guarded)?;
+        let mut state = self.waiting.state();
+        if !state.has_thread {
+            let reloader = self.clone();
+            let thread = thread::Builder::new().name("llm-costmap-swap".to_owned());
+            let thread = thread.spawn(move || reloader.swap_when_due());
+            thread.map_err(|error| Error::Thread { source: Arc::new(error) })?;
+            state.has_thread = true;
         }
-        let reloader = self.clone();
-        let waiting = thread::Builder::new().name("llm-costmap-swap".to_owned());
-        if let Err(error) = waiting.spawn(move || reloader.wait_and_swap(&edition)) {
-            self.forget_pending();
-            return Err(Error::Thread { source: Arc::new(error) });
+        let pending = Pending { base, validators, at, length, guarded };
+        if !is_known {
+            log::info!("{source}: {}", pending.shown());
         }
-        if let Some(pending) = self.pending_map() {
-            log::info!("{source}: {pending}");
-        }
+        state.pending = Some(pending);
+        drop(state);
+        self.waiting.wake();
         Ok(())
     }
 
-    /// Waits until the time of a map has come, and swaps it in. Returns at once if another map takes its
-    /// place, or if the last handle is dropped.
-    fn wait_and_swap(&self, edition: &Arc<()>) {
-        let is_ours = |pending: &Pending| Arc::ptr_eq(&pending.edition, edition);
-        loop {
-            let at =
-                lock(&self.pending).as_ref().filter(|pending| is_ours(pending)).map(|pending| pending.at);
-            let Some(at) = at else { return };
-            match at.duration_since(SystemTime::now()) {
-                Ok(left) if !left.is_zero() => {
-                    if !self.stop.sleep(left.min(LOOK)) {
-                        return;
-                    }
-                }
-                _ => break,
+    /// Swaps in maps when their time has come. Returns when none waits any more, or when the last handle is
+    /// dropped.
+    fn swap_when_due(&self) {
+        while self.wait_until_due() {
+            let start = Instant::now();
+            // A panic must not go unreported.
+            let swapped = panics::catch(|| self.swap_pending()).unwrap_or_else(|said| {
+                let origin = self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default();
+                Err(Error::Fetch { origin, reason: format!("the swap panicked: {said}") })
+            });
+            let Some(result) = swapped.transpose() else { continue };
+            let result: Result<ReloadReport, Error> = result.map(|applied| {
+                let source = applied.report.source.clone();
+                self.cached(applied, &source).since(start)
+            });
+            if result.is_err() {
+                self.fetch_anew();
             }
+            if matches!(result, Err(Error::Held)) {
+                log::info!("the map is held: another, whose time has come, does not go live");
+            }
+            self.note(&result);
+            self.tell(&result);
         }
-        let start = Instant::now();
-        // A panic must not go unreported.
-        let result = panics::catch(|| self.swap_pending(edition)).unwrap_or_else(|said| {
-            let origin = self.settings.origin.as_ref().map(|origin| origin.name()).unwrap_or_default();
-            Err(Error::Fetch { origin, reason: format!("the swap panicked: {said}") })
-        });
-        let Some(result) = result.transpose() else { return };
-        let result: Result<ReloadReport, Error> = result.map(|applied| {
-            let source = applied.report.source.clone();
-            self.cached(applied, &source).since(start)
-        });
-        if result.is_err() {
-            self.fetch_anew();
-        }
-        self.note(&result);
-        self.tell(&result);
     }
 
-    /// Swaps in the map that waits. Returns `None` if that is another one by now.
-    fn swap_pending(&self, edition: &Arc<()>) -> Result<Option<Applied>, Error> {
+    /// Waits until the time of a map has come. Returns `false`, and the thread has to end, if none waits.
+    fn wait_until_due(&self) -> bool {
+        let mut state = self.waiting.state();
+        loop {
+            let at = state.pending.as_ref().map(|pending| pending.at).filter(|_| !self.stop.is_pulled());
+            let Some(at) = at else {
+                state.has_thread = false;
+                return false;
+            };
+            let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+            if left.is_zero() {
+                return true;
+            }
+            let waited = self.waiting.changed.wait_timeout(state, left.min(LOOK));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Swaps in the map that waits. Returns `None` if there is none by now whose time has come.
+    fn swap_pending(&self) -> Result<Option<Applied>, Error> {
         let _one_at_a_time = lock(&self.applying);
-        let pending = lock(&self.pending).take_if(|pending| Arc::ptr_eq(&pending.edition, edition));
+        let now = SystemTime::now();
+        let pending = self.waiting.state().pending.take_if(|pending| pending.at <= now);
         let Some(Pending { base, validators, length, guarded, .. }) = pending else { return Ok(None) };
         self.check_held()?;
         let live = self.live()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::flight::Flights;
 use super::history::History;
-use super::pending::Pending;
+use super::pending::Waiting;
 use super::schedule::Schedule;
 use super::settings::{Guarded, HANDED_IN, Listener, Settings};
 use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
@@ -35,7 +35,7 @@ pub(crate) struct Reloader {
     pub(super) caching: Mutex<()>,
     history: Mutex<History>,
     /// The map that waits for its time. Locked last of all.
-    pub(super) pending: Mutex<Option<Pending>>,
+    pub(super) waiting: Waiting,
     pub(super) schedule: Schedule,
     pub(super) stop: Stop,
 }
@@ -76,7 +76,7 @@ impl Reloader {
             applying: Mutex::default(),
             caching: Mutex::default(),
             history: Mutex::new(history),
-            pending: Mutex::default(),
+            waiting: Waiting::default(),
             schedule: Schedule::default(),
             stop: Stop::default(),
         }
@@ -135,8 +135,11 @@ impl Reloader {
         let start = Instant::now();
         let map = MapBytes::from(bytes);
         let arrived = Arrived { map, source: HANDED_IN.to_owned(), channel: Channel::HandedIn };
-        let result =
-            self.apply(arrived, Validators::default(), guarded).map(|applied| applied.report.since(start));
+        let result = {
+            let _one_at_a_time = lock(&self.applying);
+            self.apply(arrived, Validators::default(), guarded)
+        };
+        let result = result.map(|applied| applied.report.since(start));
         self.tell(&result);
         result
     }
@@ -151,6 +154,7 @@ impl Reloader {
         let result = match fetched.content {
             Content::Map(map) => {
                 let arrived = Arrived { map, source: source.clone(), channel };
+                let _one_at_a_time = lock(&self.applying);
                 self.apply(arrived, fetched.validators, Guarded::Yes)
             }
             _ => self.report_live().map(|report| Applied {
@@ -195,39 +199,84 @@ impl Reloader {
             Guarded::Forced => Known::default(),
         };
         loop {
-            let Fetched { content, validators, upcoming } = origin.fetch(&known, &self.stop)?;
-            // An answer that names no map leaves the one that waits.
-            let names_map = !matches!(content, Content::Unchanged);
-            let applied = match content {
-                Content::Map(map) => {
-                    let arrived = Arrived { map, source: source.clone(), channel: Channel::Source };
-                    Some(self.apply(arrived, validators.clone(), guarded)?)
-                }
-                Content::Unchanged if known.validators.is_empty() => {
-                    let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
-                    return Err(Error::Fetch { origin: source, reason });
-                }
-                Content::Unchanged => self.unchanged(&known.validators, validators.clone(), &source)?,
-                Content::Live(revision) => self.is_still_live(revision, validators.clone(), &source)?,
-                Content::Unnamed => Some(Applied { report: self.report_live()?, good: None }),
-            };
-            let Some(applied) = applied else {
+            let fetched = origin.fetch(&known, &self.stop)?;
+            if matches!(fetched.content, Content::Unchanged) && known.validators.is_empty() {
+                let reason = "it says that nothing changed, though nothing was fetched before".to_owned();
+                return Err(Error::Fetch { origin: source, reason });
+            }
+            let Some(Settled { applied, failed }) = self.settle(fetched, &known, &source, guarded)? else {
                 // Another map was handed in meanwhile, so that the answer does not speak of the
                 // live map. The source is asked for the whole map.
                 known = Known::default();
                 continue;
             };
-            let report = self.cached(applied, &source);
-            match upcoming {
-                Some(upcoming) => {
-                    self.prepare(upcoming, validators, &source, guarded)
-                        .inspect_err(|_| self.fetch_anew())?;
-                }
-                None if names_map => self.forget_pending(),
-                None => {}
+            let report = applied.map(|applied| self.cached(applied, &source));
+            let Some(error) = failed else { return report.map_or_else(|| self.report_live(), Ok) };
+            // What went live is told beside what did not.
+            if let Some(report) = report.filter(|report| !report.is_unchanged()) {
+                self.tell(&Ok(report));
             }
-            return Ok(ReloadReport { pending: self.pending_map(), ..report });
+            return Err(error);
         }
+    }
+
+    /// Swaps in what a fetch found, and has the map wait that goes live later. Returns `None` if the answer
+    /// speaks of another map than the live one.
+    fn settle(
+        self: &Arc<Self>,
+        fetched: Fetched,
+        known: &Known,
+        source: &str,
+        guarded: Guarded,
+    ) -> Result<Option<Settled>, Error> {
+        let Fetched { mut content, validators, mut upcoming } = fetched;
+        let _one_at_a_time = lock(&self.applying);
+        // Its time may have come while it was fetched.
+        if upcoming.as_ref().is_some_and(|upcoming| upcoming.at <= SystemTime::now()) {
+            match upcoming.take().and_then(|upcoming| upcoming.map) {
+                Some(map) => content = Content::Map(map?),
+                // It waited already: its own thread swaps it in.
+                None => return Ok(Some(Settled { applied: None, failed: None })),
+            }
+        }
+        let names_map = !matches!(content, Content::Unchanged);
+        let applied = match content {
+            Content::Map(map) => {
+                let arrived = Arrived { map, source: source.to_owned(), channel: Channel::Source };
+                self.apply(arrived, validators.clone(), guarded).map(Some)
+            }
+            Content::Unchanged if self.history().validators != known.validators => return Ok(None),
+            Content::Unchanged => {
+                self.confirm(validators.clone().or(known.validators.clone()), source).map(Some)
+            }
+            Content::Live(revision) if self.live()?.base().version.revision != Some(revision.clone()) => {
+                return Ok(None);
+            }
+            Content::Live(_) => self.confirm(validators.clone(), source).map(Some),
+            Content::Unnamed => Ok(None),
+            Content::Failed(error) => Err(error),
+        };
+        let (applied, mut failed) = match applied {
+            Ok(applied) => (applied, None),
+            Err(error) => (None, Some(error)),
+        };
+        match upcoming {
+            Some(upcoming) => {
+                if let Err(error) = self.prepare(upcoming, validators, source, guarded) {
+                    self.fetch_anew();
+                    failed.get_or_insert(error);
+                }
+            }
+            // An answer that names no map leaves the one that waits.
+            None if names_map => self.forget_pending(),
+            None => {}
+        }
+        let pending = self.pending_map();
+        let applied = applied.map(|applied| Applied {
+            report: ReloadReport { pending, ..applied.report },
+            good: applied.good,
+        });
+        Ok(Some(Settled { applied, failed }))
     }
 
     /// Returns what a fetch is told of the live map.
@@ -237,12 +286,12 @@ impl Reloader {
             validators: self.history().fetched_validators(),
             // The bundled map has upstream's revision but lacks its prose.
             revision: version.revision.clone().filter(|_| version.channel != Channel::Bundled),
+            pending: self.pending_map().map(|pending| pending.source_revision),
         })
     }
 
-    /// Checks a map against the live one and swaps it in.
+    /// Checks a map against the live one and swaps it in. The lock `applying` is held.
     fn apply(&self, arrived: Arrived, validators: Validators, guarded: Guarded) -> Result<Applied, Error> {
-        let _one_at_a_time = lock(&self.applying);
         let live = self.live()?;
         let before = live.base();
         let (length, channel) = (arrived.map.bytes.len(), arrived.channel);
@@ -304,37 +353,7 @@ impl Reloader {
         })
     }
 
-    /// Accepts the source's report that its map, which had the validators `previous`, is unchanged.
-    /// Returns `None` if another map is live.
-    fn unchanged(
-        &self,
-        previous: &Validators,
-        validators: Validators,
-        source: &str,
-    ) -> Result<Option<Applied>, Error> {
-        let _one_at_a_time = lock(&self.applying);
-        if self.history().validators != *previous {
-            return Ok(None);
-        }
-        self.confirm(validators.or(previous.clone()), source).map(Some)
-    }
-
-    /// Accepts the source's report that it has the map with a revision. Returns `None` if another
-    /// map is live.
-    fn is_still_live(
-        &self,
-        revision: String,
-        validators: Validators,
-        source: &str,
-    ) -> Result<Option<Applied>, Error> {
-        let _one_at_a_time = lock(&self.applying);
-        if self.live()?.base().version.revision != Some(revision) {
-            return Ok(None);
-        }
-        self.confirm(validators, source).map(Some)
-    }
-
-    /// Records that the source has the live map.
+    /// Records that the source has the live map. The lock `applying` is held.
     fn confirm(&self, validators: Validators, source: &str) -> Result<Applied, Error> {
         let live = self.live()?;
         let base = live.base();
@@ -505,6 +524,7 @@ impl Reloader {
     pub(crate) fn close(&self) {
         self.stop.pull();
         self.schedule.close();
+        self.waiting.wake();
         if let Some(origin) = &self.settings.origin {
             origin.shut_down();
         }
@@ -543,6 +563,14 @@ pub(super) struct Applied {
     pub(super) report: ReloadReport,
     /// The live map, if it passed the guards.
     pub(super) good: Option<VersionedCatalog>,
+}
+
+/// The result of a fetch that was dealt with.
+struct Settled {
+    /// The map in force, if it was named and accepted.
+    applied: Option<Applied>,
+    /// The reason that a map was not accepted.
+    failed: Option<Error>,
 }
 
 impl ReloadReport {

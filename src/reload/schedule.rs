@@ -91,6 +91,17 @@ impl Schedule {
         Ok(())
     }
 
+    /// Has the next reload run at once, if reloads are scheduled.
+    pub(super) fn run_now(&self) {
+        let mut plan = self.lock();
+        if plan.every.is_some() {
+            plan.edition += 1;
+            plan.next_in(Duration::ZERO);
+        }
+        drop(plan);
+        self.changed.notify_all();
+    }
+
     /// Cancels the schedule and ends its thread. Returns whether a schedule existed.
     pub(super) fn cancel(&self) -> bool {
         let mut plan = self.lock();

@@ -58,8 +58,10 @@ impl Reloader {
             }
         }
         if let Some(every) = stored.interval()? {
-            // A clock that was set back does not put the next reload off beyond the interval.
-            let wait = stored.next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
+            // A clock that was set back does not put the next reload off beyond the interval. A map that
+            // waited for its time has to be fetched before that.
+            let next_run = stored.next_run.filter(|_| stored.pending.is_none());
+            let wait = next_run.and_then(|next| next.duration_since(SystemTime::now()).ok());
             // The source may have changed since, and its limits with it.
             let every = every.clamp(self.shortest_interval(), LONGEST);
             self.schedule(every, wait.unwrap_or_default().min(every))?;

@@ -338,7 +338,10 @@ impl Origin for Client {
         let mut client = Self::new(HttpSource { url: url.to_string(), ..self.source.without_headers() })
             .map_err(|error| format!("its url cannot be fetched: {error:#}"))?;
         if origin(&client.url) == origin(&self.url) {
+            // Credentials in the URL itself take precedence.
+            let own = client.headers.remove(AUTHORIZATION);
             client.headers.clone_from(&self.headers);
+            client.headers.extend(own.map(|own| (AUTHORIZATION, own)));
         }
         Ok(Place::Web(Box::new(client)))
     }

@@ -187,13 +187,17 @@ pub(crate) enum Content {
     Live(String),
     /// The source only names one that goes live later.
     Unnamed,
+    /// The source names one that could not be fetched, beside one that goes live later.
+    Failed(Error),
 }
 
-/// A map that was fetched before it goes live.
+/// A map that is fetched before it goes live.
 #[derive(Debug)]
 pub(crate) struct Upcoming {
-    pub(crate) map: MapBytes,
+    pub(crate) revision: String,
     pub(crate) at: SystemTime,
+    /// `None` if it is the one that waits already.
+    pub(crate) map: Option<Result<MapBytes, Error>>,
 }
 
 /// The live map, as a fetch is told of it.
@@ -203,6 +207,8 @@ pub(crate) struct Known {
     pub(crate) validators: Validators,
     /// Its revision, unless that has to be fetched again.
     pub(crate) revision: Option<String>,
+    /// The revision of the map that waits for its time.
+    pub(crate) pending: Option<String>,
 }
 
 /// The place of bytes that a pointer names.

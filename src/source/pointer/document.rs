@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::redact;
 use crate::reload::HANDED_IN;
 use crate::text::clip;
 use crate::time;
@@ -18,6 +19,7 @@ pub(super) const MAX_BYTES: usize = 64 << 10;
 
 /// A published map: its revision, and the bytes that hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PublishedMap {
     /// The git blob id of the map's text, unpacked, as `git hash-object` prints it: 40 hexadecimal digits.
@@ -86,7 +88,7 @@ impl PublishedMap {
 /// let (old, new) = (r#"{"m": {"input_cost_per_token": 1e-6}}"#, r#"{"m": {"input_cost_per_token": 2e-6}}"#);
 /// let before = Pointer::to(old, "old.json")?;
 /// let pointer = Pointer::to(new, "new.json")?
-///     .with_not_before(SystemTime::now() + Duration::from_secs(600))
+///     .with_not_before(SystemTime::now() + Duration::from_secs(600))?
 ///     .with_previous(before.map);
 /// assert_eq!(pointer.map.revision, "16ac1f60a9d89f42ea05aa976dfcb742ae02a20f");
 /// assert_eq!(pointer.to_string().parse::<Pointer>()?, pointer);
@@ -119,15 +121,20 @@ impl Pointer {
         let MapBytes { revision, damage, .. } = MapBytes::from(bytes);
         let map = PublishedMap { revision, sha256, url: url.into() };
         let checked = damage.map_or(Ok(()), Err).and_then(|()| map.checked());
-        let map = checked.map_err(unusable)?;
+        let map = checked.map_err(|reason| unusable(&reason))?;
         Ok(Self { map, not_before: None, previous: None, signature: None })
     }
 
     /// Sets the time at which the map goes live: to the microsecond, and rounded down. The signature is
     /// removed.
-    #[must_use]
-    pub fn with_not_before(self, not_before: SystemTime) -> Self {
-        Self { not_before: Some(time::to_micros(not_before)), signature: None, ..self }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pointer`] if the time is beyond the year 9999.
+    pub fn with_not_before(self, not_before: SystemTime) -> Result<Self, Error> {
+        let not_before =
+            time::to_micros(not_before).ok_or_else(|| unusable("not_before is beyond the year 9999"))?;
+        Ok(Self { not_before: Some(not_before), signature: None, ..self })
     }
 
     /// Sets the map that is in force before the time of [`with_not_before`](Self::with_not_before). The
@@ -191,7 +198,7 @@ impl Pointer {
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         Ok(Self {
             map: PublishedMap { revision, sha256, url }.checked()?,
-            not_before: not_before.map(time::to_micros),
+            not_before: not_before.and_then(time::to_micros),
             previous: previous
                 .map(PublishedMap::checked)
                 .transpose()
@@ -201,8 +208,9 @@ impl Pointer {
     }
 }
 
-/// A pointer as it is written.
+/// A pointer as it is written. A key that is not known may be a mistyped `not_before`.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Written {
     revision: String,
     sha256: String,
@@ -238,10 +246,10 @@ impl FromStr for Pointer {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::read(text.as_bytes()).map_err(unusable)
+        Self::read(text.as_bytes()).map_err(|reason| unusable(&reason))
     }
 }
 
-fn unusable(reason: String) -> Error {
-    Error::Pointer { origin: HANDED_IN.to_owned(), reason }
+fn unusable(reason: &str) -> Error {
+    Error::Pointer { origin: HANDED_IN.to_owned(), reason: redact::shown(reason) }
 }

@@ -20,6 +20,7 @@ use super::file::{self, FileSource};
 use super::http::HttpSource;
 use super::{Asked, Content, Fetched, Known, Origin, Place, Source, Stop, Upcoming, Validators};
 use crate::error::Error;
+use crate::packed::is_packed;
 use crate::panics;
 use crate::redact;
 #[cfg(feature = "http")]
@@ -37,13 +38,15 @@ type FetchMap = dyn Fn(&str) -> Result<Vec<u8>, Box<dyn std::error::Error + Send
 /// Instances that each fetch a map by themselves hold different ones for as long as an interval. Behind a
 /// pointer, all hold the one that it names: each reads the small document, fetches the bytes at its URL,
 /// checks their SHA-256 and their revision, and swaps the map in. If the pointer has a time `not_before`, the
-/// map is fetched, checked and parsed ahead, and goes live in all instances at that time. Until then,
+/// map is fetched, checked and parsed ahead, and goes live in all instances at that time, by the clock of
+/// each. (Without a time, each swaps when it sees the document.) Until then,
 /// [`ScheduleStatus::pending`](crate::reload::ScheduleStatus::pending) shows it, and instances that start use
 /// the map that `previous` names. To go back to an earlier map, write a pointer to it.
 ///
 /// A pointer whose document, hash, revision or signature is wrong is a failed reload, with
-/// [`Error::Pointer`]: the map in use stays, and so does one that waits for its time. A hold or a rollback
-/// drops the map that waits when its time comes.
+/// [`Error::Pointer`]: the map in use stays. A map that waits for its time stays as well, unless a document
+/// that is right names another. If the map is [held](crate::CostMap::hold) when the time of another comes,
+/// that one does not go live; the first reload after the release brings it.
 ///
 /// Unlike a [file](crate::CostMapBuilder::file) that is a map, a file that is a pointer is not read by
 /// [`CostMapBuilder::build`](crate::CostMapBuilder::build), but by
@@ -59,8 +62,8 @@ type FetchMap = dyn Fn(&str) -> Result<Vec<u8>, Box<dyn std::error::Error + Send
 ///
 /// # Signatures
 ///
-/// A hash protects from damage, and a signature from whoever can write the document. An old pointer stays
-/// validly signed: whoever can write the document can go back to it.
+/// A hash protects against damage, and a signature against a forged document. An old pointer stays validly
+/// signed: whoever can write the document can go back to it.
 ///
 /// # Examples
 ///
@@ -195,7 +198,14 @@ impl PointerOrigin {
     fn fetch_map(&self, map: &PublishedMap, stop: &Stop) -> Result<MapBytes, Error> {
         let bytes = self.fetch_bytes(&map.url, stop)?;
         let wrong = |reason: String| self.refused(&format!("the bytes of {}: {reason}", map.url));
-        map.check(&bytes).map_err(wrong)?;
+        map.check(&bytes).map_err(|reason| {
+            // What was hashed is the file, and a Content-Encoding is removed on the way.
+            let has_ending = std::path::Path::new(&map.url).extension().is_some_and(|ending| ending == "gz");
+            let is_unpacked = has_ending && !is_packed(&bytes);
+            let hint =
+                if is_unpacked { "; they were unpacked on the way: send no Content-Encoding" } else { "" };
+            wrong(reason + hint)
+        })?;
         let unpacked = MapBytes::from(bytes);
         if let Some(damage) = unpacked.damage {
             return Err(wrong(damage));
@@ -206,6 +216,7 @@ impl PointerOrigin {
         Ok(unpacked)
     }
 
+    /// Fetches the bytes at a URL of the document.
     #[cfg_attr(not(feature = "http"), allow(unused_variables))]
     fn fetch_bytes(&self, url: &str, stop: &Stop) -> Result<Vec<u8>, Error> {
         if let Some(fetch) = &self.fetch_map {
@@ -260,7 +271,7 @@ impl Origin for PointerOrigin {
     fn fetch(&self, known: &Known, stop: &Stop) -> Result<Fetched, Error> {
         let is_own = known.validators.etag().is_some_and(|etag| etag.starts_with(OWN_TAG));
         let validators = if is_own { Validators::default() } else { known.validators.clone() };
-        let answer = self.document.fetch(&Known { validators, revision: None }, stop)?;
+        let answer = self.document.fetch(&Known { validators, ..Known::default() }, stop)?;
         let Content::Map(document) = answer.content else { return Ok(answer) };
         let pointer = self.read(&document)?;
         let validators = if answer.validators.is_empty() {
@@ -283,9 +294,12 @@ impl Origin for PointerOrigin {
         let Some(at) = pointer.not_before.filter(|at| *at > SystemTime::now()) else {
             return Ok(Fetched { content: of(&pointer.map)?, validators, upcoming: None });
         };
-        let upcoming = Upcoming { map: self.fetch_map(&pointer.map, stop)?, at };
-        let content = pointer.previous.as_ref().map_or(Ok(Content::Unnamed), of)?;
-        Ok(Fetched { content, validators, upcoming: Some(upcoming) })
+        let waits = known.pending.as_ref() == Some(&pointer.map.revision);
+        let map = if waits { None } else { Some(self.fetch_map(&pointer.map, stop)) };
+        let content =
+            pointer.previous.as_ref().map_or(Ok(Content::Unnamed), of).unwrap_or_else(Content::Failed);
+        let upcoming = Some(Upcoming { revision: pointer.map.revision, at, map });
+        Ok(Fetched { content, validators, upcoming })
     }
 
     fn forget(&self) {

@@ -52,16 +52,25 @@ struct Inner {
 impl ObjectStoreSource {
     /// Creates a source from a URL: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`,
     /// `file:///folder/key`, or `memory:///key`. Credentials and settings are those of the environment, under the
-    /// names that `object_store` documents.
+    /// names that `object_store` documents, as far as these begin with `AWS_`, `AZURE_` or `GOOGLE_`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the URL is none that is known, or if the environment lacks a setting of its store.
+    /// Returns an error if the URL is none that is known, or has a query or credentials, or if the environment lacks
+    /// a setting of its store.
     pub fn from_url(url: &str) -> Result<Self, AnyError> {
-        let mut url = Url::parse(url)?;
-        let (store, path) = object_store::parse_url_opts(&url, std::env::vars())?;
-        // Azure's signatures are in the query.
-        url.set_query(None);
+        let url = Url::parse(url)?;
+        if url.query().is_some() || !url.username().is_empty() && url.password().is_some() {
+            return Err("credentials and settings are those of the environment, and not of the URL".into());
+        }
+        // Without their prefixes, settings have names that other programs use, such as TOKEN.
+        let is_setting =
+            |name: &str| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
+        let settings = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok().filter(|name| is_setting(name))?;
+            Some((name, value.into_string().ok()?))
+        });
+        let (store, path) = object_store::parse_url_opts(&url, settings)?;
         Self::new(store, path, url.as_str())
     }
 

@@ -73,7 +73,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
 }
 
 fn follow(Options { url, is_pointer, every, once }: &Options) -> Result<(), Box<dyn Error>> {
-    let source = ObjectStoreSource::from_url(url).map_err(|error| format!("{url}: {error}"))?;
+    let source = ObjectStoreSource::from_url(url).map_err(|error| format!("the URL: {error}"))?;
     let builder = CostMap::builder().json("{}");
     let builder = if *is_pointer { builder.pointer(source.into_pointer()) } else { builder.source(source) };
     let map = builder.build()?;

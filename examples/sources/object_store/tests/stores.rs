@@ -76,8 +76,11 @@ async fn a_pointer_names_keys_of_its_store() {
     let bad = two.to_string().replace("maps/2", "maps/1");
     put(&store, "fleet/current.json", bad.into_bytes()).await;
     assert!(matches!(map.reload(), Err(Error::Pointer { .. })));
-    let two =
-        Pointer::to(packed("2"), "./x/../maps/2.json.gz").unwrap().with_not_before(at).with_previous(one.map);
+    let two = Pointer::to(packed("2"), "./x/../maps/2.json.gz")
+        .unwrap()
+        .with_not_before(at)
+        .unwrap()
+        .with_previous(one.map);
     put(&store, "fleet/current.json", two.to_string().into_bytes()).await;
     assert!(map.reload().unwrap().pending.is_some());
     let start = SystemTime::now();
@@ -105,6 +108,9 @@ fn a_folder_is_a_store() {
     let reason = |url: &str| ObjectStoreSource::from_url(url).err().unwrap().to_string();
     assert!(reason("nonsense").contains("relative URL"), "{}", reason("nonsense"));
     assert!(reason("ftp://host/key").contains("ftp"), "{}", reason("ftp://host/key"));
+    let own = "credentials and settings are those of the environment, and not of the URL";
+    assert_eq!(reason("az://container/key?sig=SECRET"), own);
+    assert_eq!(reason("s3://name:SECRET@bucket/key"), own);
 }
 
 #[cfg(feature = "clouds")]

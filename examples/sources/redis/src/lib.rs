@@ -26,17 +26,21 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use llm_costmap::source::{Fetched, PointerSource, Validators};
 use llm_costmap::{CostMap, Source};
-use redis::{Client, Commands};
+use redis::{Client, Commands, Connection};
 
 /// How long a connection may take, and an answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How often the thread that waits for announcements looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a connection waits for announcements before another takes its place. One that was cut off without a word
+/// would wait for ever.
+const LONGEST_LISTEN: Duration = Duration::from_secs(300);
 
 /// The wait before another attempt to connect. It doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -63,8 +67,9 @@ impl RedisSource {
     pub fn new(url: &str, key: &str) -> Result<Self, AnyError> {
         // The client's own message does not repeat the URL, which may have a password.
         let client = Client::open(url)?;
-        let address = client.get_connection_info().addr().to_string();
-        Ok(Self { client, name: format!("redis://{address}/{key}"), key: key.to_owned() })
+        let info = client.get_connection_info();
+        let (address, database) = (info.addr().to_string(), info.redis_settings().db());
+        Ok(Self { client, name: format!("redis://{address}/{database}/{key}"), key: key.to_owned() })
     }
 
     /// Takes the value for a pointer. The URLs in it are keys of the same database.
@@ -96,13 +101,14 @@ impl RedisSource {
     }
 
     fn listen(&self, map: &CostMap, over: &AtomicBool, wait: &mut Duration) -> redis::RedisResult<()> {
-        let mut connection = self.client.get_connection_with_timeout(TIMEOUT)?;
+        let mut connection = self.connection()?;
         let mut channel = connection.as_pubsub();
         channel.subscribe(&self.key)?;
         channel.set_read_timeout(Some(LOOK))?;
         *wait = FIRST_WAIT;
         reload(map);
-        while !over.load(Ordering::SeqCst) {
+        let start = Instant::now();
+        while !over.load(Ordering::SeqCst) && start.elapsed() < LONGEST_LISTEN {
             match channel.get_message() {
                 Ok(_) => reload(map),
                 Err(error) if error.is_timeout() => {}
@@ -112,9 +118,16 @@ impl RedisSource {
         Ok(())
     }
 
-    fn get(&self, key: &str) -> Result<Vec<u8>, AnyError> {
-        let mut connection = self.client.get_connection_with_timeout(TIMEOUT)?;
+    /// Connects. No answer is waited for longer than [`TIMEOUT`].
+    fn connection(&self) -> redis::RedisResult<Connection> {
+        let connection = self.client.get_connection_with_timeout(TIMEOUT)?;
         connection.set_read_timeout(Some(TIMEOUT))?;
+        connection.set_write_timeout(Some(TIMEOUT))?;
+        Ok(connection)
+    }
+
+    fn get(&self, key: &str) -> Result<Vec<u8>, AnyError> {
+        let mut connection = self.connection()?;
         let value: Option<Vec<u8>> = connection.get(key)?;
         Ok(value.ok_or_else(|| format!("there is no key {key}"))?)
     }

@@ -95,7 +95,7 @@ fn a_value_is_a_map_and_an_announcement_reloads_it() {
     let source = RedisSource::new(&server.url(), "prices").unwrap();
     let map = CostMap::builder().source(source.clone()).json("{}").build().unwrap();
     let error = map.reload().unwrap_err().to_string();
-    let name = format!("redis://{}/redis.sock/prices", server.folder.path().display());
+    let name = format!("redis://{}/redis.sock/0/prices", server.folder.path().display());
     assert_eq!(error, format!("cannot fetch {name}: there is no key prices"));
     server.put("prices", packed("1"));
     assert!(!map.reload().unwrap().is_unchanged());
@@ -138,7 +138,7 @@ fn a_value_is_a_pointer() {
     let watch = source.watch(map.clone());
     wait_for("the subscription", || (server.announce("prices") == 1).then_some(()));
     let at = SystemTime::now() + Duration::from_millis(300);
-    let two = Pointer::to(packed("2"), "map:2").unwrap().with_not_before(at).with_previous(one.map);
+    let two = Pointer::to(packed("2"), "map:2").unwrap().with_not_before(at).unwrap().with_previous(one.map);
     server.put("prices", two.to_string().into_bytes());
     server.announce("prices");
     wait_for("the map at its time", || (price(&map) == "2").then_some(()));
@@ -150,12 +150,32 @@ fn a_value_is_a_pointer() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_holds_up_no_watch() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("mute.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // Kept open, and never answered.
+            tell.send(stream).ok();
+        }
+    });
+    let source = RedisSource::new(&format!("redis+unix://{}", socket.display()), "prices").unwrap();
+    let map = CostMap::builder().source(source.clone()).json("{}").build().unwrap();
+    let watch = source.watch(map.clone());
+    let stream = told.recv().unwrap();
+    drop(watch);
+    drop(stream);
+}
+
+#[test]
 fn a_password_is_not_shown() {
     let source = RedisSource::new("redis://user:SECRET@127.0.0.1:1/0", "prices").unwrap();
     let map = CostMap::builder().source(source).json("{}").build().unwrap();
     let error = map.reload().unwrap_err().to_string();
     assert!(
-        error.starts_with("cannot fetch redis://127.0.0.1:1/prices: ") && !error.contains("SECRET"),
+        error.starts_with("cannot fetch redis://127.0.0.1:1/0/prices: ") && !error.contains("SECRET"),
         "{error}"
     );
     let error = RedisSource::new("nonsense:SECRET", "prices").err().unwrap().to_string();
