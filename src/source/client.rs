@@ -341,7 +341,9 @@ impl Origin for Client {
             // Credentials in the URL itself take precedence.
             let own = client.headers.remove(AUTHORIZATION);
             client.headers.clone_from(&self.headers);
-            client.headers.extend(own.map(|own| (AUTHORIZATION, own)));
+            if let Some(own) = own {
+                client.headers.insert(AUTHORIZATION, own);
+            }
         }
         Ok(Place::Web(Box::new(client)))
     }
