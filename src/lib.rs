@@ -132,7 +132,7 @@
 //! price a sum of usages: thresholds and tiers are per call.
 //!
 //! **... price a year of logs?** With [`columns`]: slices of models and counts in, totals out, and errors by
-//! row.
+//! row. `examples/reprice` does it with an engine, in SQL, and reports what another map changes.
 //!
 //! **... hand a bill on?** The module [`accounting`] has LiteLLM's form of it,
 //! [`Cost::headers`] those of a response, [`Cost::otel_attributes`] those of a span, and

@@ -6,8 +6,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
@@ -18,6 +19,9 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::{Maps, functions};
+
+/// How long an executor waits for its scheduler.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Connects to the scheduler at a URL, such as `df://127.0.0.1:50050`.
 ///
@@ -37,6 +41,8 @@ pub async fn connect(url: &str, maps: &Arc<Maps>) -> Result<SessionContext> {
 pub struct Scheduler {
     /// The address that it listens on.
     pub address: SocketAddr,
+    /// The name that executors reach it by, if that is not the address.
+    pub external_host: Option<String>,
     /// The seconds after which an executor that does not report is taken for lost.
     pub executor_timeout: u64,
 }
@@ -47,7 +53,7 @@ pub struct Scheduler {
 ///
 /// Returns an error if the address is taken.
 pub async fn schedule(settings: &Scheduler) -> Result<()> {
-    let Scheduler { address, executor_timeout } = *settings;
+    let Scheduler { address, ref external_host, executor_timeout } = *settings;
     // Plans are made here, so that the functions must be known. Nothing is priced here.
     let session = |config: SessionConfig| {
         let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
@@ -57,7 +63,7 @@ pub async fn schedule(settings: &Scheduler) -> Result<()> {
     let config = SchedulerConfig {
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
-        external_host: address.ip().to_string(),
+        external_host: external_host.clone().unwrap_or_else(|| address.ip().to_string()),
         executor_timeout_seconds: executor_timeout,
         no_executors_grace_period_seconds: executor_timeout,
         expire_dead_executor_interval_seconds: 1,
@@ -71,10 +77,12 @@ pub async fn schedule(settings: &Scheduler) -> Result<()> {
 /// The settings of an executor.
 #[derive(Debug, Clone)]
 pub struct Executor {
-    /// The address of the scheduler.
-    pub scheduler: SocketAddr,
-    /// The address that results are fetched from.
+    /// The host and the port of the scheduler.
+    pub scheduler: String,
+    /// The address that it listens on, which results are fetched from.
     pub address: SocketAddr,
+    /// The name that others reach it by, if that is not the address.
+    pub external_host: Option<String>,
     /// The port for the scheduler's calls.
     pub grpc_port: u16,
     /// The number of tasks at the same time.
@@ -89,8 +97,14 @@ pub struct Executor {
 ///
 /// # Errors
 ///
-/// Returns an error if the scheduler does not answer, or an address is taken.
+/// Returns an error if there is no such folder of maps, if the scheduler does not answer within half a minute, or if an
+/// address is taken.
 pub async fn execute(settings: &Executor) -> Result<()> {
+    let folder = settings.maps.display();
+    ensure!(settings.maps.is_dir(), "{folder} is no folder of maps");
+    let (host, port) = settings.scheduler.rsplit_once(':').context("the scheduler is a host and a port")?;
+    let port: u16 = port.parse().context("the scheduler is a host and a port")?;
+    wait_for(&settings.scheduler).await?;
     let maps = Arc::new(Maps::in_folder(&settings.maps));
     let mut registry = BallistaFunctionRegistry::default();
     for function in functions::all(&maps) {
@@ -98,16 +112,33 @@ pub async fn execute(settings: &Executor) -> Result<()> {
     }
     let config = ExecutorProcessConfig {
         bind_host: settings.address.ip().to_string(),
-        external_host: Some(settings.address.ip().to_string()),
+        external_host: Some(
+            settings.external_host.clone().unwrap_or_else(|| settings.address.ip().to_string()),
+        ),
         port: settings.address.port(),
         grpc_port: settings.grpc_port,
-        scheduler_host: settings.scheduler.ip().to_string(),
-        scheduler_port: settings.scheduler.port(),
-        scheduler_connect_timeout_seconds: 30,
+        scheduler_host: host.to_owned(),
+        scheduler_port: port,
+        // One attempt: it listens.
+        scheduler_connect_timeout_seconds: 0,
         vcores: settings.tasks,
         executor_heartbeat_interval_seconds: settings.heartbeat,
         override_function_registry: Some(Arc::new(registry)),
         ..ExecutorProcessConfig::default()
     };
     start_executor_process(Arc::new(config)).await.context("the executor")
+}
+
+/// Waits until something listens on an address.
+async fn wait_for(address: &str) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match tokio::net::TcpStream::connect(address).await {
+            Ok(_) => return Ok(()),
+            Err(error) if start.elapsed() > PATIENCE => {
+                return Err(error).with_context(|| format!("the scheduler at {address} does not answer"));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
 }

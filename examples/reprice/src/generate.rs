@@ -63,7 +63,7 @@ pub fn generate(map: &CostMap, folder: &Path, rows: u64, files: u64, seed: u64) 
     let hot: Vec<(String, String)> =
         (0..HOT.min(chat.len())).map(|_| chat.swap_remove(seeded.place(chat.len()))).collect();
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let bar = crate::report::progress(rows, "rows");
+    let bar = crate::report::progress(Some(rows), "rows");
     for file in 0..files {
         let (from, to) = (rows * file / files, rows * (file + 1) / files);
         write(&folder.join(format!("{file:04}.parquet")), &hot, from..to, rows, &mut seeded, &bar)?;

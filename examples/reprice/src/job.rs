@@ -8,24 +8,33 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
 use arrow::util::display::array_value_to_string;
-use datafusion::common::cast::{as_decimal128_array, as_int64_array};
+use datafusion::common::cast::{as_decimal128_array, as_decimal256_array, as_int64_array};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
+use indicatif::ProgressBar;
 use llm_costmap::{Lookup, Snapshot, Usd};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use url::Url;
 
-use crate::logs::{Columns, Role, quoted};
-use crate::report::progress;
+use crate::logs::{Columns, Found, Role, files, quoted};
+use crate::report::{page, progress};
 use crate::{Maps, cluster, functions};
 
 /// The rows of a row group: what a writer keeps in memory.
 const ROW_GROUP: usize = 262_144;
+
+/// The most reasons for calls without a price that are listed.
+pub(crate) const MOST_REASONS: usize = 100;
+
+/// The prices that are listed as the reason of a change.
+const REASONS: usize = 8;
 
 /// Where a job runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +44,13 @@ pub enum Engine {
         /// The number of threads.
         threads: Option<usize>,
     },
-    /// On the Ballista cluster of a scheduler, such as `df://127.0.0.1:50050`.
-    Cluster(String),
+    /// On a Ballista cluster.
+    Cluster {
+        /// The URL of its scheduler, such as `df://127.0.0.1:50050`.
+        url: String,
+        /// How long the cluster may take to answer a first, small query.
+        patience: Duration,
+    },
 }
 
 /// What calls are priced by.
@@ -86,6 +100,8 @@ pub struct Spend {
     pub unpriced: u64,
     /// The number of calls that the other map had no price for.
     pub unpriced_before: u64,
+    /// The number of calls whose price differs between the maps, those that only one has a price for included.
+    pub changed: u64,
     /// The tokens of the prompts.
     pub prompt_tokens: u64,
     /// The tokens of the completions.
@@ -107,7 +123,7 @@ pub struct Unpriced {
     pub provider: Option<String>,
     /// The number of calls.
     pub calls: u64,
-    /// The reason of one of them.
+    /// The reason.
     pub reason: String,
 }
 
@@ -118,6 +134,8 @@ pub struct Change {
     pub model: String,
     /// The provider, if the logs have one.
     pub provider: Option<String>,
+    /// The number of calls whose price differs.
+    pub calls: u64,
     /// How much more the calls cost that both maps price.
     pub change: Usd,
     /// What differs between the maps.
@@ -143,45 +161,38 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+/// The results of a run below its folder.
+const RESULTS: [&str; 3] = ["calls", "summary.parquet", "report.html"];
+
 impl Job {
     /// Prices the logs, and writes the results.
     ///
     /// # Errors
     ///
-    /// Returns an error if the logs cannot be read or lack a column, if a process of the cluster does not have the map, or
-    /// if the results cannot be written. A folder has either all priced rows or none.
+    /// Returns an error if the logs cannot be read or lack a column, if the folder has results already, if a process of
+    /// the cluster does not have the map, or if the results cannot be written. The folder has no results then.
     pub async fn run(&self) -> Result<Outcome> {
         let start = Instant::now();
-        let context = self.context().await?;
-        let columns = self.register_logs(&context).await?;
         fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
-        let calls = self.out.join("calls");
-        ensure!(
-            !self.rows || !calls.exists(),
-            "{} exists: name another folder with --out, or remove it",
-            calls.display()
-        );
-        let rows = count(&context, "logs").await?;
-        let passes = if self.against.is_some() { 2 } else { 1 };
-        let bar = progress(rows, "rows");
-        let ticker = {
-            let (bar, before) = (bar.clone(), functions::priced());
-            tokio::spawn(async move {
-                loop {
-                    bar.set_position((functions::priced() - before) / passes);
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            })
-        };
-        let priced = self.price(&context, &columns, &calls).await;
-        ticker.abort();
-        let spend = match priced {
-            Ok(spend) => spend,
-            Err(error) => {
-                bar.abandon();
-                return Err(error);
-            }
-        };
+        let out = fs::canonicalize(&self.out)?;
+        for result in RESULTS {
+            let path = out.join(result);
+            ensure!(
+                !path.exists(),
+                "{} exists: name another folder with --out, or remove it",
+                path.display()
+            );
+        }
+        // Results are moved when all of them are whole. What is unfinished is removed with this value.
+        let unfinished = tempfile::Builder::new().prefix(".reprice-").tempdir_in(&out)?;
+        let context = self.context().await?;
+        let logs = self.register_logs(&context).await?;
+        let rows = self.count(&context).await?;
+        let bar = progress(self.is_local_pricing().then_some(rows), "rows");
+        let ticker = Ticker::start(&bar, if self.against.is_some() { 2 } else { 1 });
+        let calls = unfinished.path().join("calls");
+        let spend = self.price(&context, &logs, &calls).await.inspect_err(|_| bar.abandon())?;
+        drop(ticker);
         bar.set_position(rows);
         bar.finish();
         let summed: u64 = spend.iter().map(|spend| spend.calls).sum();
@@ -190,12 +201,12 @@ impl Job {
             "{rows} rows were read, and {summed} summed: were the logs written to meanwhile?"
         );
         let unpriced = if spend.iter().any(|spend| spend.unpriced > 0) && self.price == Price::Maps {
-            self.unpriced(&context, &columns, &calls).await?
+            self.unpriced(&context, &logs.found, &calls).await?
         } else {
             Vec::new()
         };
-        write_summary(&self.out.join("summary.parquet"), &spend, self.against.is_some())?;
-        Ok(Outcome {
+        write_summary(&unfinished.path().join("summary.parquet"), &spend, self.against.is_some())?;
+        let outcome = Outcome {
             map: self.map.clone(),
             against: self.against.clone(),
             changes: self.changes(&spend)?,
@@ -203,46 +214,69 @@ impl Job {
             unpriced,
             rows,
             took: start.elapsed(),
-        })
+        };
+        fs::write(unfinished.path().join("report.html"), page(&outcome)?)?;
+        for result in RESULTS {
+            let path = unfinished.path().join(result);
+            if path.exists() {
+                fs::rename(path, out.join(result))?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Returns whether rows are priced in this process, so that their number tells the progress.
+    fn is_local_pricing(&self) -> bool {
+        self.price == Price::Maps && matches!(self.engine, Engine::Local { .. })
     }
 
     async fn context(&self) -> Result<SessionContext> {
         match &self.engine {
-            Engine::Local { threads } => {
-                let mut config = SessionConfig::new();
-                if let Some(threads) = threads {
-                    config = config.with_target_partitions(*threads);
-                }
-                let mut context = SessionContext::new_with_config(config);
-                functions::register(&mut context, &self.maps)?;
-                Ok(context)
-            }
-            Engine::Cluster(url) => cluster::connect(url, &self.maps).await,
+            Engine::Local { .. } => self.local(),
+            Engine::Cluster { url, .. } => cluster::connect(url, &self.maps).await,
         }
     }
 
-    /// Registers the logs as a table. Returns their columns.
-    async fn register_logs(&self, context: &SessionContext) -> Result<Columns> {
-        let mut urls = Vec::new();
-        for log in &self.logs {
-            // Executors may have another working folder.
-            let path = fs::canonicalize(log).map(|path| path.display().to_string());
-            let url = if log.contains("://") { log.clone() } else { path.with_context(|| log.clone())? };
-            urls.push(ListingTableUrl::parse(&url)?);
+    /// Returns a context of this process.
+    fn local(&self) -> Result<SessionContext> {
+        let mut config = SessionConfig::new();
+        if let Engine::Local { threads: Some(threads) } = self.engine {
+            config = config.with_target_partitions(threads);
         }
-        ensure!(!urls.is_empty(), "there are no logs: name files of Parquet");
-        let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
-        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
-        let config =
-            config.infer_schema(&context.state()).await.context("the logs are no files of Parquet")?;
-        let table = ListingTable::try_new(config)?;
-        let columns = self.columns.of(&datafusion::catalog::TableProvider::schema(&table))?;
-        context.register_table("logs", Arc::new(table))?;
-        Ok(columns)
+        let mut context = SessionContext::new_with_config(config);
+        functions::register(&mut context, &self.maps)?;
+        Ok(context)
+    }
+
+    /// Registers the logs as a table.
+    async fn register_logs(&self, context: &SessionContext) -> Result<Logs> {
+        let files = files(&self.logs)?;
+        let schema = register(context, "logs", &files).await?;
+        let found = self.columns.of(&schema)?;
+        eprintln!("reprice: {} files; {found}", files.len());
+        // The columns of an earlier run are replaced.
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let kept = names.filter(|name| !["llm_cost", "llm_cost_before"].contains(name)).map(quoted).collect();
+        Ok(Logs { found, kept })
+    }
+
+    /// Counts the rows. On a cluster, this is what shows whether it answers.
+    async fn count(&self, context: &SessionContext) -> Result<u64> {
+        let count = async {
+            let found = context.sql("SELECT count(*) AS n FROM logs").await?.collect().await?;
+            let batch = found.first().context("no count of the rows")?;
+            anyhow::Ok(u64::try_from(as_int64_array(&column(batch, "n")?)?.value(0))?)
+        };
+        match &self.engine {
+            Engine::Local { .. } => count.await,
+            Engine::Cluster { url, patience } => tokio::time::timeout(*patience, count).await.with_context(|| {
+                format!("the cluster of {url} has not answered within {patience:?}: is it busy, or without executors?")
+            })?,
+        }
     }
 
     /// Returns the price of a row by a map, in SQL.
-    fn cost(&self, columns: &Columns, revision: &str) -> String {
+    fn cost(&self, columns: &Found, revision: &str) -> String {
         match self.price {
             Price::Maps => columns.call("llm_cost", revision),
             Price::Constant => "CAST('0.001' AS DECIMAL(38, 28))".to_owned(),
@@ -250,27 +284,27 @@ impl Job {
     }
 
     /// Prices all rows, and returns their sums. If the rows are to be written, the sums are those of what was written.
-    async fn price(&self, context: &SessionContext, columns: &Columns, calls: &Path) -> Result<Vec<Spend>> {
-        let cost = self.cost(columns, &self.map);
-        let before = self.against.as_ref().map(|against| self.cost(columns, against));
+    async fn price(&self, context: &SessionContext, logs: &Logs, calls: &Path) -> Result<Vec<Spend>> {
+        let cost = self.cost(&logs.found, &self.map);
+        let before = self.against.as_ref().map(|against| self.cost(&logs.found, against));
         if !self.rows {
-            return sums(context, columns, "logs", &cost, before.as_deref()).await;
+            return sums(context, &logs.found, "logs", &cost, before.as_deref()).await;
         }
         let before = before.map_or_else(String::new, |before| format!(", {before} AS llm_cost_before"));
-        let rows = context.sql(&format!("SELECT *, {cost} AS llm_cost{before} FROM logs")).await?;
-        // A folder that is renamed has all rows, or is not there.
-        let unfinished = tempfile::Builder::new().prefix(".calls-").tempdir_in(&self.out)?;
-        write_rows(rows, unfinished.path()).await?;
-        fs::rename(unfinished.keep(), calls)?;
+        let kept = logs.kept.join(", ");
+        let rows = context.sql(&format!("SELECT {kept}, {cost} AS llm_cost{before} FROM logs")).await?;
+        fs::create_dir(calls)?;
+        write_rows(rows, calls).await?;
         let local = self.local_calls(calls).await?;
-        sums(&local, columns, "calls", "llm_cost", self.against.as_ref().map(|_| "llm_cost_before")).await
+        let before = self.against.as_ref().map(|_| "llm_cost_before");
+        sums(&local, &logs.found, "calls", "llm_cost", before).await
     }
 
     /// Returns a context of this process, with the rows that were written as the table `calls`.
     async fn local_calls(&self, calls: &Path) -> Result<SessionContext> {
-        let mut local = SessionContext::new();
-        functions::register(&mut local, &self.maps)?;
-        local.register_parquet("calls", calls.display().to_string(), Default::default()).await?;
+        let local = self.local()?;
+        let files = fs::read_dir(calls)?.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
+        register(&local, "calls", &files).await?;
         Ok(local)
     }
 
@@ -278,7 +312,7 @@ impl Job {
     async fn unpriced(
         &self,
         context: &SessionContext,
-        columns: &Columns,
+        columns: &Found,
         calls: &Path,
     ) -> Result<Vec<Unpriced>> {
         let local = if self.rows { Some(self.local_calls(calls).await?) } else { None };
@@ -287,8 +321,9 @@ impl Job {
             None => (context, "logs", self.cost(columns, &self.map)),
         };
         let sql = format!(
-            "SELECT {} AS model, {} AS provider, count(*) AS calls, min({}['error']) AS reason \
-             FROM {table} WHERE {cost} IS NULL GROUP BY 1, 2 ORDER BY calls DESC, model, provider LIMIT 50",
+            "SELECT model, provider, reason, count(*) AS calls \
+             FROM (SELECT {} AS model, {} AS provider, {}['error'] AS reason FROM {table} WHERE {cost} IS NULL) AS failed \
+             GROUP BY model, provider, reason ORDER BY calls DESC, model, provider, reason LIMIT {MOST_REASONS}",
             columns.sql(Role::Model),
             columns.sql(Role::Provider),
             columns.call("llm_cost_lines", &self.map),
@@ -320,25 +355,28 @@ impl Job {
         for price in old.diff(&new).repriced {
             repriced.entry(price.model.clone()).or_default().push(price.to_string());
         }
-        let mut by_model: HashMap<(&str, Option<&str>), (Usd, bool)> = HashMap::new();
+        let mut by_model: HashMap<(&str, Option<&str>), (Usd, u64)> = HashMap::new();
         for row in spend {
-            let (sum, is_other) = by_model.entry((&row.model, row.provider.as_deref())).or_default();
+            let (sum, calls) = by_model.entry((&row.model, row.provider.as_deref())).or_default();
             *sum =
                 sum.checked_add(row.change).context("the changes add up to more than 17 billion dollars")?;
-            *is_other |= row.unpriced != row.unpriced_before;
+            *calls += row.changed;
         }
-        let changed = by_model.into_iter().filter(|(_, (change, is_other))| !change.is_zero() || *is_other);
+        let changed = by_model.into_iter().filter(|(_, (_, calls))| *calls > 0);
         let mut changes: Vec<Change> = changed
-            .map(|((model, provider), (change, _))| Change {
+            .map(|((model, provider), (change, calls))| Change {
                 model: model.to_owned(),
                 provider: provider.map(str::to_owned),
+                calls,
                 change,
                 reasons: reasons(&old, &new, &repriced, model, provider),
             })
             .collect();
         changes.sort_by(|a, b| {
             let size = |change: &Change| change.change.units().unsigned_abs();
-            size(b).cmp(&size(a)).then_with(|| (&a.model, &a.provider).cmp(&(&b.model, &b.provider)))
+            (size(b), b.calls)
+                .cmp(&(size(a), a.calls))
+                .then_with(|| (&a.model, &a.provider).cmp(&(&b.model, &b.provider)))
         });
         Ok(changes)
     }
@@ -358,11 +396,15 @@ fn reasons(
     }
     match (old.resolve(lookup), new.resolve(lookup)) {
         (Ok(before), Ok(after)) => {
-            let mut reasons = Vec::new();
             if before.key() != after.key() {
-                reasons.push(format!("it is priced as {}, and was as {}", after.key(), before.key()));
+                return vec![format!("it is priced as {}, and was as {}", after.key(), before.key())];
             }
-            reasons.extend(repriced.get(after.key()).into_iter().flatten().cloned());
+            let mut reasons = Vec::new();
+            let prices = repriced.get(after.key()).map_or(&[][..], Vec::as_slice);
+            reasons.extend(prices.iter().take(REASONS).cloned());
+            if prices.len() > REASONS {
+                reasons.push(format!("and {} more of its prices", prices.len() - REASONS));
+            }
             if reasons.is_empty() {
                 reasons.push("its own prices are the same: what it has beside them differs".to_owned());
             }
@@ -376,12 +418,6 @@ fn reasons(
         }
         (Err(error), Err(_)) => vec![error.to_string()],
     }
-}
-
-async fn count(context: &SessionContext, table: &str) -> Result<u64> {
-    let found = context.sql(&format!("SELECT count(*) AS n FROM {table}")).await?.collect().await?;
-    let batch = found.first().context("no count of the rows")?;
-    Ok(u64::try_from(as_int64_array(&column(batch, "n")?)?.value(0))?)
 }
 
 /// Writes rows to files in a folder: a file for each partition, all at the same time.
@@ -413,11 +449,29 @@ async fn write_rows(rows: DataFrame, folder: &Path) -> Result<()> {
 /// Returns the sums of rows by model, provider and day. `cost` and `before` are the prices of a row, in SQL.
 async fn sums(
     context: &SessionContext,
-    columns: &Columns,
+    columns: &Found,
     table: &str,
     cost: &str,
     before: Option<&str>,
 ) -> Result<Vec<Spend>> {
+    let narrow = sums_of(context, columns, table, cost, before, 38).await?;
+    // Sums of 128 bits wrap around. Where no sum can get there, none did; elsewhere they are computed with 256.
+    if narrow.iter().all(|(spend, largest)| largest.checked_mul(spend.calls).is_some()) {
+        return Ok(narrow.into_iter().map(|(spend, _)| spend).collect());
+    }
+    let wide = sums_of(context, columns, table, cost, before, 76).await?;
+    Ok(wide.into_iter().map(|(spend, _)| spend).collect())
+}
+
+/// Returns the sums, computed with so many digits, and the largest amount of each.
+async fn sums_of(
+    context: &SessionContext,
+    columns: &Found,
+    table: &str,
+    cost: &str,
+    before: Option<&str>,
+    digits: u32,
+) -> Result<Vec<(Spend, Usd)>> {
     let day = if columns.has(Role::At) {
         format!("CAST({} AS DATE)", columns.sql(Role::At))
     } else {
@@ -428,17 +482,28 @@ async fn sums(
         let count = columns.sql(role);
         format!("CAST(CASE WHEN {count} > 0 THEN {count} ELSE 0 END AS DECIMAL(20, 0))")
     };
+    let total = |amount: &str| {
+        if digits == 38 {
+            format!("sum({amount})")
+        } else {
+            format!("sum(CAST({amount} AS DECIMAL({digits}, 28)))")
+        }
+    };
     let sql = format!(
         "SELECT model, provider, CAST(day AS VARCHAR) AS day, calls, calls - priced AS unpriced, \
-                calls - priced_before AS unpriced_before, prompt_tokens, completion_tokens, cost, before, change, largest \
+                calls - priced_before AS unpriced_before, changed, prompt_tokens, completion_tokens, cost, before, change, \
+                largest \
          FROM (SELECT model, provider, day, count(*) AS calls, count(cost) AS priced, count(before) AS priced_before, \
+                      count(*) FILTER (WHERE cost IS DISTINCT FROM before) AS changed, \
                       sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens, \
-                      sum(cost) AS cost, sum(before) AS before, sum(cost - before) AS change, \
-                      greatest(max(cost), max(before)) AS largest \
-               FROM (SELECT {} AS model, {} AS provider, {day} AS day, {} AS prompt_tokens, \
-                            {} AS completion_tokens, {cost} AS cost, {} AS before FROM {table}) AS priced \
+                      {} AS cost, {} AS before, {} AS change, greatest(max(cost), max(before)) AS largest \
+               FROM (SELECT {} AS model, {} AS provider, {day} AS day, {} AS prompt_tokens, {} AS completion_tokens, \
+                            {cost} AS cost, {} AS before FROM {table}) AS priced \
                GROUP BY model, provider, day) AS summed \
          ORDER BY model, provider, day",
+        total("cost"),
+        total("before"),
+        total("cost - before"),
         columns.sql(Role::Model),
         columns.sql(Role::Provider),
         tokens(Role::PromptTokens),
@@ -449,47 +514,44 @@ async fn sums(
     for batch in context.sql(&sql).await?.collect().await? {
         let of = |name: &str| column(&batch, name);
         let number = |name: &str, row: usize| -> Result<u64> {
-            let array = of(name)?;
-            let array = as_int64_array(&array)?;
-            if array.is_null(row) { Ok(0) } else { Ok(u64::try_from(array.value(row))?) }
+            Ok(u64::try_from(as_int64_array(&of(name)?)?.value(row))?)
         };
-        let amount = |name: &str, row: usize| -> Result<Usd> {
-            let array = of(name)?;
-            let array = as_decimal128_array(&array)?;
-            if array.is_null(row) {
-                return Ok(Usd::ZERO);
-            }
-            Usd::from_units(array.value(row)).with_context(|| format!("{name} is beyond 17 billion dollars"))
-        };
-        let sum = |name: &str, row: usize| -> Result<u64> {
-            let array = of(name)?;
-            let sum = as_decimal128_array(&array)?.value(row);
+        let tokens = |name: &str, row: usize| -> Result<u64> {
+            let sum = as_decimal128_array(&of(name)?)?.value(row);
             u64::try_from(sum).with_context(|| format!("the sum of {name} is beyond 64 bits"))
         };
         for row in 0..batch.num_rows() {
-            let calls = number("calls", row)?;
-            // Sums of the engine wrap around. Where no sum can get there, none did.
-            let most = amount("largest", row)?.checked_mul(calls);
-            ensure!(
-                most.is_some(),
-                "the spend of a model on a day may be beyond 17 billion dollars: split the logs"
-            );
-            found.push(Spend {
+            let spend = Spend {
                 model: text(&of("model")?, row)?.unwrap_or_default(),
                 provider: text(&of("provider")?, row)?,
                 day: text(&of("day")?, row)?,
-                calls,
+                calls: number("calls", row)?,
                 unpriced: number("unpriced", row)?,
                 unpriced_before: number("unpriced_before", row)?,
-                prompt_tokens: sum("prompt_tokens", row)?,
-                completion_tokens: sum("completion_tokens", row)?,
-                cost: amount("cost", row)?,
-                before: amount("before", row)?,
-                change: amount("change", row)?,
-            });
+                changed: number("changed", row)?,
+                prompt_tokens: tokens("prompt_tokens", row)?,
+                completion_tokens: tokens("completion_tokens", row)?,
+                cost: amount(&of("cost")?, row)?,
+                before: amount(&of("before")?, row)?,
+                change: amount(&of("change")?, row)?,
+            };
+            found.push((spend, amount(&of("largest")?, row)?));
         }
     }
     Ok(found)
+}
+
+/// Returns an amount of a column. A sum of no amounts is zero.
+fn amount(array: &ArrayRef, row: usize) -> Result<Usd> {
+    if array.is_null(row) {
+        return Ok(Usd::ZERO);
+    }
+    let units = match array.data_type() {
+        DataType::Decimal256(..) => as_decimal256_array(array)?.value(row).to_i128(),
+        _ => Some(as_decimal128_array(array)?.value(row)),
+    };
+    let amount = units.and_then(Usd::from_units).filter(|amount| functions::decimal(*amount).is_some());
+    amount.context("the spend of a model on a day is ten billion dollars or more: split the logs")
 }
 
 /// Writes the sums as Parquet.
@@ -517,6 +579,7 @@ fn write_summary(path: &Path, spend: &[Spend], has_before: bool) -> Result<()> {
     ];
     if has_before {
         columns.push(("unpriced_before", counts(|row| row.unpriced_before)));
+        columns.push(("changed", counts(|row| row.changed)));
         columns.push(("cost_before", amounts(|row| row.before)));
         columns.push(("change", amounts(|row| row.change)));
     }
@@ -528,6 +591,54 @@ fn write_summary(path: &Path, spend: &[Spend], has_before: bool) -> Result<()> {
     writer.write(&batch)?;
     writer.close()?;
     Ok(())
+}
+
+/// The logs as they were found.
+struct Logs {
+    found: Found,
+    /// The columns that the rows keep, in SQL.
+    kept: Vec<String>,
+}
+
+/// Registers files as a table. Returns all columns that any of them has.
+async fn register(context: &SessionContext, table: &str, files: &[PathBuf]) -> Result<Schema> {
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
+    let (mut urls, mut schemas) = (Vec::new(), Vec::new());
+    for file in files {
+        // Nothing in the name of a file is a pattern.
+        let url = Url::from_file_path(file).map_err(|()| anyhow::anyhow!("{}: no path", file.display()))?;
+        let url = ListingTableUrl::try_new(url, None)?;
+        let schema = options.infer_schema(&context.state(), &url).await;
+        schemas.push(schema.with_context(|| format!("{} is no file of Parquet", file.display()))?);
+        urls.push(url);
+    }
+    let schema = Schema::try_merge(schemas.iter().map(|schema| schema.as_ref().clone()))
+        .context("the files have columns of one name and different types: price them apart")?;
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
+    let config = config.with_schema(Arc::new(schema.clone()));
+    context.register_table(table, Arc::new(ListingTable::try_new(config)?))?;
+    Ok(schema)
+}
+
+/// Shows how many rows are priced, until it is dropped.
+struct Ticker(tokio::task::JoinHandle<()>);
+
+impl Ticker {
+    fn start(bar: &ProgressBar, passes: u64) -> Self {
+        let (bar, before) = (bar.clone(), functions::priced());
+        Self(tokio::spawn(async move {
+            loop {
+                bar.set_position((functions::priced() - before) / passes);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {

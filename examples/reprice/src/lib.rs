@@ -11,7 +11,7 @@ mod logs;
 mod maps;
 mod report;
 
-pub use job::{Engine, Job, Outcome, Price};
+pub use job::{Change, Engine, Job, Outcome, Price, Spend, Unpriced};
 pub use logs::{Columns, Role};
 pub use maps::Maps;
-pub use report::{page, table};
+pub use report::table;

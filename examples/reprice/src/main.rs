@@ -1,27 +1,28 @@
 //! Prices logs of calls, and reports what another map changes. See `--help`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use anyhow::Result;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use llm_costmap::CostMap;
 use reprice::cluster::{Executor, Scheduler, execute, schedule};
 use reprice::generate::generate;
-use reprice::{Columns, Engine, Job, Maps, Price, page, table};
+use reprice::{Columns, Engine, Job, Maps, Price, table};
 
 /// Prices logs of calls to language models, and reports what another map changes.
 ///
 /// Writes DIR/calls (the rows, with the columns llm_cost and llm_cost_before), DIR/summary.parquet (sums by model,
 /// provider and day) and DIR/report.html, and prints a table. Amounts are US dollars, with all digits.
 ///
-/// Exit codes: 0 done; 1 failed, and DIR/calls is whole or missing; 2 wrong arguments; 3 done, and calls have no price
-/// (with --strict).
+/// Exit codes: 0 done; 1 failed, and DIR has no results; 2 wrong arguments; 3 done, and calls have no price (with
+/// --strict); 130 ended by Ctrl-C, and DIR has no results.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
     #[command(subcommand)]
     other: Option<Other>,
@@ -41,8 +42,8 @@ enum Other {
 
 #[derive(Args)]
 struct Run {
-    /// The logs: files of Parquet, or folders of them.
-    #[arg(value_name = "LOGS")]
+    /// The logs: files of Parquet, or folders with files that are called *.parquet.
+    #[arg(value_name = "LOGS", required = true)]
     logs: Vec<String>,
     /// The map to price by, in LiteLLM's format, packed or not. Default: the map in the program.
     #[arg(long, value_name = "FILE")]
@@ -55,7 +56,7 @@ struct Run {
     out: PathBuf,
     /// Names a column of the logs, such as model=my_model. The roles are model, provider, at, prompt_tokens,
     /// completion_tokens, cached_tokens, cache_creation_tokens, cache_creation_1h_tokens, reasoning_tokens,
-    /// prompt_audio_tokens, completion_audio_tokens, service_tier and batch.
+    /// prompt_audio_tokens, completion_audio_tokens, service_tier and batch. An empty name, as in batch=, is none.
     #[arg(long, value_name = "ROLE=COLUMN")]
     column: Vec<String>,
     /// Leaves out DIR/calls.
@@ -68,6 +69,9 @@ struct Run {
     /// the same paths, and the maps, by their revisions, in their own folders.
     #[arg(long, value_name = "URL")]
     cluster: Option<String>,
+    /// The seconds that the cluster may take to answer a first, small query.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    patience: u64,
     /// Prices every call at a constant, which measures the engine alone.
     #[arg(long)]
     constant: bool,
@@ -100,6 +104,9 @@ struct SchedulerOptions {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:50050")]
     address: SocketAddr,
+    /// The name that executors reach it by. Default: that of the address.
+    #[arg(long)]
+    external_host: Option<String>,
     /// The seconds after which an executor that does not report is taken for lost.
     #[arg(long, default_value_t = 30)]
     executor_timeout: u64,
@@ -107,12 +114,15 @@ struct SchedulerOptions {
 
 #[derive(Args)]
 struct ExecutorOptions {
-    /// The address of the scheduler.
+    /// The host and the port of the scheduler.
     #[arg(long, default_value = "127.0.0.1:50050")]
-    scheduler: SocketAddr,
-    /// The address that results are fetched from.
+    scheduler: String,
+    /// The address to listen on, which results are fetched from.
     #[arg(long, default_value = "127.0.0.1:50051")]
     address: SocketAddr,
+    /// The name that others reach it by. Default: that of the address.
+    #[arg(long)]
+    external_host: Option<String>,
     /// The port for the scheduler's calls.
     #[arg(long, default_value_t = 50_052)]
     grpc_port: u16,
@@ -130,7 +140,8 @@ struct ExecutorOptions {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // RUST_LOG=info shows what a scheduler and its executors do.
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    let level = if cli.other.is_some() { "warn" } else { "error" };
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -140,21 +151,28 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         match cli.other {
-            None => run(&cli.run).await,
+            None => tokio::select! {
+                done = run(&cli.run) => done,
+                // What is unfinished is removed as the run is dropped.
+                _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+            },
             Some(Other::Generate(options)) => {
                 let map = options.map.map_or_else(|| Ok(CostMap::bundled()), CostMap::from_file)?;
                 generate(&map, &options.folder, options.rows, options.files.max(1), options.seed)?;
-                println!("{} calls are in {}", options.rows, options.folder.display());
+                say(&format!("{} calls are in {}", options.rows, options.folder.display()));
                 Ok(ExitCode::SUCCESS)
             }
-            Some(Other::Scheduler(SchedulerOptions { address, executor_timeout })) => {
-                schedule(&Scheduler { address, executor_timeout }).await.map(|()| ExitCode::SUCCESS)
-            }
-            Some(Other::Executor(options)) => {
-                let ExecutorOptions { scheduler, address, grpc_port, tasks, maps, heartbeat } = options;
-                execute(&Executor { scheduler, address, grpc_port, tasks, maps, heartbeat })
+            Some(Other::Scheduler(SchedulerOptions { address, external_host, executor_timeout })) => {
+                schedule(&Scheduler { address, external_host, executor_timeout })
                     .await
                     .map(|()| ExitCode::SUCCESS)
+            }
+            Some(Other::Executor(options)) => {
+                let ExecutorOptions { scheduler, address, external_host, grpc_port, tasks, maps, heartbeat } =
+                    options;
+                let settings =
+                    Executor { scheduler, address, external_host, grpc_port, tasks, maps, heartbeat };
+                execute(&settings).await.map(|()| ExitCode::SUCCESS)
             }
         }
     });
@@ -164,42 +182,53 @@ fn main() -> ExitCode {
     })
 }
 
+/// Prints a text. What was done stays done if nobody reads of it.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 async fn run(options: &Run) -> Result<ExitCode> {
     let start = Instant::now();
+    let columns = match Columns::from_pairs(options.column.iter().map(String::as_str)) {
+        Ok(columns) => columns,
+        Err(error) => Cli::command().error(clap::error::ErrorKind::InvalidValue, error).exit(),
+    };
     let maps = Arc::new(Maps::default());
     let map = match &options.map {
         Some(file) => maps.add_file(file)?,
-        None => maps.add(CostMap::bundled())?,
+        None => maps.add(&CostMap::bundled())?,
     };
     let against = options.against.as_deref().map(|file| maps.add_file(file)).transpose()?;
     let job = Job {
         logs: options.logs.clone(),
-        columns: Columns::from_pairs(options.column.iter().map(String::as_str))?,
+        columns,
         maps,
         map,
         against,
         out: options.out.clone(),
         rows: !options.no_rows,
         engine: match &options.cluster {
-            Some(url) => Engine::Cluster(url.clone()),
+            Some(url) => {
+                Engine::Cluster { url: url.clone(), patience: Duration::from_secs(options.patience) }
+            }
             None => Engine::Local { threads: options.threads },
         },
         price: if options.constant { Price::Constant } else { Price::Maps },
     };
     let outcome = job.run().await?;
-    println!("{}", table(&outcome)?);
-    let report = options.out.join("report.html");
-    std::fs::write(&report, page(&outcome)?).with_context(|| report.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{} calls in {seconds:.1} s ({:.0} a second); see {}",
+    say(&format!(
+        "{}\n{} calls in {seconds:.1} s ({:.0} a second); see {}",
+        table(&outcome)?,
         outcome.rows,
         outcome.rows as f64 / seconds,
-        report.display()
-    );
+        options.out.join("report.html").display()
+    ));
     let unpriced: u64 = outcome.spend.iter().map(|spend| spend.unpriced).sum();
     if unpriced > 0 {
-        eprintln!("reprice: {unpriced} calls have no price, and no sum has them: the report has the reasons");
+        eprintln!(
+            "reprice: {unpriced} calls have no price, and the cost leaves them out: the report has the reasons"
+        );
     }
     Ok(ExitCode::from(if unpriced > 0 && options.strict { 3 } else { 0 }))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::{Context, Result};
 use llm_costmap::{CostMap, Snapshot};
 
 /// The maps that a process has, by their revisions. A folder may have more, which are read when they are needed.
@@ -24,8 +25,8 @@ impl Maps {
     /// # Errors
     ///
     /// Returns an error if the file is no map.
-    pub fn add_file(&self, file: &Path) -> Result<String, llm_costmap::Error> {
-        self.add(CostMap::from_file(file)?)
+    pub fn add_file(&self, file: &Path) -> Result<String> {
+        self.add(&CostMap::from_file(file)?)
     }
 
     /// Adds a map. Returns its revision.
@@ -33,9 +34,10 @@ impl Maps {
     /// # Errors
     ///
     /// Returns an error if the map has no revision, which is so for one without models.
-    pub fn add(&self, map: CostMap) -> Result<String, llm_costmap::Error> {
+    pub fn add(&self, map: &CostMap) -> Result<String> {
         let snapshot = map.snapshot();
-        let revision = snapshot.provenance().source_revision.unwrap_or_default();
+        let revision =
+            snapshot.provenance().source_revision.context("a map without models has no revision")?;
         self.lock().insert(revision.clone(), snapshot);
         Ok(revision)
     }
@@ -45,7 +47,7 @@ impl Maps {
     /// # Errors
     ///
     /// Returns a message if this process does not have it, so that it cannot price by another one.
-    pub fn get(&self, revision: &str) -> Result<Arc<Snapshot>, String> {
+    pub fn get(&self, revision: &str) -> std::result::Result<Arc<Snapshot>, String> {
         if let Some(known) = self.lock().get(revision) {
             return Ok(known.clone());
         }
@@ -55,14 +57,11 @@ impl Maps {
         let Some(folder) = &self.folder else {
             return Err(format!("this process has no map of revision {revision}"));
         };
-        let names = [format!("{revision}.json"), format!("{revision}.json.gz")];
-        let file = names.iter().map(|name| folder.join(name)).find(|file| file.exists());
+        let name = |packed: &str| format!("{revision}.json{packed}");
+        let file = ["", ".gz"].iter().map(|packed| folder.join(name(packed))).find(|file| file.exists());
         let file = file.ok_or_else(|| {
-            format!(
-                "this process has no map of revision {revision}: put it into {}, as {}",
-                folder.display(),
-                names[1]
-            )
+            let (folder, name) = (folder.display(), name(".gz"));
+            format!("this process has no map of revision {revision}: put it into {folder}, as {name}")
         })?;
         let found = self.add_file(&file).map_err(|error| format!("{error:#}"))?;
         let snapshot = self.lock().get(&found).cloned().filter(|_| found == revision);

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use llm_costmap::Usd;
 use plotters::prelude::*;
 
-use crate::job::{Outcome, Spend};
+use crate::job::{MOST_REASONS, Outcome, Spend};
 
 /// The rows of the table, and of each list of the page.
 const ROWS: usize = 25;
@@ -22,12 +22,18 @@ const BARS: usize = 15;
 const NEW: RGBColor = RGBColor(24, 92, 160);
 const OLD: RGBColor = RGBColor(200, 120, 40);
 
-/// Returns a bar of progress on the standard error, with the rate and the time that is left. It is hidden where that
-/// is no terminal.
-pub(crate) fn progress(length: u64, unit: &str) -> ProgressBar {
-    let template =
-        format!("{{bar:30}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{elapsed}} (left: {{eta}})");
-    let bar = ProgressBar::new(length);
+/// Returns a bar of progress on the standard error, with the rate and the time that is left; without a length, the time
+/// that passed. It is hidden where that is no terminal.
+pub(crate) fn progress(length: Option<u64>, unit: &str) -> ProgressBar {
+    let (bar, template) = match length {
+        Some(length) => (
+            ProgressBar::new(length),
+            format!(
+                "{{bar:30}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{elapsed}} (left: {{eta}})"
+            ),
+        ),
+        None => (ProgressBar::new_spinner(), "{spinner} {elapsed}".to_owned()),
+    };
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }
@@ -40,36 +46,50 @@ pub(crate) fn progress(length: u64, unit: &str) -> ProgressBar {
 struct Sums {
     calls: u64,
     unpriced: u64,
+    unpriced_before: u64,
     cost: Usd,
     before: Usd,
     change: Usd,
 }
 
+impl From<&Spend> for Sums {
+    fn from(spend: &Spend) -> Self {
+        let Spend { calls, unpriced, unpriced_before, cost, before, change, .. } = *spend;
+        Self { calls, unpriced, unpriced_before, cost, before, change }
+    }
+}
+
 impl Sums {
-    fn add(&mut self, spend: &Spend) -> Result<()> {
+    fn add(&mut self, other: &Self) -> Result<()> {
         let add = |a: Usd, b: Usd| {
             a.checked_add(b).context("the spend is beyond 17 billion dollars: split the logs")
         };
-        self.calls += spend.calls;
-        self.unpriced += spend.unpriced;
-        self.cost = add(self.cost, spend.cost)?;
-        self.before = add(self.before, spend.before)?;
-        self.change = add(self.change, spend.change)?;
+        self.calls += other.calls;
+        self.unpriced += other.unpriced;
+        self.unpriced_before += other.unpriced_before;
+        self.cost = add(self.cost, other.cost)?;
+        self.before = add(self.before, other.before)?;
+        self.change = add(self.change, other.change)?;
         Ok(())
+    }
+
+    /// Returns how much the two maps differ, calls that only one of them prices included.
+    fn difference(&self) -> u128 {
+        self.cost.units().abs_diff(self.before.units()).max(self.change.units().unsigned_abs())
     }
 
     /// Returns the sums of calls by a key.
     fn by<'a, K: Ord>(spend: &'a [Spend], key: impl Fn(&'a Spend) -> K) -> Result<BTreeMap<K, Self>> {
         let mut sums: BTreeMap<K, Self> = BTreeMap::new();
         for row in spend {
-            sums.entry(key(row)).or_default().add(row)?;
+            sums.entry(key(row)).or_default().add(&row.into())?;
         }
         Ok(sums)
     }
 
-    fn all(spend: &[Spend]) -> Result<Self> {
+    fn all(parts: impl IntoIterator<Item = Self>) -> Result<Self> {
         let mut sums = Self::default();
-        spend.iter().try_for_each(|row| sums.add(row))?;
+        parts.into_iter().try_for_each(|part| sums.add(&part))?;
         Ok(sums)
     }
 }
@@ -80,12 +100,23 @@ fn shown(amount: Usd) -> String {
     if rounded.is_zero() { amount } else { rounded }.to_string()
 }
 
-/// Returns the sums by model and provider, those with the largest change or spend first.
+/// Returns a name as a terminal may show it: a log may have any.
+fn printable(name: &str) -> String {
+    name.chars()
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
+}
+
+/// Returns the sums by model and provider, those that differ most between the maps first, or those with the largest spend.
 fn by_model(outcome: &Outcome) -> Result<Vec<((&str, &str), Sums)>> {
     let sums =
         Sums::by(&outcome.spend, |row| (row.model.as_str(), row.provider.as_deref().unwrap_or_default()))?;
     let mut rows: Vec<_> = sums.into_iter().collect();
-    rows.sort_by_key(|(_, sums)| std::cmp::Reverse((sums.change.units().unsigned_abs(), sums.cost.units())));
+    let has_before = outcome.against.is_some();
+    rows.sort_by_key(|(_, sums)| {
+        let difference = if has_before { sums.difference() } else { 0 };
+        std::cmp::Reverse((difference, sums.cost.units()))
+    });
     Ok(rows)
 }
 
@@ -96,47 +127,25 @@ fn by_model(outcome: &Outcome) -> Result<Vec<((&str, &str), Sums)>> {
 /// Returns an error if the spend is beyond 17 billion dollars.
 pub fn table(outcome: &Outcome) -> Result<String> {
     let rows = by_model(outcome)?;
-    let total = Sums::all(&outcome.spend)?;
-    let mut lines: Vec<[String; 7]> = Vec::new();
-    let mut add = |model: String, provider: String, sums: &Sums| {
-        let amounts = [sums.cost, sums.before, sums.change].map(shown);
-        let [cost, before, change] = amounts;
-        lines.push([
-            model,
-            provider,
-            sums.calls.to_string(),
-            sums.unpriced.to_string(),
-            cost,
-            before,
-            change,
-        ]);
+    let mut lines: Vec<[String; 8]> = Vec::new();
+    let mut add = |model: &str, provider: &str, sums: &Sums| {
+        let [calls, unpriced, unpriced_before] =
+            [sums.calls, sums.unpriced, sums.unpriced_before].map(|count| count.to_string());
+        let [cost, before, change] = [sums.cost, sums.before, sums.change].map(shown);
+        let (model, provider) = (printable(model), printable(provider));
+        lines.push([model, provider, calls, unpriced, cost, unpriced_before, before, change]);
     };
     for ((model, provider), sums) in rows.iter().take(ROWS) {
-        add((*model).to_owned(), (*provider).to_owned(), sums);
+        add(model, provider, sums);
     }
-    let rest: Vec<&Sums> = rows.iter().skip(ROWS).map(|(_, sums)| sums).collect();
-    if !rest.is_empty() {
-        let shown: Sums = rows.iter().take(ROWS).fold(Sums::default(), |mut all, (_, sums)| {
-            all.calls += sums.calls;
-            all.unpriced += sums.unpriced;
-            all
-        });
-        let left = |all: Usd, of: fn(&Sums) -> Usd| {
-            rows.iter().take(ROWS).try_fold(all, |left, (_, sums)| left.checked_sub(of(sums)))
-        };
-        let others = Sums {
-            calls: total.calls - shown.calls,
-            unpriced: total.unpriced - shown.unpriced,
-            cost: left(total.cost, |sums| sums.cost).context("an overflow")?,
-            before: left(total.before, |sums| sums.before).context("an overflow")?,
-            change: left(total.change, |sums| sums.change).context("an overflow")?,
-        };
-        add(format!("{} others", rest.len()), String::new(), &others);
+    if rows.len() > ROWS {
+        let others = Sums::all(rows.iter().skip(ROWS).map(|(_, sums)| *sums))?;
+        add(&format!("{} others", rows.len() - ROWS), "", &others);
     }
-    add("all".to_owned(), String::new(), &total);
+    add("all", "", &Sums::all(rows.iter().map(|(_, sums)| *sums))?);
     let mut names = vec!["model", "provider", "calls", "unpriced", "cost"];
     if outcome.against.is_some() {
-        names.extend(["cost before", "change"]);
+        names.extend(["unpriced before", "cost before", "change of both"]);
     }
     let columns = names.iter().enumerate().map(|(place, name)| {
         let values: StringArray = lines.iter().map(|line| line.get(place)).collect();
@@ -152,6 +161,7 @@ struct Row {
     provider: String,
     calls: u64,
     unpriced: u64,
+    unpriced_before: u64,
     cost: String,
     before: String,
     change: String,
@@ -164,6 +174,7 @@ impl Row {
             provider: provider.to_owned(),
             calls: sums.calls,
             unpriced: sums.unpriced,
+            unpriced_before: sums.unpriced_before,
             cost: shown(sums.cost),
             before: shown(sums.before),
             change: shown(sums.change),
@@ -175,6 +186,7 @@ impl Row {
 struct Changed<'a> {
     model: &'a str,
     provider: &'a str,
+    calls: u64,
     change: String,
     reasons: &'a [String],
 }
@@ -189,6 +201,7 @@ struct Page<'a> {
     providers: Vec<Row>,
     changes: Vec<Changed<'a>>,
     more_changes: usize,
+    has_all_reasons: bool,
     by_day: String,
     by_model: String,
     by_provider: String,
@@ -209,10 +222,21 @@ pub fn page(outcome: &Outcome) -> Result<String> {
     let mut providers: Vec<_> = providers.into_iter().collect();
     providers.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.cost.units()));
     let has_before = outcome.against.is_some();
+    // A model that two providers serve has a bar for each.
+    let named: Vec<(String, Sums)> = spenders
+        .iter()
+        .take(BARS)
+        .map(|((model, provider), sums)| {
+            let is_twice = spenders.iter().filter(|((other, _), _)| other == model).count() > 1;
+            let name = if is_twice { format!("{model} ({provider})") } else { (*model).to_owned() };
+            (name, *sums)
+        })
+        .collect();
     let bars = |rows: Vec<(&str, Sums)>| bars(&rows, has_before);
     let page = Page {
         outcome,
-        total: Row::new("all", "", &Sums::all(&outcome.spend)?),
+        total: Row::new("all", "", &Sums::all(models.iter().map(|(_, sums)| *sums))?),
+        has_all_reasons: outcome.unpriced.len() < MOST_REASONS,
         more_models: models.len().saturating_sub(4 * ROWS),
         models: models
             .iter()
@@ -226,13 +250,14 @@ pub fn page(outcome: &Outcome) -> Result<String> {
             .map(|change| Changed {
                 model: &change.model,
                 provider: change.provider.as_deref().unwrap_or_default(),
+                calls: change.calls,
                 change: shown(change.change),
                 reasons: &change.reasons,
             })
             .collect(),
         more_changes: outcome.changes.len().saturating_sub(4 * ROWS),
-        by_day: lines(&days.into_iter().collect::<Vec<_>>(), has_before)?,
-        by_model: bars(spenders.iter().take(BARS).map(|((model, _), sums)| (*model, *sums)).collect())?,
+        by_day: lines(&days.into_iter().filter(|(day, _)| !day.is_empty()).collect::<Vec<_>>(), has_before)?,
+        by_model: bars(named.iter().map(|(name, sums)| (name.as_str(), *sums)).collect())?,
         by_provider: bars(providers.iter().take(BARS).map(|(provider, sums)| (*provider, *sums)).collect())?,
         providers: providers.iter().map(|(provider, sums)| Row::new(provider, "", sums)).collect(),
         seconds: format!("{:.1}", outcome.took.as_secs_f64()),
@@ -245,9 +270,12 @@ fn drawn<T, E: std::error::Error>(result: std::result::Result<T, E>) -> Result<T
     result.map_err(|error| anyhow::anyhow!("cannot draw a chart: {error}"))
 }
 
-/// Draws the spend by day as a line, and that by the other map as another.
+/// Draws the spend by day as a line, and that by the other map as another. Returns nothing if there are no days.
 fn lines(days: &[(&str, Sums)], has_before: bool) -> Result<String> {
     let mut svg = String::new();
+    if days.is_empty() {
+        return Ok(svg);
+    }
     let highest =
         days.iter().map(|(_, sums)| sums.cost.as_f64().max(sums.before.as_f64())).fold(0.0, f64::max);
     {
@@ -267,20 +295,26 @@ fn lines(days: &[(&str, Sums)], has_before: bool) -> Result<String> {
         let of = |amount: fn(&Sums) -> Usd| {
             days.iter().enumerate().map(move |(place, (_, sums))| (place, amount(sums).as_f64()))
         };
+        let mut draw = |amount: fn(&Sums) -> Usd, color: RGBColor| -> Result<()> {
+            drawn(chart.draw_series(LineSeries::new(of(amount), color.stroke_width(2))))?;
+            // A single day is no line.
+            drawn(chart.draw_series(of(amount).map(|point| Circle::new(point, 2, color.filled())))).map(drop)
+        };
         if has_before {
-            drawn(chart.draw_series(LineSeries::new(of(|sums| sums.before), OLD.stroke_width(2))))?;
+            draw(|sums| sums.before, OLD)?;
         }
-        drawn(chart.draw_series(LineSeries::new(of(|sums| sums.cost), NEW.stroke_width(2))))?;
-        // A single day is no line.
-        drawn(chart.draw_series(of(|sums| sums.cost).map(|point| Circle::new(point, 2, NEW.filled()))))?;
+        draw(|sums| sums.cost, NEW)?;
         drawn(area.present())?;
     }
     Ok(svg)
 }
 
-/// Draws spend as bars from left to right, with that by the other map below each.
+/// Draws spend as bars from left to right, with that by the other map below each. Returns nothing if there are no rows.
 fn bars(rows: &[(&str, Sums)], has_before: bool) -> Result<String> {
     let mut svg = String::new();
+    if rows.is_empty() {
+        return Ok(svg);
+    }
     let highest =
         rows.iter().map(|(_, sums)| sums.cost.as_f64().max(sums.before.as_f64())).fold(0.0, f64::max);
     let count = i32::try_from(rows.len())?;
@@ -332,5 +366,10 @@ fn bars(rows: &[(&str, Sums)], has_before: bool) -> Result<String> {
 
 /// Returns dollars at an axis.
 fn dollars(amount: &f64) -> String {
-    if *amount >= 1_000.0 || *amount == 0.0 { format!("${amount:.0}") } else { format!("${amount:.4}") }
+    let decimals = match *amount {
+        0.0 | 1_000.0.. => 0,
+        1.0.. => 2,
+        _ => 6,
+    };
+    format!("${amount:.decimals$}")
 }

@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,9 +21,15 @@ struct Process {
 }
 
 impl Process {
-    fn start(arguments: &[String]) -> Self {
+    fn start(arguments: &[String], folder: &Path) -> Self {
         let mut command = program();
-        command.args(arguments).env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped());
+        // What executors leave behind goes with the folder.
+        command
+            .args(arguments)
+            .env("RUST_LOG", "info")
+            .env("TMPDIR", folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("a process");
         let (stderr, lines) = (child.stderr.take().expect("a pipe"), Arc::new(Mutex::new(Vec::new())));
         let log = lines.clone();
@@ -88,7 +95,7 @@ impl Cluster {
         let [port] = ports();
         let address = format!("127.0.0.1:{port}");
         let arguments = ["scheduler", "--address", &address, "--executor-timeout", "6"];
-        let scheduler = Process::start(&arguments.map(str::to_owned));
+        let scheduler = Process::start(&arguments.map(str::to_owned), home.0.path());
         scheduler.wait_for("listening on");
         let executor = |_| {
             let [port, grpc] = ports().map(|port: u16| port.to_string());
@@ -107,6 +114,7 @@ impl Cluster {
             let more = ["--heartbeat", "1", "--tasks", "1"];
             let executor = Process::start(
                 &[arguments.as_slice(), &more].concat().iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(),
+                home.0.path(),
             );
             executor.wait_for("Executor registration succeed");
             executor
@@ -179,4 +187,22 @@ fn an_executor_without_the_map_fails_the_query() {
     let missing = home.revision("old.json");
     assert!(text.contains(&format!("this process has no map of revision {missing}: put it into ")), "{text}");
     assert!(!home.path("out/calls").exists() && !home.path("out/summary.parquet").exists());
+}
+
+#[test]
+fn a_cluster_without_executors_is_told_of() {
+    let home = Home::new(10, 1);
+    let [port] = ports();
+    let address = format!("127.0.0.1:{port}");
+    let maps = home.text("maps");
+    let (code, text) = said(&run(["executor", "--scheduler", &address, "--maps", &maps]));
+    assert_eq!((code, text.as_str()), (Some(1), format!("reprice: {maps} is no folder of maps\n").as_str()));
+    let scheduler = Process::start(&["scheduler", "--address", &address].map(str::to_owned), home.0.path());
+    scheduler.wait_for("listening on");
+    let url = format!("df://{address}");
+    let (code, text) = said(&run(home.arguments("out", &["--cluster", &url, "--patience", "2"])));
+    assert_eq!(code, Some(1));
+    let expected =
+        format!("the cluster of {url} has not answered within 2s: is it busy, or without executors?");
+    assert!(text.contains(&expected), "{text}");
 }

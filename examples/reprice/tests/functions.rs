@@ -18,7 +18,7 @@ fn context() -> (SessionContext, Arc<Snapshot>, String) {
     let maps = Arc::new(Maps::default());
     let map = CostMap::bundled();
     let snapshot = map.snapshot();
-    let revision = maps.add(map).unwrap();
+    let revision = maps.add(&map).unwrap();
     let mut context = SessionContext::new();
     functions::register(&mut context, &maps).unwrap();
     (context, snapshot, revision)

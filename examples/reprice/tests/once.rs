@@ -25,15 +25,15 @@ async fn a_row_is_priced_once_by_each_map() {
     };
     job.run().await.unwrap();
     assert_eq!(functions::priced(), 10_000);
-    job.rows = true;
+    (job.rows, job.out) = (true, home.path("rows"));
     job.run().await.unwrap();
     assert_eq!(functions::priced(), 20_000);
     // Some calls have no price by the other map, but all have one by the map: no second look is needed for those.
     job.against = Some(maps.add_file(&home.path("old.json")).unwrap());
-    job.rows = false;
+    (job.rows, job.out) = (false, home.path("both"));
     job.run().await.unwrap();
     assert_eq!(functions::priced(), 40_000);
-    job.price = Price::Constant;
+    (job.price, job.out) = (Price::Constant, home.path("constant"));
     job.run().await.unwrap();
     assert_eq!(functions::priced(), 40_000);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use arrow::array::{Array, StringViewArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::cast::{
-    as_boolean_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array,
+    as_boolean_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array, as_uint64_array,
 };
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
@@ -83,14 +83,19 @@ pub(super) fn coerce(function: &str, given: &[DataType]) -> Result<Vec<DataType>
             given.len()
         );
     }
-    Ok((0..given.len())
-        .map(|place| match place {
-            0 | 1 | REVISION | SERVICE_TIER => DataType::Utf8View,
-            BATCH => DataType::Boolean,
-            AT => DataType::Timestamp(TimeUnit::Microsecond, None),
-            _ => DataType::Int64,
+    (0..)
+        .zip(given.iter().zip(NAMES))
+        .map(|(place, (kind, name))| match place {
+            0 | 1 | REVISION | SERVICE_TIER => Ok(DataType::Utf8View),
+            BATCH if matches!(kind, DataType::Boolean | DataType::Null) => Ok(DataType::Boolean),
+            BATCH => plan_err!("{name} of {function} is of type {kind}: it is true or false"),
+            AT => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+            _ if *kind == DataType::UInt64 => Ok(DataType::UInt64),
+            _ if kind.is_integer() || kind.is_null() => Ok(DataType::Int64),
+            // A cast would cut off what is behind the point.
+            _ => plan_err!("{name} of {function} is of type {kind}: counts are integers"),
         })
-        .collect())
+        .collect()
 }
 
 /// The arguments of a batch of rows.
@@ -136,16 +141,20 @@ impl Arguments {
         let mut uncounted: Vec<usize> = (0..rows).collect();
         for (place, counter) in COUNTERS {
             let Some(array) = column(place)? else { continue };
-            let array = as_int64_array(&array)?;
             if matches!(counter, Counter::PromptTokens | Counter::CompletionTokens) {
                 if array.null_count() == 0 {
                     uncounted.clear();
                 }
                 uncounted.retain(|row| array.is_null(*row));
             }
+            if *array.data_type() == DataType::UInt64 {
+                let values = as_uint64_array(&array)?;
+                counts.push((counter, values.iter().map(Option::unwrap_or_default).collect()));
+                continue;
+            }
+            let array = as_int64_array(&array)?;
             let values = array.values();
-            let is_plain = array.null_count() == 0 && values.iter().all(|count| *count >= 0);
-            if is_plain {
+            if array.null_count() == 0 && values.iter().all(|count| *count >= 0) {
                 counts.push((counter, values.iter().map(|count| count.unsigned_abs()).collect()));
                 continue;
             }

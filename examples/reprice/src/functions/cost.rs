@@ -22,7 +22,7 @@ pub const AMOUNT: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 28);
 const LARGEST: i128 = 10_i128.pow(38) - 1;
 
 /// Returns an amount as the column holds it.
-pub(super) fn decimal(amount: Usd) -> Option<i128> {
+pub(crate) fn decimal(amount: Usd) -> Option<i128> {
     Some(amount.units()).filter(|units| units.abs() <= LARGEST)
 }
 

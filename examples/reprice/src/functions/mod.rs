@@ -12,7 +12,7 @@
 //! `batch` and `at`. Without `at`, a call is priced as one of now, which matters for off-peak prices alone.
 //!
 //! A count that is `NULL` is zero, but a call of which neither the prompt nor the completion is counted has no price,
-//! nor has one with a negative count, or without a time where `at` is given.
+//! nor has one with a negative count, or without a time where `at` is given. Counts are integers: others are refused.
 
 mod arguments;
 mod cost;
@@ -26,6 +26,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::Maps;
+pub(crate) use cost::decimal;
 pub use cost::{AMOUNT, LlmCost};
 pub use lines::LlmCostLines;
 pub use usage::LlmUsage;

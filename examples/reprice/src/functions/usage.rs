@@ -89,7 +89,10 @@ fn read(format: Option<&str>, body: &[u8]) -> Result<Response, String> {
         Some(format) => Some(format.parse::<Format>().map_err(|error| error.to_string())?),
     };
     let told = |error: Error| error.to_string();
-    let is_stream = [b"data:".as_slice(), b"event:", b":"].iter().any(|start| body.starts_with(start));
+    let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    let is_stream = [b"data:".as_slice(), b"event:", b"id:", b"retry:", b":"]
+        .iter()
+        .any(|field| start.starts_with(field));
     if is_stream {
         let mut stream = format.map_or_else(Stream::new, Stream::of);
         stream.push(body).and_then(|()| stream.finish()).map_err(told)?;
