@@ -152,9 +152,11 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.other {
             None => tokio::select! {
-                done = run(&cli.run) => done,
+                // The first of them is polled first: from then on, Ctrl-C ends nothing by itself.
+                biased;
                 // What is unfinished is removed as the run is dropped.
                 _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+                done = run(&cli.run) => done,
             },
             Some(Other::Generate(options)) => {
                 let map = options.map.map_or_else(|| Ok(CostMap::bundled()), CostMap::from_file)?;
