@@ -17,6 +17,9 @@ use crate::resolve::Lookup;
 use crate::snapshot::{Resolved, Snapshot};
 use crate::usage::{Counter, ServiceTier, Usage};
 
+/// The most unknown names that are kept, so that they are looked up once.
+const MOST_UNKNOWN: usize = 256;
+
 /// Calls in columns: a slice for each part of the calls, a row for each call.
 ///
 /// A row costs what [`Snapshot::total`] returns for a [`Call`] with a [`Usage`] of its counts, to the last
@@ -158,6 +161,7 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
             return Err(Error::ColumnLength { column, rows, expected });
         }
         let mut models: HashMap<(&str, Option<&str>), Resolved<'_>> = HashMap::new();
+        let mut unknown: HashMap<(&str, Option<&str>), Error> = HashMap::new();
         let mut usage = Usage::new(0, 0);
         let mut totals = Totals { amounts: Vec::with_capacity(self.models.len()), errors: Vec::new() };
         for (row, model) in self.models.iter().enumerate() {
@@ -178,10 +182,19 @@ impl<'a, S: AsRef<str>> CallColumns<'a, S> {
             let provider = provider.filter(|provider| !provider.is_empty());
             let found = match models.entry((model.as_ref(), provider)) {
                 Entry::Occupied(known) => Ok(&*known.into_mut()),
-                // Unknown names are not kept: there may be as many as rows.
-                Entry::Vacant(vacant) => snapshot
-                    .resolve(Lookup { provider, ..Lookup::new(model.as_ref()) })
-                    .map(|found| &*vacant.insert(found)),
+                Entry::Vacant(vacant) => match unknown.get(vacant.key()) {
+                    Some(error) => Err(error.clone()),
+                    None => match snapshot.resolve(Lookup { provider, ..Lookup::new(model.as_ref()) }) {
+                        Ok(found) => Ok(&*vacant.insert(found)),
+                        Err(error) => {
+                            // There may be as many of them as rows.
+                            if unknown.len() < MOST_UNKNOWN {
+                                unknown.insert(vacant.into_key(), error.clone());
+                            }
+                            Err(error)
+                        }
+                    },
+                },
             };
             match found.and_then(|found| found.total(call)) {
                 Ok(total) => totals.amounts.push(Some(total)),

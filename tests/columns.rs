@@ -176,3 +176,29 @@ fn columns_of_other_lengths_are_refused_by_name() {
     let totals = CallColumns::new(&none).totals(&snapshot).unwrap();
     assert!(totals.amounts.is_empty() && totals.errors.is_empty());
 }
+
+#[test]
+fn unknown_names_are_errors_of_their_rows_however_many_there_are() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#).unwrap();
+    let snapshot = map.snapshot();
+    // More names than are kept, each several times, and a known one between.
+    let models: Vec<String> = (0..2_400)
+        .map(|row| if row % 5 == 0 { "m".to_owned() } else { format!("unknown-{}", row % 601) })
+        .collect();
+    let prompt = vec![1_000; models.len()];
+    let columns = CallColumns::new(&models).counter(Counter::PromptTokens, &prompt);
+    let totals = columns.totals(&snapshot).unwrap();
+    let usage = Usage::new(1_000, 0);
+    let mut errors = totals.errors.iter();
+    for (row, model) in models.iter().enumerate() {
+        match snapshot.total(model.as_str(), &usage) {
+            Ok(total) => assert_eq!(totals.amounts[row], Some(total)),
+            Err(error) => {
+                let found = errors.next().expect("an error for the row");
+                assert_eq!((found.row, found.error.to_string()), (row, error.to_string()));
+                assert_eq!(totals.amounts[row], None);
+            }
+        }
+    }
+    assert_eq!((totals.errors.len(), errors.next().is_none()), (1_920, true));
+}
