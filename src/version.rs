@@ -18,6 +18,9 @@ pub(crate) struct Version {
     pub(crate) channel: Channel,
 }
 
+/// The source of a map that a caller handed in, as messages and reports name it.
+pub(crate) const HANDED_IN: &str = "the text that was handed in";
+
 /// The way by which a text came in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Channel {

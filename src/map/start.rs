@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::catalog;
 use crate::error::Error;
 use crate::live::VersionedCatalog;
-use crate::reload::HANDED_IN;
+
 use crate::reload::cache::Cache;
 use crate::reload::guard::{Guards, KEPT};
 use crate::source::{Origin, Validators};
-use crate::version::{Channel, MapBytes, Version};
+use crate::version::{Channel, HANDED_IN, MapBytes, Version};
 
 /// The map to start with.
 pub(super) struct Start {

@@ -1,6 +1,7 @@
 //! The reloader's side of the cache: which map is written, and when.
 
-use super::reloader::{Applied, Reloader};
+use super::arrived::Applied;
+use super::reloader::Reloader;
 use super::status::ReloadReport;
 use crate::live::VersionedCatalog;
 use crate::sync::lock;

@@ -6,6 +6,7 @@
 //! [`Snapshot::diff`](crate::Snapshot::diff) a [`Diff`], and
 //! [`CostMap::generation`](crate::CostMap::generation) a [`Generation`].
 
+mod arrived;
 pub(crate) mod cache;
 mod cached;
 mod flight;
@@ -17,12 +18,14 @@ mod reloader;
 mod schedule;
 mod scheduled;
 mod settings;
+mod settle;
 mod status;
+mod waiting;
 
 pub use crate::catalog::{SetAside, UnpricedField, Warning};
 pub use crate::diff::{Diff, Repriced};
 pub use crate::version::Generation;
 pub(crate) use history::History;
 pub(crate) use reloader::Reloader;
-pub(crate) use settings::{Guarded, HANDED_IN, KEPT_MAPS, Listener, Settings};
+pub(crate) use settings::{Guarded, KEPT_MAPS, Listener, Settings};
 pub use status::{PendingMap, ReloadOutcome, ReloadReport, ReloadSummary, ScheduleStatus, SourceInfo};

@@ -1,14 +1,15 @@
-//! Maps that wait for the time at which they go live.
+//! Maps that wait for the time at which they go live: how they come to wait, and how they are swapped in.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::reloader::{Applied, Arrived, Reloader};
+use super::arrived::{Applied, Arrived};
+use super::reloader::Reloader;
 use super::settings::Guarded;
 use super::status::{PendingMap, ReloadReport};
+use super::waiting::Pending;
 use crate::error::Error;
-use crate::live::VersionedCatalog;
 use crate::panics;
 use crate::source::{Upcoming, Validators};
 use crate::sync::lock;
@@ -16,52 +17,6 @@ use crate::version::Channel;
 
 /// The longest wait before another look at the clock, which may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// The map that waits, and the thread that swaps it in.
-#[derive(Default)]
-pub(super) struct Waiting {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    pending: Option<Pending>,
-    has_thread: bool,
-}
-
-/// A map that was read and checked, and goes live later.
-struct Pending {
-    base: VersionedCatalog,
-    validators: Validators,
-    at: SystemTime,
-    /// The number of its bytes, unpacked.
-    length: usize,
-    guarded: Guarded,
-}
-
-impl Pending {
-    fn shown(&self) -> PendingMap {
-        PendingMap {
-            source_revision: self.base.version.revision.clone().unwrap_or_default(),
-            models_count: self.base.catalog.len(),
-            not_before: self.at,
-        }
-    }
-}
-
-impl Waiting {
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    /// Wakes the thread, so that it looks at what changed.
-    pub(super) fn wake(&self) {
-        // A thread that is about to wait has the lock until it does.
-        drop(self.state());
-        self.changed.notify_all();
-    }
-}
 
 impl Reloader {
     /// Returns the map that waits, as reports show it.

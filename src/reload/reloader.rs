@@ -4,22 +4,21 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::arrived::{Applied, Arrived, Settled};
 use super::flight::Flights;
 use super::history::History;
-use super::pending::Waiting;
 use super::schedule::Schedule;
-use super::settings::{Guarded, HANDED_IN, Listener, Settings};
+use super::settings::{Guarded, Listener, Settings};
 use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
-use crate::catalog;
+use super::waiting::Waiting;
 use crate::diff::Diff;
 use crate::error::Error;
 use crate::live::{Live, VersionedCatalog};
 use crate::panics;
-use crate::resolve::Layers;
 use crate::snapshot::Snapshot;
 use crate::source::{Content, Fetched, Known, Origin, Stop, Validators};
 use crate::sync::lock;
-use crate::version::{Channel, MapBytes, Version};
+use crate::version::{Channel, HANDED_IN, MapBytes};
 
 /// Reloads one map. The reload thread keeps the reloader alive, but not the map, to which the
 /// reloader has a weak reference.
@@ -220,65 +219,6 @@ impl Reloader {
         }
     }
 
-    /// Swaps in what a fetch found, and has the map wait that goes live later. Returns `None` if the answer
-    /// speaks of another map than the live one.
-    fn settle(
-        self: &Arc<Self>,
-        fetched: Fetched,
-        known: &Known,
-        source: &str,
-        guarded: Guarded,
-    ) -> Result<Option<Settled>, Error> {
-        let Fetched { mut content, validators, mut upcoming } = fetched;
-        let _one_at_a_time = lock(&self.applying);
-        // Its time may have come while it was fetched.
-        if upcoming.as_ref().is_some_and(|upcoming| upcoming.at <= SystemTime::now()) {
-            match upcoming.take().and_then(|upcoming| upcoming.map) {
-                Some(map) => content = Content::Map(map?),
-                // It waited already: its own thread swaps it in.
-                None => return Ok(Some(Settled { applied: None, failed: None })),
-            }
-        }
-        let names_map = !matches!(content, Content::Unchanged);
-        let applied = match content {
-            Content::Map(map) => {
-                let arrived = Arrived { map, source: source.to_owned(), channel: Channel::Source };
-                self.apply(arrived, validators.clone(), guarded).map(Some)
-            }
-            Content::Unchanged if self.history().validators != known.validators => return Ok(None),
-            Content::Unchanged => {
-                self.confirm(validators.clone().or(known.validators.clone()), source).map(Some)
-            }
-            Content::Live(revision) if self.live()?.base().version.revision != Some(revision.clone()) => {
-                return Ok(None);
-            }
-            Content::Live(_) => self.confirm(validators.clone(), source).map(Some),
-            Content::Unnamed => Ok(None),
-            Content::Failed(error) => Err(error),
-        };
-        let (applied, mut failed) = match applied {
-            Ok(applied) => (applied, None),
-            Err(error) => (None, Some(error)),
-        };
-        match upcoming {
-            Some(upcoming) => {
-                if let Err(error) = self.prepare(upcoming, validators, source, guarded) {
-                    self.fetch_anew();
-                    failed.get_or_insert(error);
-                }
-            }
-            // An answer that names no map leaves the one that waits.
-            None if names_map => self.forget_pending(),
-            None => {}
-        }
-        let pending = self.pending_map();
-        let applied = applied.map(|applied| Applied {
-            report: ReloadReport { pending, ..applied.report },
-            good: applied.good,
-        });
-        Ok(Some(Settled { applied, failed }))
-    }
-
     /// Returns what a fetch is told of the live map.
     fn known(&self) -> Result<Known, Error> {
         let version = self.live()?.base().version;
@@ -288,79 +228,6 @@ impl Reloader {
             revision: version.revision.clone().filter(|_| version.channel != Channel::Bundled),
             pending: self.pending_map().map(|pending| pending.source_revision),
         })
-    }
-
-    /// Checks a map against the live one and swaps it in. The lock `applying` is held.
-    fn apply(&self, arrived: Arrived, validators: Validators, guarded: Guarded) -> Result<Applied, Error> {
-        let live = self.live()?;
-        let before = live.base();
-        let (length, channel) = (arrived.map.bytes.len(), arrived.channel);
-        // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
-        // replaces it.
-        let is_live = before.version.revision.as_ref() == Some(&arrived.map.revision);
-        if before.version.channel != Channel::Bundled && is_live {
-            // A map that is handed in says nothing about the source.
-            if channel == Channel::Source {
-                let mut history = self.history();
-                let known = Some(history.validators.clone()).filter(|_| validators.is_empty());
-                history.is_live(known.unwrap_or(validators), Some(arrived.map.revision));
-            }
-            let report = self.report(&live.snapshot(), &before, arrived.source, length);
-            let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
-            return Ok(Applied { report, good });
-        }
-        self.check_held()?;
-        self.swap(&live, &before, arrived.read()?, validators, length, guarded)
-    }
-
-    /// Returns the changes from one map to another, and the refusal of a guard that is forced past.
-    pub(super) fn check_guards(
-        &self,
-        before: &VersionedCatalog,
-        base: &VersionedCatalog,
-        guarded: Guarded,
-    ) -> Result<(Diff, Option<String>), Error> {
-        let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&base.catalog));
-        let source = &base.version.source;
-        match self.settings.guards.check(source, &before.catalog, &base.catalog, &diff) {
-            Err(refusal) if guarded == Guarded::Yes => Err(refusal),
-            checked => Ok((diff, checked.err().map(|refusal| refusal.to_string()))),
-        }
-    }
-
-    /// Swaps in a map, unless a guard refuses it.
-    pub(super) fn swap(
-        &self,
-        live: &Live,
-        before: &VersionedCatalog,
-        base: VersionedCatalog,
-        validators: Validators,
-        length: usize,
-        guarded: Guarded,
-    ) -> Result<Applied, Error> {
-        let (diff, forced_past) = self.check_guards(before, &base, guarded)?;
-        let snapshot = live.replace(base.clone())?;
-        let mut history = self.history();
-        let revision = base.version.revision.clone();
-        history.note_forced(revision.as_ref(), forced_past.is_some());
-        history.is_live(validators, revision.filter(|_| base.version.channel == Channel::Source));
-        drop(history);
-        let report = self.report(&snapshot, &base, base.version.source.clone(), length);
-        let good = forced_past.is_none().then_some(base);
-        Ok(Applied {
-            report: ReloadReport { outcome: ReloadOutcome::Replaced, diff, forced_past, ..report },
-            good,
-        })
-    }
-
-    /// Records that the source has the live map. The lock `applying` is held.
-    fn confirm(&self, validators: Validators, source: &str) -> Result<Applied, Error> {
-        let live = self.live()?;
-        let base = live.base();
-        self.history().is_live(validators, base.version.revision.clone());
-        let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
-        let good = self.is_good(&base).then_some(base);
-        Ok(Applied { report, good })
     }
 
     /// Returns a report of the live map, unchanged, from where it came.
@@ -540,37 +407,6 @@ impl Reloader {
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
         lock(&self.history)
     }
-}
-
-/// A map that was fetched or handed in, before it is checked.
-pub(super) struct Arrived {
-    pub(super) map: MapBytes,
-    pub(super) source: String,
-    pub(super) channel: Channel,
-}
-
-impl Arrived {
-    pub(super) fn read(self) -> Result<VersionedCatalog, Error> {
-        let Self { map: MapBytes { bytes, revision, damage }, source, channel } = self;
-        let catalog = catalog::read(bytes, damage).map_err(|bad| Error::not_a_map(&source, bad))?;
-        let version = Version { source, revision: Some(revision), channel };
-        Ok(VersionedCatalog::new(Arc::new(catalog), version))
-    }
-}
-
-/// The result of a map that was accepted.
-pub(super) struct Applied {
-    pub(super) report: ReloadReport,
-    /// The live map, if it passed the guards.
-    pub(super) good: Option<VersionedCatalog>,
-}
-
-/// The result of a fetch that was dealt with.
-struct Settled {
-    /// The map in force, if it was named and accepted.
-    applied: Option<Applied>,
-    /// The reason that a map was not accepted.
-    failed: Option<Error>,
 }
 
 impl ReloadReport {

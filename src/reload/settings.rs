@@ -13,9 +13,6 @@ use crate::source::Origin;
 /// A callback for each reload that replaced the map, and for each that failed.
 pub(crate) type Listener = dyn Fn(&Result<ReloadReport, Error>) + Send + Sync;
 
-/// The origin of a map that a caller handed in, as messages and reports name it.
-pub(crate) const HANDED_IN: &str = "the text that was handed in";
-
 /// The settings that a map is built with.
 #[derive(Default)]
 pub(crate) struct Settings {

@@ -9,10 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::redact;
-use crate::reload::HANDED_IN;
 use crate::text::clip;
 use crate::time;
-use crate::version::MapBytes;
+use crate::version::{HANDED_IN, MapBytes};
 
 /// The limit on a document, in bytes. A document has some 500.
 pub(super) const MAX_BYTES: usize = 64 << 10;
