@@ -1,4 +1,4 @@
-//! Sources of maps: files, URLs and custom sources.
+//! Sources of maps: files, URLs and custom sources, and [pointers](PointerSource) to maps.
 //!
 //! Whatever the source, a map may be packed with gzip (feature `gzip`) or Zstandard (feature `zstd`): its
 //! first bytes tell. It unpacks to at most 64 MiB, and its revision is that of the text.

@@ -183,6 +183,14 @@ impl Job {
                 path.display()
             );
         }
+        for log in self.logs.iter().filter_map(|log| fs::canonicalize(log).ok()) {
+            ensure!(
+                !out.starts_with(&log),
+                "{} lies in {}, and would be a log of the next run",
+                out.display(),
+                log.display()
+            );
+        }
         // Results are moved when all of them are whole. What is unfinished is removed with this value.
         let unfinished = tempfile::Builder::new().prefix(".reprice-").tempdir_in(&out)?;
         let context = self.context().await?;

@@ -286,6 +286,9 @@ fn every_file_that_is_named_is_read_with_all_columns_of_all() {
         refused(&[&plain, &home.text("empty.parquet")])
             .ends_with("empty.parquet is empty: it was cut off, or never written\n")
     );
+    let (code, text) = said(&run([home.text("logs"), "--out".to_owned(), home.text("logs/priced")]));
+    assert_eq!(code, Some(1));
+    assert!(text.ends_with("logs, and would be a log of the next run\n"), "{text}");
     assert!(
         refused(&["s3://bucket/logs"])
             .contains("s3://bucket/logs: logs are files and folders of this machine")
