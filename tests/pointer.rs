@@ -289,6 +289,13 @@ fn a_map_that_waits_can_be_replaced_and_taken_back() {
     let three = later("3", far());
     folder.point(&three);
     map.reload().unwrap();
+    assert_eq!(waits(), Some(three.map.revision.clone()));
+    // A document that names another map takes its place, even if that map is missing.
+    folder.write(&one.to_string().replace("1.json", "gone.json").replace(&one.map.revision, &"0".repeat(40)));
+    assert!(matches!(map.reload(), Err(Error::Io { .. })));
+    assert_eq!((waits(), price(&map, "m-0").as_str()), (None, "1"));
+    folder.point(&three);
+    map.reload().unwrap();
     assert_eq!(waits(), Some(three.map.revision));
     folder.point(&one);
     assert_eq!((map.reload().unwrap().pending, waits()), (None, None));

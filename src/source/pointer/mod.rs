@@ -292,7 +292,9 @@ impl Origin for PointerOrigin {
             }
         };
         let Some(at) = pointer.not_before.filter(|at| *at > SystemTime::now()) else {
-            return Ok(Fetched { content: of(&pointer.map)?, validators, upcoming: None });
+            // Whatever becomes of it, no other map is named any more.
+            let content = of(&pointer.map).unwrap_or_else(Content::Failed);
+            return Ok(Fetched { content, validators, upcoming: None });
         };
         let waits = known.pending.as_ref() == Some(&pointer.map.revision);
         let map = if waits { None } else { Some(self.fetch_map(&pointer.map, stop)) };
