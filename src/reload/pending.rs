@@ -24,10 +24,11 @@ impl Reloader {
         self.waiting.state().pending.as_ref().map(Pending::shown)
     }
 
-    /// Forgets the map that waits.
-    pub(super) fn forget_pending(&self) {
-        self.waiting.state().pending = None;
+    /// Forgets the map that waits. Returns whether there was one.
+    pub(super) fn forget_pending(&self) -> bool {
+        let waited = self.waiting.state().pending.take().is_some();
         self.waiting.wake();
+        waited
     }
 
     /// Reads and checks a map that goes live later, and has it wait in the place of another. The lock

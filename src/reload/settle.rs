@@ -64,7 +64,13 @@ impl Reloader {
                 }
             }
             // An answer that names no map leaves the one that waits.
-            None if names_map => self.forget_pending(),
+            None if names_map => {
+                let one_waited = self.forget_pending();
+                if one_waited && failed.is_some() {
+                    // The validators are those of the document that named it.
+                    self.fetch_anew();
+                }
+            }
             None => {}
         }
         let pending = self.pending_map();
