@@ -198,8 +198,12 @@ impl Job {
         let rows = self.count(&context).await?;
         let bar = progress(self.is_local_pricing().then_some(rows), "rows");
         let ticker = Ticker::start(&bar, if self.against.is_some() { 2 } else { 1 });
-        let calls = unfinished.path().join("calls");
-        let spend = self.price(&context, &logs, &calls).await.inspect_err(|_| bar.abandon())?;
+        let spent = async {
+            let priced = self.priced(context, &logs, &unfinished.path().join("calls")).await?;
+            let spend = sums(&priced, &logs.found).await?;
+            anyhow::Ok((priced, spend))
+        };
+        let (priced, spend) = spent.await.inspect_err(|_| bar.abandon())?;
         drop(ticker);
         bar.set_position(rows);
         bar.finish();
@@ -209,7 +213,7 @@ impl Job {
             "{rows} rows were read, and {summed} summed: were the logs written to meanwhile?"
         );
         let unpriced = if spend.iter().any(|spend| spend.unpriced > 0) && self.price == Price::Maps {
-            self.unpriced(&context, &logs.found, &calls).await?
+            self.unpriced(&priced, &logs.found).await?
         } else {
             Vec::new()
         };
@@ -291,43 +295,30 @@ impl Job {
         }
     }
 
-    /// Prices all rows, and returns their sums. If the rows are to be written, the sums are those of what was written.
-    async fn price(&self, context: &SessionContext, logs: &Logs, calls: &Path) -> Result<Vec<Spend>> {
+    /// Returns the priced rows: those of the logs, which are priced as they are read, or if they are to be written,
+    /// those that were written.
+    async fn priced(&self, context: SessionContext, logs: &Logs, calls: &Path) -> Result<Priced> {
         let cost = self.cost(&logs.found, &self.map);
         let before = self.against.as_ref().map(|against| self.cost(&logs.found, against));
         if !self.rows {
-            return sums(context, &logs.found, "logs", &cost, before.as_deref()).await;
+            return Ok(Priced { context, table: "logs", cost, before });
         }
-        let before = before.map_or_else(String::new, |before| format!(", {before} AS llm_cost_before"));
+        let second =
+            before.as_ref().map_or_else(String::new, |before| format!(", {before} AS llm_cost_before"));
         let kept = logs.kept.join(", ");
-        let rows = context.sql(&format!("SELECT {kept}, {cost} AS llm_cost{before} FROM logs")).await?;
+        let rows = context.sql(&format!("SELECT {kept}, {cost} AS llm_cost{second} FROM logs")).await?;
         fs::create_dir(calls)?;
         write_rows(rows, calls).await?;
-        let local = self.local_calls(calls).await?;
-        let before = self.against.as_ref().map(|_| "llm_cost_before");
-        sums(&local, &logs.found, "calls", "llm_cost", before).await
-    }
-
-    /// Returns a context of this process, with the rows that were written as the table `calls`.
-    async fn local_calls(&self, calls: &Path) -> Result<SessionContext> {
-        let local = self.local()?;
+        let context = self.local()?;
         let files = fs::read_dir(calls)?.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
-        register(&local, "calls", &files).await?;
-        Ok(local)
+        register(&context, "calls", &files).await?;
+        let before = before.map(|_| "llm_cost_before".to_owned());
+        Ok(Priced { context, table: "calls", cost: "llm_cost".to_owned(), before })
     }
 
     /// Returns the models with the most calls without a price.
-    async fn unpriced(
-        &self,
-        context: &SessionContext,
-        columns: &Found,
-        calls: &Path,
-    ) -> Result<Vec<Unpriced>> {
-        let local = if self.rows { Some(self.local_calls(calls).await?) } else { None };
-        let (context, table, cost) = match &local {
-            Some(local) => (local, "calls", "llm_cost".to_owned()),
-            None => (context, "logs", self.cost(columns, &self.map)),
-        };
+    async fn unpriced(&self, priced: &Priced, columns: &Found) -> Result<Vec<Unpriced>> {
+        let Priced { context, table, cost, .. } = priced;
         let sql = format!(
             "SELECT model, provider, reason, count(*) AS calls \
              FROM (SELECT {} AS model, {} AS provider, {}['error'] AS reason FROM {table} WHERE {cost} IS NULL) AS failed \
@@ -454,32 +445,20 @@ async fn write_rows(rows: DataFrame, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the sums of rows by model, provider and day. `cost` and `before` are the prices of a row, in SQL.
-async fn sums(
-    context: &SessionContext,
-    columns: &Found,
-    table: &str,
-    cost: &str,
-    before: Option<&str>,
-) -> Result<Vec<Spend>> {
-    let narrow = sums_of(context, columns, table, cost, before, 38).await?;
+/// Returns the sums of rows by model, provider and day.
+async fn sums(priced: &Priced, columns: &Found) -> Result<Vec<Spend>> {
+    let narrow = sums_of(priced, columns, 38).await?;
     // Sums of 128 bits wrap around. Where no sum can get there, none did; elsewhere they are computed with 256.
     if narrow.iter().all(|(spend, largest)| largest.checked_mul(spend.calls).is_some()) {
         return Ok(narrow.into_iter().map(|(spend, _)| spend).collect());
     }
-    let wide = sums_of(context, columns, table, cost, before, 76).await?;
+    let wide = sums_of(priced, columns, 76).await?;
     Ok(wide.into_iter().map(|(spend, _)| spend).collect())
 }
 
 /// Returns the sums, computed with so many digits, and the largest amount of each.
-async fn sums_of(
-    context: &SessionContext,
-    columns: &Found,
-    table: &str,
-    cost: &str,
-    before: Option<&str>,
-    digits: u32,
-) -> Result<Vec<(Spend, Usd)>> {
+async fn sums_of(priced: &Priced, columns: &Found, digits: u32) -> Result<Vec<(Spend, Usd)>> {
+    let Priced { context, table, cost, before } = priced;
     let day = if columns.has(Role::At) {
         format!("CAST({} AS DATE)", columns.sql(Role::At))
     } else {
@@ -516,7 +495,7 @@ async fn sums_of(
         columns.sql(Role::Provider),
         tokens(Role::PromptTokens),
         tokens(Role::CompletionTokens),
-        before.unwrap_or("CAST(NULL AS DECIMAL(38, 28))"),
+        before.as_deref().unwrap_or("CAST(NULL AS DECIMAL(38, 28))"),
     );
     let mut found = Vec::new();
     for batch in context.sql(&sql).await?.collect().await? {
@@ -599,6 +578,16 @@ fn write_summary(path: &Path, spend: &[Spend], has_before: bool) -> Result<()> {
     writer.write(&batch)?;
     writer.close()?;
     Ok(())
+}
+
+/// A table of priced rows.
+struct Priced {
+    context: SessionContext,
+    table: &'static str,
+    /// The price of a row, in SQL.
+    cost: String,
+    /// Its price by the other map, in SQL.
+    before: Option<String>,
 }
 
 /// The logs as they were found.

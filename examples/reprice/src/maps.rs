@@ -1,6 +1,7 @@
 //! The maps that a process has, by their revisions.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,6 +71,21 @@ impl Maps {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Snapshot>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// Maps are equal if they are the same: functions of one process are, if they price by the same maps.
+impl PartialEq for Maps {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Maps {}
+
+impl Hash for Maps {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self).hash(state);
     }
 }
 

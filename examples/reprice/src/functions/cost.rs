@@ -1,6 +1,5 @@
 //! `llm_cost`: the total of each call.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +26,7 @@ pub(crate) fn decimal(amount: Usd) -> Option<i128> {
 }
 
 /// The function `llm_cost`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LlmCost {
     maps: Arc<Maps>,
     signature: Signature,
@@ -37,21 +36,6 @@ impl LlmCost {
     /// Creates the function, which prices by these maps.
     pub fn new(maps: Arc<Maps>) -> Self {
         Self { maps, signature: Signature::user_defined(Volatility::Stable) }
-    }
-}
-
-// Functions of one process are the same if they price by the same maps.
-impl PartialEq for LlmCost {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.maps, &other.maps)
-    }
-}
-
-impl Eq for LlmCost {}
-
-impl Hash for LlmCost {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.maps).hash(state);
     }
 }
 

@@ -1,6 +1,5 @@
 //! `llm_cost_lines`: the parts of each total, and the reason where there is none.
 
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, Decimal128Builder, StringBuilder, StructArray};
@@ -25,7 +24,7 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
 });
 
 /// The function `llm_cost_lines`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LlmCostLines {
     maps: Arc<Maps>,
     signature: Signature,
@@ -35,21 +34,6 @@ impl LlmCostLines {
     /// Creates the function, which prices by these maps.
     pub fn new(maps: Arc<Maps>) -> Self {
         Self { maps, signature: Signature::user_defined(Volatility::Stable) }
-    }
-}
-
-// Functions of one process are the same if they price by the same maps.
-impl PartialEq for LlmCostLines {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.maps, &other.maps)
-    }
-}
-
-impl Eq for LlmCostLines {}
-
-impl Hash for LlmCostLines {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.maps).hash(state);
     }
 }
 
