@@ -51,6 +51,12 @@ impl Version {
         Self { source: "empty".to_owned(), ..Self::default() }
     }
 
+    /// Returns the revision of the text, if that is the whole of it. The bundled map has the revision of
+    /// upstream's file but lacks its prose, so that the file itself replaces it.
+    pub(crate) fn whole_revision(&self) -> Option<&String> {
+        self.revision.as_ref().filter(|_| self.channel != Channel::Bundled)
+    }
+
     pub(crate) fn of(map: &MapBytes, source: &str, channel: Channel) -> Self {
         Self { source: source.to_owned(), revision: Some(map.revision.clone()), channel }
     }

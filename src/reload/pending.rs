@@ -47,8 +47,7 @@ impl Reloader {
         self.waiting.wake();
         self.check_held()?;
         let before = self.live()?.base();
-        let is_live = before.version.revision.as_ref() == Some(&revision);
-        if is_live && before.version.channel != Channel::Bundled {
+        if before.version.whole_revision() == Some(&revision) {
             return Ok(());
         }
         let is_known = known.as_ref().is_some_and(|known| known.at == at);
@@ -136,7 +135,7 @@ impl Reloader {
         self.check_held()?;
         let live = self.live()?;
         let before = live.base();
-        if before.version.revision == base.version.revision && before.version.channel != Channel::Bundled {
+        if before.version.whole_revision() == base.version.revision.as_ref() {
             return Ok(None);
         }
         self.swap(&live, &before, base, validators, length, guarded).map(Some)

@@ -224,8 +224,7 @@ impl Reloader {
         let version = self.live()?.base().version;
         Ok(Known {
             validators: self.history().fetched_validators(),
-            // The bundled map has upstream's revision but lacks its prose.
-            revision: version.revision.clone().filter(|_| version.channel != Channel::Bundled),
+            revision: version.whole_revision().cloned(),
             pending: self.pending_map().map(|pending| pending.source_revision),
         })
     }

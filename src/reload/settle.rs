@@ -1,4 +1,4 @@
-//! What a reload does with the map that it fetched: it is checked, and swapped in.
+//! Settles a fetch: checks the map that it found, and swaps it in.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,7 +45,7 @@ impl Reloader {
             Content::Unchanged => {
                 self.confirm(validators.clone().or(known.validators.clone()), source).map(Some)
             }
-            Content::Live(revision) if self.live()?.base().version.revision != Some(revision.clone()) => {
+            Content::Live(revision) if self.live()?.base().version.whole_revision() != Some(&revision) => {
                 return Ok(None);
             }
             Content::Live(_) => self.confirm(validators.clone(), source).map(Some),
@@ -91,10 +91,7 @@ impl Reloader {
         let live = self.live()?;
         let before = live.base();
         let (length, channel) = (arrived.map.bytes.len(), arrived.channel);
-        // The bundled map has upstream's revision but lacks its prose, so that upstream's own file
-        // replaces it.
-        let is_live = before.version.revision.as_ref() == Some(&arrived.map.revision);
-        if before.version.channel != Channel::Bundled && is_live {
+        if before.version.whole_revision() == Some(&arrived.map.revision) {
             // A map that is handed in says nothing about the source.
             if channel == Channel::Source {
                 let mut history = self.history();

@@ -75,7 +75,7 @@ pub(super) struct Tools {
     details: Option<Box<Details>>,
 }
 
-/// What few responses show of tools.
+/// The parts of tools that few responses show.
 #[derive(Debug, Default, Clone)]
 struct Details {
     /// True if the answer cites pages of the web, which it searched for at least once.

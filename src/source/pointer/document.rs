@@ -14,7 +14,7 @@ use crate::time;
 use crate::version::{HANDED_IN, MapBytes};
 
 /// The limit on a document, in bytes. A document has some 500.
-pub(super) const MAX_BYTES: usize = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 
 /// A published map: its revision, and the bytes that hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
