@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fluent_uri::Uri;
 use ureq::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -15,14 +15,12 @@ use ureq::{Agent, Body, Timeout};
 
 use super::address::{credentials, has_port, origin, resolved, server_and_target, shown, without_user};
 use super::proxy::Proxies;
+use super::retry::{Failure, LONGEST_WAIT, Retry, retry_after};
 use super::veil::Veil;
 use super::{Fetched, HttpSource, Known, Origin, Place, Stop, Validators};
 use crate::error::Error;
 use crate::jitter;
 use crate::redact;
-
-/// The longest wait before another attempt.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The upper bound of timeouts: ureq adds them to an `Instant`, and that addition panics on
 /// overflow.
@@ -46,30 +44,6 @@ pub(crate) struct Client {
 
 /// The bytes of an answer, or `None` if they are unchanged, and the validators.
 type Answer = (Option<Vec<u8>>, Validators);
-
-/// The reason that an attempt failed, and whether another is made.
-struct Failure {
-    reason: String,
-    retry: Retry,
-}
-
-enum Retry {
-    Never,
-    /// After a backoff of the client's own.
-    Soon,
-    /// After the time that the server asks for.
-    After(Duration),
-}
-
-impl Failure {
-    fn last(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retry: Retry::Never }
-    }
-
-    fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), retry: Retry::Soon }
-    }
-}
 
 impl Client {
     /// Checks all settings and builds the client, so that no setting can fail later.
@@ -369,17 +343,6 @@ fn validators(headers: &HeaderMap) -> Validators {
     Validators { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
 }
 
-/// Returns the wait that a server asks for with `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    // A date in the past asks for no wait.
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 /// Returns the root certificates in `pem`, or those of the platform if there is no `pem`.
 fn roots(pem: Option<&[u8]>) -> Result<RootCerts, Error> {
     let Some(pem) = pem else { return Ok(RootCerts::PlatformVerifier) };
@@ -472,23 +435,6 @@ mod tests {
             Client::new(source).map(|client| client.name).ok().as_deref(),
             Some("https://****@host/?token=****")
         );
-    }
-
-    #[test]
-    fn waits_as_long_as_it_is_asked_to() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
-        let asked = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
-            retry_after(&headers, now)
-        };
-        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("Sunday, 06-Nov-94 08:49:37 GMT"), Some(Duration::from_secs(7)));
-        assert_eq!(asked("Tue, 06 Nov 1984 08:49:37 GMT"), Some(Duration::ZERO));
-        for nonsense in ["-1", "soon", "", "1.5"] {
-            assert_eq!(asked(nonsense), None, "{nonsense}");
-        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod http;
 mod pointer;
 #[cfg(feature = "http")]
 mod proxy;
+#[cfg(feature = "http")]
+mod retry;
 mod stop;
 #[cfg(feature = "http")]
 mod veil;
