@@ -1,4 +1,4 @@
-//! Writes the bundled map of the crate from an upstream file:
+//! Writes the bundled map of the crate from an upstream file, and the set of models that left it:
 //!
 //! ```text
 //! cargo run --example refresh_bundled -- FILE --package-version 1.109.1 --date 2026-11-18
@@ -6,13 +6,19 @@
 //!
 //! Prose is removed. Prices, limits and abilities are kept as they are written, in upstream's
 //! order, one model per line. The same file always gives the same bytes.
+//!
+//! A model of the former bundled map that the file does not have joins the set, with its last row. The models
+//! of other earlier maps join it with `--earlier 1.80.0 2025-11-16 FILE`, oldest first.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use llm_costmap::{BUNDLED, CostMap, ModelInfo};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// Fields of an entry that say nothing about the model itself.
@@ -34,13 +40,18 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<String, Box<dyn Error>> {
-    let usage = "usage: refresh_bundled FILE --package-version VERSION --date YYYY-MM-DD";
-    let (mut file, mut version, mut date) = (None, None, None);
+    let usage = "usage: refresh_bundled FILE --package-version VERSION --date YYYY-MM-DD \
+                 [--earlier VERSION YYYY-MM-DD FILE]...";
+    let (mut file, mut version, mut date, mut earlier) = (None, None, None, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--package-version" => version = arguments.next(),
             "--date" => date = arguments.next(),
+            "--earlier" => {
+                let mut next = || arguments.next().ok_or(usage);
+                earlier.push((next()?, next()?, next()?));
+            }
             _ => file = Some(argument),
         }
     }
@@ -49,9 +60,85 @@ fn run() -> Result<String, Box<dyn Error>> {
     let pruned = prune(std::str::from_utf8(&upstream)?)?;
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog");
+    let mut last_rows = Vec::new();
+    for (version, date, file) in earlier {
+        let map = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+        last_rows.push(LastRows::of(&version, blob_id(&map), date, &CostMap::from_json(map)?)?);
+    }
+    let known = std::fs::read_to_string(folder.join("retired.json"))?;
+    last_rows.extend(serde_json::from_str::<Vec<LastRows>>(&known)?);
+    let former = CostMap::bundled();
+    let (revision, day) = (BUNDLED.source_revision.to_owned(), BUNDLED.date.to_owned());
+    last_rows.push(LastRows::of(BUNDLED.package_version, revision, day, &former)?);
+    last_rows.sort_by(|a, b| a.date.cmp(&b.date));
+    let retired = retired(last_rows, &pruned)?;
     std::fs::write(folder.join("bundled.json"), &pruned)?;
+    std::fs::write(folder.join("retired.json"), &retired)?;
     std::fs::write(folder.join("bundled_version.rs"), version_item(&blob_id(&upstream), &version, &date))?;
-    Ok(format!("{}: {} bytes of {}", folder.join("bundled.json").display(), pruned.len(), upstream.len()))
+    let bundled = folder.join("bundled.json");
+    let of_retired = retired.len();
+    Ok(format!(
+        "{}: {} bytes of {}; retired.json: {of_retired}",
+        bundled.display(),
+        pruned.len(),
+        upstream.len()
+    ))
+}
+
+/// The rows of one map.
+#[derive(Deserialize)]
+pub(crate) struct LastRows {
+    source: String,
+    revision: String,
+    date: String,
+    models: Box<RawValue>,
+}
+
+impl LastRows {
+    pub(crate) fn of(
+        version: &str,
+        revision: String,
+        date: String,
+        map: &CostMap,
+    ) -> Result<Self, Box<dyn Error>> {
+        let snapshot = map.snapshot();
+        // The prices that rules fill in are written down: the rules of the newest map may be others.
+        let models = snapshot.models().map(ModelInfo::into_owned);
+        let rows = models.map(|model| Ok((model.key().to_owned(), without(model.json(), &PROSE)?)));
+        let rows: Vec<(String, String)> = rows.collect::<Result<_, serde_json::Error>>()?;
+        let source = format!("LiteLLM {version}");
+        Ok(Self { source, revision, date, models: RawValue::from_string(object(&rows)?)? })
+    }
+}
+
+/// Returns an object with one field a line.
+fn object(rows: &[(String, String)]) -> Result<String, serde_json::Error> {
+    let lines = rows.iter().map(|(name, json)| Ok(format!("{}:{json}", serde_json::to_string(name)?)));
+    Ok(format!("{{\n{}\n}}", lines.collect::<Result<Vec<_>, serde_json::Error>>()?.join(",\n")))
+}
+
+/// Returns the last rows of the models that earlier maps have and the newest has not. The maps are sorted from
+/// the oldest to the newest.
+pub(crate) fn retired(last_rows: Vec<LastRows>, newest: &str) -> Result<String, Box<dyn Error>> {
+    let mut known: HashSet<String> = fields(newest)?.into_iter().map(|(name, _)| name.into_owned()).collect();
+    let mut maps = Vec::new();
+    for LastRows { source, revision, date, models } in last_rows.into_iter().rev() {
+        let mut rows = Vec::new();
+        for (name, row) in fields(models.get())? {
+            if known.insert(name.clone().into_owned()) {
+                rows.push((name.into_owned(), row.get().to_owned()));
+            }
+        }
+        if !rows.is_empty() {
+            let [source, revision, date] = [source, revision, date].map(serde_json::Value::from);
+            let models = object(&rows)?;
+            maps.push(format!(
+                r#"{{"source":{source},"revision":{revision},"date":{date},"models":{models}}}"#
+            ));
+        }
+    }
+    maps.reverse();
+    Ok(format!("[\n{}\n]\n", maps.join(",\n")))
 }
 
 /// Returns the map without its prose.
@@ -91,7 +178,7 @@ fn prune_rules(json: &str) -> Result<String, Box<dyn Error>> {
 }
 
 /// Returns an object without the fields in `names`.
-fn without(json: &str, names: &[&str]) -> Result<String, Box<dyn Error>> {
+fn without(json: &str, names: &[&str]) -> Result<String, serde_json::Error> {
     let mut parts = Vec::new();
     for (name, value) in fields(json)? {
         if !names.contains(&&*name) {

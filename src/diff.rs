@@ -9,13 +9,15 @@ use serde_json::value::RawValue;
 
 use crate::json;
 use crate::num::Number;
+use crate::overlay::ExpiredCorrection;
 use crate::rates::field;
 use crate::resolve::Layers;
 
 /// The differences between a map and a newer one.
 ///
 /// Serialises as `{"added": [model], "removed": [model], "repriced": [change]}`, where a change is
-/// `{"model", "field", "from", "to", "factor"}`.
+/// `{"model", "field", "from", "to", "factor"}`; and, if there are some, `"expired": [correction]`, where a
+/// correction is `{"model", "field", "expected", "found"}`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Diff {
@@ -27,6 +29,10 @@ pub struct Diff {
     /// changes are listed. Changes of models or fields with keys or paths of more than 512 bytes,
     /// and of the tables of an entry with 1,000 or more numbers in them, are left out.
     pub repriced: Vec<Repriced>,
+    /// The corrections that applied before and no longer do, since the newer map says something else: see
+    /// [`CostMap::register_model_while`](crate::CostMap::register_model_while).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<ExpiredCorrection>,
     /// The number of models with a price that is more than ten times, or less than a tenth of, its
     /// former value, listed or not.
     #[serde(skip)]
@@ -87,7 +93,10 @@ impl Diff {
     /// Returns whether there are no differences.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.repriced.is_empty()
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.repriced.is_empty()
+            && self.expired.is_empty()
     }
 
     /// Returns the number of models with a price that is more than ten times, or less than a tenth
@@ -212,7 +221,7 @@ mod tests {
 
     fn diff(before: &str, after: &str) -> Diff {
         let [before, after] = [before, after].map(|json| Catalog::parse(Text::Owned(json.into())).unwrap());
-        let layers = |base| Layers { own: None, base };
+        let layers = |base| Layers::only(base);
         Diff::between(layers(&before), layers(&after))
     }
 

@@ -9,8 +9,15 @@ use std::path::Path;
 ///
 /// The type is checked after the file is opened, so that nothing can replace the file in between.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = without_waiting().read(true).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(io::Error::other("not a file")) }
+}
+
+/// Returns options that open a file without a wait.
+pub(crate) fn without_waiting() -> OpenOptions {
+    #[allow(unused_mut, reason = "systems other than Unix have no such flags")]
     let mut options = OpenOptions::new();
-    options.read(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -20,9 +27,21 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
     }
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(io::Error::other("not a file")) }
+    options
+}
+
+/// Returns the folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes the name of a new file to the disk, so that it survives a crash of the system. Does nothing on
+/// systems other than Unix.
+#[cfg_attr(not(unix), allow(unused_variables, clippy::unnecessary_wraps))]
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(folder_of(path))?.sync_all()?;
+    Ok(())
 }
 
 /// Returns the reason that another user may have written a file: it belongs to a user who is
@@ -51,12 +70,11 @@ pub(crate) fn distrusted(metadata: &Metadata) -> Option<&'static str> {
 /// The parts are written under a temporary name in the same folder, which begins with that of the file and
 /// ends in `.tmp`, synced, and renamed.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let random = (crate::jitter::fraction() * 1e15).trunc();
     let mut name = path.file_name().ok_or_else(|| io::Error::other("not the name of a file"))?.to_owned();
     name.push(format!(".{}-{random}.tmp", std::process::id()));
-    let temporary = folder.join(name);
-    let written = put(&temporary, folder, path, parts);
+    let temporary = folder_of(path).join(name);
+    let written = put(&temporary, path, parts);
     if written.is_err() {
         // Best effort: the file is in nobody's way if this fails.
         let _ = fs::remove_file(&temporary);
@@ -64,7 +82,7 @@ pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     written
 }
 
-fn put(temporary: &Path, folder: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+fn put(temporary: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -77,7 +95,5 @@ fn put(temporary: &Path, folder: &Path, path: &Path, parts: &[&[u8]]) -> io::Res
     file.sync_all()?;
     drop(file);
     fs::rename(temporary, path)?;
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
+    sync_name(path)
 }

@@ -179,6 +179,24 @@ pub(crate) fn object<N: AsRef<str>, J: AsRef<str>>(fields: impl IntoIterator<Ite
     text
 }
 
+/// Returns JSON without the white space between its tokens. Digits and strings stay as they are written.
+pub(crate) fn compact(json: &str) -> String {
+    let mut compact = String::with_capacity(json.len());
+    let (mut in_string, mut is_escaped) = (false, false);
+    for character in json.chars() {
+        if in_string {
+            in_string = is_escaped || character != '"';
+            is_escaped = !is_escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = character == '"';
+        }
+        compact.push(character);
+    }
+    compact
+}
+
 /// The JSON text of a value, with digits as written.
 ///
 /// Deserialised by `serde_json` from JSON, this is the text itself, whatever features of

@@ -165,6 +165,15 @@
 //! [`CostMapBuilder::pointer`]. They check its hash, or its signature, and swap at one time.
 //! `examples/publish.rs` writes the document.
 //!
+//! **... price calls of last month?** By the prices of their time, with a [`history`]:
+//! [`CostMapBuilder::history`] records what goes live, and [`CostMap::at`] is the map at an instant.
+//!
+//! **... price a model that left the map?** By its last prices, with [`CostMapBuilder::retired`]. The cost
+//! carries a note that says so.
+//!
+//! **... correct a wrong price until the map has the right one?** With
+//! [`CostMap::register_model_while`], which expires by itself.
+//!
 //! **... undo a reload?** With [`CostMap::rollback`], which goes back to the map of an earlier generation and
 //! holds it until [`CostMap::release`]. [`CostMap::hold`] keeps the live one.
 //!
@@ -256,6 +265,10 @@
 //!
 //! - `bundled` (default): the public map inside the binary, and [`CostMap::bundled`].
 //! - `http` (default): maps behind a URL, and [`HttpSource`].
+//! - `gzip` (with `http`) and `zstd`: maps that are packed.
+//! - `signatures`: [pointers](source::PointerSource) that are signed.
+//! - `retired`: the models that left the public map, with their last prices, for
+//!   [`CostMapBuilder::retired`].
 //! - `yaml`: `Deployment::list_from_yaml`, for a `config.yaml`. It needs Rust 1.89.
 
 #![cfg_attr(not(all(feature = "bundled", feature = "http")), allow(rustdoc::broken_intra_doc_links))]
@@ -272,6 +285,7 @@ mod diff;
 pub mod endpoints;
 mod error;
 mod files;
+pub mod history;
 mod jitter;
 mod json;
 mod live;
@@ -286,6 +300,7 @@ mod rates;
 mod redact;
 pub mod reload;
 mod resolve;
+mod retired;
 mod snapshot;
 pub mod source;
 mod sync;
@@ -300,6 +315,7 @@ mod words;
 pub mod lookup {
     pub use crate::error::UnknownModel;
     pub use crate::resolve::{Candidate, Explanation, FoundBy, Match, Outcome, Step};
+    pub use crate::retired::Retirement;
 }
 
 #[cfg(feature = "bundled")]
@@ -312,6 +328,7 @@ pub use map::{CostMap, CostMapBuilder};
 pub use model_info::{FieldOrigin, ModelInfo};
 pub use num::Usd;
 pub use resolve::Lookup;
+pub use retired::RetiredModels;
 pub use snapshot::{DeploymentInfo, ModelInfoList, Resolved, ResolvedModel, Snapshot};
 #[cfg(feature = "http")]
 #[doc(inline)]
@@ -339,9 +356,12 @@ const _: () = {
     is_shared::<(wire::Format, wire::Status, wire::ToolCalls)>();
     is_shared::<(lookup::Candidate, lookup::Explanation, lookup::FoundBy, lookup::Match)>();
     is_shared::<(lookup::Outcome, lookup::Step, lookup::UnknownModel)>();
+    is_shared::<(RetiredModels, lookup::Retirement)>();
     is_shared::<(reload::ReloadReport, reload::ReloadOutcome, reload::ScheduleStatus)>();
     is_shared::<(reload::SourceInfo, reload::Generation, reload::Diff, reload::Repriced)>();
     is_shared::<(reload::SetAside, reload::Warning, reload::UnpricedField)>();
+    is_shared::<(reload::ExpiredCorrection, history::History, history::AsOf, history::Recording)>();
+    is_shared::<(history::PricePoint, history::RecordedBatch)>();
     is_shared::<(cost::Adjustment, cost::Adjustments, cost::PriceSet, cost::PriceTerms)>();
     is_shared::<(cost::Charge, cost::InvalidTerms, cost::PricingSource)>();
     is_shared::<(accounting::CostSum, accounting::ComponentSum, accounting::FocusRow)>();

@@ -7,12 +7,13 @@ use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, View};
 use crate::cost::Adjustments;
 use crate::deployment::{Deployment, Deployments};
 use crate::error::Error;
-use crate::overlay::{Overlay, Overrides};
+use crate::overlay::{ExpiredCorrection, Overlay, Overrides};
 use crate::resolve::Layers;
+use crate::retired::{self, RetiredModels};
 use crate::snapshot::{Adjusted, Snapshot, SnapshotParts, TrustedProviders};
 use crate::sync::lock;
 use crate::version::{Generation, Version};
@@ -47,6 +48,13 @@ impl VersionedCatalog {
     }
 }
 
+/// A swap that was made.
+pub(crate) struct Swapped {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The operator's corrections that no longer apply.
+    pub(crate) expired: Vec<ExpiredCorrection>,
+}
+
 /// The writers' state, from which the next snapshot is built together with the live one.
 struct Writer {
     base: VersionedCatalog,
@@ -55,8 +63,12 @@ struct Writer {
     generation: u64,
     /// Replaced snapshots that readers may still hold. They are kept so that no reader has to free
     /// one.
-    retired: Vec<Arc<Snapshot>>,
-    history: VecDeque<Generation>,
+    replaced: Vec<Arc<Snapshot>>,
+    /// The time at which the live catalogue went live.
+    base_since: SystemTime,
+    /// The treatment of models that leave the map.
+    retires: RetiredModels,
+    generations: VecDeque<Generation>,
     /// The first generation since which the live catalogue is live.
     since: u64,
     /// The generations of the live catalogue before it was replaced and gone back to.
@@ -72,6 +84,8 @@ impl Live {
         base: VersionedCatalog,
         trusted: TrustedProviders,
         adjustments: Option<Arc<Adjustments>>,
+        retires: RetiredModels,
+        history: Option<&View>,
         keeps: usize,
     ) -> Self {
         let generation = 1;
@@ -79,6 +93,10 @@ impl Live {
             base: base.catalog.clone(),
             version: base.version.clone(),
             trusted: Arc::new(trusted),
+            retired: match retires {
+                RetiredModels::Forget => None,
+                RetiredModels::Keep => retired::at_start(&base.catalog, history),
+            },
             adjusted: adjustments.clone().map(|of_all| Arc::new(Adjusted::new(of_all, &base.catalog))),
             generation,
             ..SnapshotParts::default()
@@ -89,8 +107,10 @@ impl Live {
             overrides: Overrides::default(),
             adjustments,
             generation,
-            retired: Vec::new(),
-            history: VecDeque::new(),
+            replaced: Vec::new(),
+            base_since: first.loaded_at(),
+            retires,
+            generations: VecDeque::new(),
             since: generation,
             earlier: Vec::new(),
             kept: VecDeque::new(),
@@ -116,6 +136,12 @@ impl Live {
         self.writer().base.clone()
     }
 
+    /// Returns the catalogue under the operator's models, and the time at which it went live.
+    pub(crate) fn base_since(&self) -> (VersionedCatalog, SystemTime) {
+        let writer = self.writer();
+        (writer.base.clone(), writer.base_since)
+    }
+
     /// Returns the catalogue that was live in a generation, if that is kept.
     ///
     /// # Errors
@@ -135,32 +161,32 @@ impl Live {
     }
 
     /// Returns the last generations, oldest first.
-    pub(crate) fn history(&self) -> Vec<Generation> {
-        self.writer().history.iter().cloned().collect()
+    pub(crate) fn generations(&self) -> Vec<Generation> {
+        self.writer().generations.iter().cloned().collect()
     }
 
     /// Replaces the live catalogue. Nothing changes on an error.
-    pub(crate) fn replace(&self, base: VersionedCatalog) -> Result<Arc<Snapshot>, Error> {
+    pub(crate) fn replace(&self, base: VersionedCatalog) -> Result<Swapped, Error> {
         let mut writer = self.writer();
         let (overrides, deployments) = (writer.overrides.clone(), self.deployments());
         self.swap(&mut writer, base, overrides, deployments)
     }
 
     /// Changes the registered models, and swaps in the result if `change` returns `true`. Nothing
-    /// changes on an error.
+    /// changes on an error. Returns the snapshot that was swapped in.
     ///
     /// `change` runs under the lock, and must not run a caller's code.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(&mut Overrides) -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Arc<Snapshot>>, Error> {
         let mut writer = self.writer();
         let mut overrides = writer.overrides.clone();
         if !change(&mut overrides)? {
-            return Ok(false);
+            return Ok(None);
         }
         let (base, deployments) = (writer.base.clone(), self.deployments());
-        self.swap(&mut writer, base, overrides, deployments).map(|_| true)
+        self.swap(&mut writer, base, overrides, deployments).map(|swapped| Some(swapped.snapshot))
     }
 
     /// Changes the deployments, and swaps in the result if `change` returns `true`. Nothing changes
@@ -218,16 +244,26 @@ impl Live {
         base: VersionedCatalog,
         overrides: Overrides,
         deployments: Arc<Deployments>,
-    ) -> Result<Arc<Snapshot>, Error> {
+    ) -> Result<Swapped, Error> {
         let before = self.snapshot();
         let is_same_base = Arc::ptr_eq(&writer.base.catalog, &base.catalog);
         let own = if is_same_base && overrides.is_same(&writer.overrides) {
             before.overlay().cloned()
         } else {
             let known = before.overlay().map(|own| &**own);
-            overrides.compose(&base.catalog, known, is_same_base)?.map(Arc::new)
+            overrides.compose(Layers::only(&base.catalog), known, is_same_base)?.map(Arc::new)
         };
-        let layers = Layers { own: own.as_deref().map(Overlay::layer), base: &base.catalog };
+        let retired = match writer.retires {
+            RetiredModels::Forget => None,
+            RetiredModels::Keep if is_same_base => before.retired().cloned(),
+            RetiredModels::Keep => {
+                let known = before.retired().map(|known| &**known);
+                let VersionedCatalog { catalog, version } = &writer.base;
+                retired::after(known, catalog, version, writer.base_since, &base.catalog)
+            }
+        };
+        let own_layer = own.as_deref().map(Overlay::layer);
+        let layers = Layers::new(own_layer, &base.catalog, retired.as_deref());
         let priced =
             deployments.compose(layers, before.deployments_shared(), before.priced(), is_same_base)?;
         let adjusted = writer.adjustments.as_ref().map(|of_all| {
@@ -242,6 +278,7 @@ impl Live {
             deployments,
             priced: Arc::new(priced),
             trusted: before.trusted().clone(),
+            retired,
             adjusted,
             generation,
         };
@@ -260,21 +297,23 @@ impl Live {
                 writer.kept.pop_front();
             }
             writer.since = generation;
+            writer.base_since = next.loaded_at();
         }
         writer.overrides = overrides;
         writer.generation = generation;
         writer.remember(&next);
-        writer.retired.push(before);
-        writer.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
-        Ok(next)
+        let expired = next.expired_since(&before);
+        writer.replaced.push(before);
+        writer.replaced.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        Ok(Swapped { snapshot: next, expired })
     }
 }
 
 impl Writer {
     fn remember(&mut self, snapshot: &Snapshot) {
-        if self.history.len() == REMEMBERED {
-            self.history.pop_front();
+        if self.generations.len() == REMEMBERED {
+            self.generations.pop_front();
         }
-        self.history.push_back(snapshot.provenance());
+        self.generations.push_back(snapshot.provenance());
     }
 }

@@ -14,6 +14,8 @@ use crate::catalog::{EntryRef, Filled, Rules};
 use crate::json::{self, InOrder, Name, Shown, object};
 use crate::num::{Number, Usd};
 use crate::printable;
+use crate::rates::field;
+use crate::retired::Retirement;
 
 /// The fields that `max_tokens` is read from. The first one present counts.
 const MAX_TOKENS: [&str; 3] = ["max_tokens", "max_output_tokens", "max_input_tokens"];
@@ -43,7 +45,8 @@ const ALWAYS_SHOWN: [&str; 13] = [
 ///
 /// Serialises as LiteLLM's model info shows a model: first `key`, limits, prices, provider and
 /// mode, which are always present and null if the map lacks them, then the entry's other fields as
-/// the map has them, except `aliases`. Secrets among the fields that the operator registered are
+/// the map has them, except `aliases`; for a retired model then `retired`, the
+/// [last map](crate::lookup::Retirement) that had it. Secrets among the fields that the operator registered are
 /// masked, here and in the `Debug` output.
 ///
 /// # Examples
@@ -74,6 +77,10 @@ pub struct ModelInfo<'a> {
     rules: Option<&'a Rules>,
     /// The names of the fields that the operator set.
     operator_set: Cow<'a, [Box<str>]>,
+    /// True if the prices that rules fill in are part of the text, as in rows of another time.
+    has_filled_prices: bool,
+    /// The last map that had the model, if that is retired.
+    retirement: Option<Retirement>,
 }
 
 /// The origin of a field's value.
@@ -90,12 +97,25 @@ pub enum FieldOrigin {
 impl<'a> ModelInfo<'a> {
     pub(crate) fn of(entry: EntryRef<'a>, rules: &'a Rules, operator_set: &'a [Box<str>]) -> Self {
         let (key, json) = (Cow::Borrowed(entry.key()), Cow::Borrowed(entry.json()));
-        Self { key, json, rules: Some(rules), operator_set: Cow::Borrowed(operator_set) }
+        let operator_set = Cow::Borrowed(operator_set);
+        Self { key, json, rules: Some(rules), operator_set, has_filled_prices: false, retirement: None }
+    }
+
+    /// Has rules fill in no prices.
+    pub(crate) fn without_filled_prices(self) -> Self {
+        Self { has_filled_prices: true, ..self }
+    }
+
+    /// Sets the last map that had the model.
+    pub(crate) fn with_retirement(self, retirement: Option<Retirement>) -> Self {
+        Self { retirement, ..self }
     }
 
     /// Creates the info of a model without an entry. No rules fill in further fields.
     pub(crate) fn of_text(key: String, json: String) -> Self {
-        Self { key: Cow::Owned(key), json: Cow::Owned(json), rules: None, operator_set: Cow::Borrowed(&[]) }
+        let operator_set = Cow::Borrowed(&[][..]);
+        let (key, json) = (Cow::Owned(key), Cow::Owned(json));
+        Self { key, json, rules: None, operator_set, has_filled_prices: true, retirement: None }
     }
 
     /// Converts into a model info that owns its text.
@@ -112,6 +132,8 @@ impl<'a> ModelInfo<'a> {
             json: Cow::Owned(json),
             rules: None,
             operator_set,
+            has_filled_prices: true,
+            retirement: self.retirement,
         }
     }
 
@@ -170,7 +192,8 @@ impl<'a> ModelInfo<'a> {
 
     /// Returns the wanted fields that the rules fill in.
     fn filled(&self, wanted: impl Fn(&str) -> bool) -> Vec<(Cow<'_, str>, &str)> {
-        let Some(rules) = self.rules.filter(|rules| rules.may_fill(&wanted)) else { return Vec::new() };
+        let wanted = |name: &str| wanted(name) && !(self.has_filled_prices && field::is_price(name));
+        let Some(rules) = self.rules.filter(|rules| rules.may_fill(wanted)) else { return Vec::new() };
         let fields = json::fields(&self.json).unwrap_or_default();
         let text = |name: &str| json::get(&fields, name).and_then(json::text);
         let (provider, mode) = (text("litellm_provider"), text("mode"));
@@ -232,6 +255,13 @@ impl<'a> ModelInfo<'a> {
     #[must_use]
     pub fn cache_creation_input_token_cost(&self) -> Option<Usd> {
         self.field("cache_creation_input_token_cost")
+    }
+
+    /// Returns the last map that had the model, if that left the map: see
+    /// [`CostMapBuilder::retired`](crate::CostMapBuilder::retired).
+    #[must_use]
+    pub fn retirement(&self) -> Option<&Retirement> {
+        self.retirement.as_ref()
     }
 
     /// Returns the number of dimensions of an embedding.
@@ -322,10 +352,14 @@ impl ModelInfo<'_> {
             shown.push((Cow::Borrowed(always), shown_field(always, found.unwrap_or("null"))));
         }
         for (name, json) in fields {
-            if !matches!(&*name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&*name) {
+            let is_shown_last = self.retirement.is_some() && name == "retired";
+            if !matches!(&*name, "key" | "aliases") && !ALWAYS_SHOWN.contains(&&*name) && !is_shown_last {
                 let value = shown_field(&name, json);
                 shown.push((name, value));
             }
+        }
+        if let Some(retirement) = &self.retirement {
+            shown.push((Cow::Borrowed("retired"), Shown::of_text(serde_json::to_string(retirement)?)));
         }
         Ok(shown)
     }

@@ -1,13 +1,16 @@
 //! The operator's registered models, composed with the catalogue.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::Serialize;
 
-use crate::catalog::{Catalog, EntryRef, Layer, SetAside, Warning};
+use crate::catalog::{Catalog, EntryRef, Layer, SetAside, View, Warning, check_prices};
 use crate::error::Error;
 use crate::json::{self, JsonField, Union};
+use crate::num::is_same_value;
 use crate::rates::field::{self, Field, Kind};
 use crate::resolve::{Layers, Lookup, described, resolve};
 
@@ -22,10 +25,42 @@ struct Override {
     name: String,
     /// The fields that were registered.
     fields: Fields<'static>,
-    /// The names of the fields that say something: those that are not null.
-    set: Vec<Box<str>>,
     /// True if the model takes nothing from the catalogue.
     replaces: bool,
+    /// Fields that lie under the others as long as the catalogue says something.
+    correction: Option<Arc<Correction>>,
+}
+
+/// Fields that apply as long as the catalogue has others.
+#[derive(Debug)]
+struct Correction {
+    fields: Fields<'static>,
+    while_map_says: Fields<'static>,
+}
+
+/// A correction that does not apply, since the map says something else: of
+/// [`CostMap::register_model_while`](crate::CostMap::register_model_while).
+///
+/// Serialises as `{"model", "field", "expected", "found"}`, with values as JSON text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct ExpiredCorrection {
+    /// The name that the correction was registered for.
+    pub model: String,
+    /// The first field in which the map differs from what the correction expects.
+    pub field: String,
+    /// The JSON of the value that the correction expects. `null` if it expects none.
+    pub expected: String,
+    /// The JSON of the map's value. `None` if it has none.
+    pub found: Option<String>,
+}
+
+impl fmt::Display for ExpiredCorrection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, field, expected, found } = self;
+        let found = found.as_deref().unwrap_or("null");
+        write!(f, "{model}: the correction no longer applies: {field} is {found}, and not {expected}")
+    }
 }
 
 /// The operator's models, composed with a catalogue and compiled.
@@ -34,21 +69,57 @@ pub(crate) struct Overlay {
     /// The models in the order of their registration.
     models: Vec<Arc<Composed>>,
     layer: Layer,
+    /// The positions in `models` of the rows of the layer.
+    rows: Vec<usize>,
 }
 
 /// One of the operator's models, composed with the catalogue's fields for the same name.
 #[derive(Debug)]
 struct Composed {
     of: Arc<Override>,
-    row: Arc<Catalog>,
+    /// `None` if the model is a correction alone, which does not apply.
+    row: Option<Arc<Catalog>>,
+    /// Set if the correction of the model does not apply.
+    expired: Option<ExpiredCorrection>,
+    /// The names of the fields that the operator set.
+    set: Vec<Box<str>>,
     has_price: bool,
     warnings: Vec<Warning>,
 }
 
 impl Overlay {
-    fn new(models: Vec<Arc<Composed>>) -> Self {
-        let layer = Layer::new(models.iter().map(|model| model.row.clone()).collect());
-        Self { models, layer }
+    /// `under` takes the place of the catalogue's entries.
+    fn new(models: Vec<Arc<Composed>>, under: Option<View>) -> Self {
+        let rows = models.iter().enumerate().filter_map(|(at, model)| Some((at, model.row.clone()?)));
+        let (rows, layer) = rows.unzip();
+        Self { models, layer: Layer::new(layer, under), rows }
+    }
+
+    /// Returns the rows that take the place of a catalogue's, without any models of the operator's.
+    pub(crate) fn of_past(view: View) -> Self {
+        Self::new(Vec::new(), Some(view))
+    }
+
+    /// Returns the registrations that were composed.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { models: self.models.iter().map(|model| model.of.clone()).collect() }
+    }
+
+    /// Returns the corrections that do not apply, in the order of their registration.
+    pub(crate) fn expired(&self) -> impl Iterator<Item = &ExpiredCorrection> {
+        self.models.iter().filter_map(|model| model.expired.as_ref())
+    }
+
+    /// Returns the corrections that do not apply, and did before.
+    pub(crate) fn expired_since(&self, before: Option<&Self>) -> Vec<ExpiredCorrection> {
+        let before = before.map_or(&[][..], |before| &before.models);
+        let correction = |model: &Composed| model.of.correction.as_ref().map(Arc::as_ptr);
+        let applied = |model: &Composed| {
+            let mut known = before.iter().filter(|known| known.expired.is_none());
+            known.any(|known| correction(known) == correction(model))
+        };
+        let expired = self.models.iter().filter(|model| model.expired.is_some() && applied(model));
+        expired.filter_map(|model| model.expired.clone()).collect()
     }
 
     pub(crate) fn layer(&self) -> &Layer {
@@ -56,7 +127,8 @@ impl Overlay {
     }
 
     fn model(&self, key: &str) -> Option<&Composed> {
-        Some(self.models.get(self.layer.position(key)? as usize)?)
+        let position = *self.rows.get(self.layer.position(key)? as usize)?;
+        self.models.get(position).map(|model| &**model)
     }
 
     /// Returns whether the operator set a price of the entry.
@@ -66,12 +138,13 @@ impl Overlay {
 
     /// Returns the names of the fields that the operator set.
     pub(crate) fn fields_set(&self, key: &str) -> &[Box<str>] {
-        self.model(key).map_or(&[], |model| &model.of.set)
+        self.model(key).map_or(&[], |model| &model.set)
     }
 
     /// Returns the warnings about the models that the operator registered.
-    pub(crate) fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        self.models.iter().flat_map(|model| model.row.notes().warnings.iter().chain(&model.warnings))
+    pub(crate) fn warnings<'a>(&'a self) -> impl Iterator<Item = &'a Warning> {
+        let of_row = |model: &'a Composed| model.row.iter().flat_map(|row| &row.notes().warnings);
+        self.models.iter().flat_map(move |model| of_row(model).chain(&model.warnings))
     }
 }
 
@@ -105,18 +178,58 @@ impl Overrides {
         let invalid = |reason: String| Error::InvalidModel { model: name.to_owned(), field: None, reason };
         let fields = Fields::read(json).map_err(|e| invalid(format!("not an object of fields: {e}")))?;
         let known = position.and_then(|position| self.models.get_mut(position));
+        let correction = known.as_ref().filter(|_| how == Registration::Over);
+        let correction = correction.and_then(|known| known.correction.clone());
         let (fields, replaces) = match &known {
             Some(known) if how == Registration::Over => {
                 (known.fields.merged(&fields, Depth::Nested).into_owned(), known.replaces)
             }
             _ => (fields.into_owned(), how == Registration::Instead),
         };
-        let set = fields.0.iter().filter(|(_, json)| json != "null").map(|(name, _)| (&**name).into());
-        let set = set.collect();
-        let registered = Arc::new(Override { name: name.to_owned(), fields, set, replaces });
+        let registered = Arc::new(Override { name: name.to_owned(), fields, replaces, correction });
         match known {
             Some(known) => *known = registered,
             None => self.models.push(registered),
+        }
+        Ok(())
+    }
+
+    /// Adds fields to a model that apply as long as the catalogue has others. They replace those of an earlier
+    /// correction of the model, and lie under those that are registered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::InvalidModel`] if either text is not an object, if nothing is expected of the
+    /// catalogue, or if the model was replaced.
+    pub(crate) fn correct(&mut self, name: &str, json: &str, while_map_says: &str) -> Result<(), Error> {
+        let invalid = |reason: String| Error::InvalidModel { model: name.to_owned(), field: None, reason };
+        let [fields, says] = [json, while_map_says].map(Fields::read);
+        let fields = fields.map_err(|e| invalid(format!("not an object of fields: {e}")))?;
+        let says = says.map_err(|e| invalid(format!("what the map says is not an object of fields: {e}")))?;
+        if says.0.is_empty() {
+            let reason = "what the map says has no fields: use register_model to correct it in any case";
+            return Err(invalid(reason.to_owned()));
+        }
+        // A correction that does not apply yet must be right as well.
+        let prices: Vec<JsonField<'_>> =
+            fields.0.iter().map(|(name, json)| (Cow::Borrowed(&**name), &**json)).collect();
+        check_prices(&prices).map_err(invalid)?;
+        let correction = Correction { fields: fields.into_owned(), while_map_says: says.into_owned() };
+        let correction = Some(Arc::new(correction));
+        let known = self.models.iter_mut().find(|known| known.name == name);
+        if known.as_ref().is_some_and(|known| known.replaces) {
+            let reason =
+                "the model was replaced, and takes nothing of the map: change it with register_model";
+            return Err(invalid(reason.to_owned()));
+        }
+        let (fields, replaces) = known.as_ref().map_or_else(Default::default, |known| {
+            let known: &Override = known;
+            (known.fields.clone(), known.replaces)
+        });
+        let corrected = Arc::new(Override { name: name.to_owned(), fields, replaces, correction });
+        match known {
+            Some(known) => *known = corrected,
+            None => self.models.push(corrected),
         }
         Ok(())
     }
@@ -152,7 +265,8 @@ impl Overrides {
         self.models.len() < before
     }
 
-    /// Lays the operator's models over a catalogue. Returns `None` if there are no models.
+    /// Lays the operator's models over a catalogue, or over the rows that take the place of its own. Returns
+    /// `None` if there are neither models nor such rows.
     ///
     /// Models that have not changed since `before` are taken from it: unconditionally if `before`
     /// lies over the same catalogue, and otherwise, with a warning, if they cannot be laid over the
@@ -163,11 +277,11 @@ impl Overrides {
     /// Returns [`Error::InvalidModel`] if a new or changed model cannot be composed.
     pub(crate) fn compose(
         &self,
-        base: &Catalog,
+        upstream: Layers<'_>,
         before: Option<&Overlay>,
         is_same_base: bool,
     ) -> Result<Option<Overlay>, Error> {
-        if self.models.is_empty() {
+        if self.models.is_empty() && upstream.past().is_none() {
             return Ok(None);
         }
         let mut known = before.map_or(&[][..], |before| &before.models).iter().peekable();
@@ -180,7 +294,7 @@ impl Overrides {
             let unchanged = known.next().filter(|known| Arc::ptr_eq(&known.of, model));
             let composed = match unchanged {
                 Some(unchanged) if is_same_base => unchanged.clone(),
-                _ => match (compose(base, model), unchanged) {
+                _ => match (compose(upstream, model), unchanged) {
                     (Ok(composed), _) => Arc::new(composed),
                     (Err(bad), Some(unchanged)) => Arc::new(unchanged.kept(&bad)),
                     (Err(SetAside { model, field, reason }), None) => {
@@ -190,41 +304,73 @@ impl Overrides {
             };
             models.push(composed);
         }
-        Ok(Some(Overlay::new(models)))
+        Ok(Some(Overlay::new(models, upstream.past().cloned())))
     }
 }
 
 impl Composed {
     /// Returns the model as it is, with a warning that it could not be laid over a newer catalogue.
     fn kept(&self, bad: &SetAside) -> Self {
-        let message = format!("it stays as it was, since it cannot be laid over the new map: {}", bad.said());
+        let message = match self.row {
+            Some(_) => "it stays as it was",
+            None => "its correction is left out",
+        };
+        let message = format!("{message}, since it cannot be laid over the new map: {}", bad.said());
         let warning = Warning { model: self.of.name.clone(), message };
         Self {
             of: self.of.clone(),
             row: self.row.clone(),
+            // A row that stays is with or without its correction, as it was. One that is left out would apply.
+            expired: self.expired.clone().filter(|_| self.row.is_some()),
+            set: self.set.clone(),
             has_price: self.has_price,
             warnings: vec![warning],
         }
     }
 }
 
-/// Lays one of the operator's models over a catalogue.
-fn compose(base: &Catalog, model: &Arc<Override>) -> Result<Composed, SetAside> {
-    let own = &model.fields;
-    let (layers, lookup) = (Layers::only(base), Lookup::new(&model.name));
+/// Lays one of the operator's models over those of a map.
+fn compose(layers: Layers<'_>, model: &Arc<Override>) -> Result<Composed, SetAside> {
+    let lookup = Lookup::new(&model.name);
     let found = if model.replaces { None } else { resolve(layers, lookup) };
     let described = if model.replaces || found.is_some() { None } else { described(layers, lookup) };
     let upstream = upstream(layers, found.map(|found| found.entry), described.as_ref());
+    let mismatch = model.correction.as_ref().and_then(|correction| correction.mismatch(&upstream));
+    let expired = mismatch.map(|(field, expected, found)| {
+        let model = model.name.clone();
+        ExpiredCorrection { model, field, expected, found }
+    });
+    if expired.is_some() && model.fields.0.is_empty() {
+        let (of, set, warnings) = (model.clone(), Vec::new(), Vec::new());
+        return Ok(Composed { of, row: None, expired, set, has_price: false, warnings });
+    }
+    let own = match &model.correction {
+        Some(correction) if expired.is_none() => &correction.fields.merged(&model.fields, Depth::Nested),
+        _ => &model.fields,
+    };
     let half_overridden = half_overridden(&upstream, own);
     let merged = upstream.merged(own, Depth::Nested);
     let mut fields: Vec<JsonField<'_>> =
         merged.0.iter().map(|(name, json)| (Cow::Borrowed(&**name), &**json)).collect();
     // Rules fill in the operator's models as they fill in other entries.
-    base.rules().fill_in(&model.name, &mut fields);
+    layers.rules().fill_in(&model.name, &mut fields);
     let row = Catalog::of_row(&model.name, &fields)?;
     let message = half_overridden.into_iter();
     let warnings = message.map(|message| Warning { model: model.name.clone(), message }).collect();
-    Ok(Composed { of: model.clone(), row: Arc::new(row), has_price: own.has_price(), warnings })
+    let set = own.0.iter().filter(|(_, json)| json != "null").map(|(name, _)| (&**name).into());
+    let (of, set, has_price) = (model.clone(), set.collect(), own.has_price());
+    Ok(Composed { of, row: Some(Arc::new(row)), expired, set, has_price, warnings })
+}
+
+impl Correction {
+    /// Returns the first field that is not as expected, what is expected, and what was found.
+    fn mismatch(&self, upstream: &Fields<'_>) -> Option<(String, String, Option<String>)> {
+        self.while_map_says.0.iter().find_map(|(name, expected)| {
+            let found = upstream.0.iter().find(|(known, _)| known == name).map(|(_, json)| &**json);
+            let is_as_expected = is_same_value(expected, found.unwrap_or("null"));
+            (!is_as_expected).then(|| (name.to_string(), expected.to_string(), found.map(str::to_owned)))
+        })
+    }
 }
 
 /// Returns the catalogue's fields for a name that the operator registers: those of its entry, or
@@ -275,8 +421,15 @@ fn half_overridden(upstream: &Fields<'_>, own: &Fields<'_>) -> Option<String> {
     })
 }
 
+/// Returns the JSON of a row with fields laid over it, as those of a registered model are. A row that is no
+/// object counts as an empty one.
+pub(crate) fn laid_over(row: &str, fields: &str) -> String {
+    let [row, over] = [row, fields].map(|json| Fields::read(json).unwrap_or_default());
+    row.merged(&over, Depth::Nested).to_json()
+}
+
 /// The fields of a JSON object, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 /// The depth to which objects are merged.

@@ -22,6 +22,27 @@ pub(crate) fn to_micros(time: SystemTime) -> Option<SystemTime> {
     Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok().map(SystemTime::from)
 }
 
+/// Returns the microseconds from 1970 to a time, rounded down. Times that do not fit become the first or the
+/// last that does.
+pub(crate) fn as_micros(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let nanos = before.duration().as_nanos();
+            i64::try_from(nanos.div_ceil(1_000)).map_or(i64::MIN, |micros| -micros)
+        }
+    }
+}
+
+/// Returns the time that is so many microseconds after 1970.
+pub(crate) fn of_micros(micros: i64) -> SystemTime {
+    let distance = Duration::from_micros(micros.unsigned_abs());
+    let epoch = SystemTime::UNIX_EPOCH;
+    let time = if micros < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
+    // Times of every system reach further than that.
+    time.unwrap_or(epoch)
+}
+
 // serde prescribes the signature.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
@@ -83,6 +104,16 @@ mod tests {
         let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_999);
         assert_eq!(rfc3339(time).as_deref(), Some("1970-01-01T00:00:00.000001+00:00"));
         assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
+    }
+
+    #[test]
+    fn counts_microseconds_on_both_sides_of_1970() {
+        for micros in [0, 1, -1, 1_795_246_886_500_001, -1_795_246_886_500_001] {
+            assert_eq!(as_micros(of_micros(micros)), micros);
+        }
+        // A part of a microsecond is rounded down, also before 1970.
+        assert_eq!(as_micros(SystemTime::UNIX_EPOCH + Duration::from_nanos(1_999)), 1);
+        assert_eq!(as_micros(SystemTime::UNIX_EPOCH - Duration::from_nanos(1)), -1);
     }
 
     #[test]

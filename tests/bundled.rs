@@ -23,6 +23,28 @@ fn the_bundled_map_is_made_from_the_upstream_that_it_names() {
     assert_eq!(refresh_bundled::prune(&upstream).unwrap(), MAP);
 }
 
+/// The models that left the map have the rows of the last releases that had them.
+#[test]
+fn the_retired_models_are_made_from_the_releases_that_they_name() {
+    let retired = include_str!("../src/catalog/retired.json");
+    let releases = [
+        ("1.60.0", "2025-02-01"),
+        ("1.80.0", "2025-11-16"),
+        ("1.95.0", "2026-08-02"),
+        ("1.108.0", "2026-11-04"),
+    ];
+    let last_rows = releases.map(|(version, date)| {
+        let text = common::catalog(version);
+        let revision = refresh_bundled::blob_id(text.as_bytes());
+        let map = CostMap::from_json(text).unwrap();
+        refresh_bundled::LastRows::of(version, revision, date.to_owned(), &map).unwrap()
+    });
+    assert!(refresh_bundled::retired(last_rows.into(), MAP).unwrap() == retired, "retired.json is stale");
+    // It is made from itself as well, when the bundled map is refreshed.
+    let known: Vec<refresh_bundled::LastRows> = serde_json::from_str(retired).unwrap();
+    assert!(refresh_bundled::retired(known, MAP).unwrap() == retired);
+}
+
 /// Pruning removes prose and nothing else: every other field is kept, with its digits.
 #[test]
 fn every_price_limit_and_ability_is_kept_in_upstreams_order() {

@@ -441,6 +441,7 @@ fn times_are_those_of_endpoints() {
         "warnings",
         "forced_past",
         "cache_error",
+        "history_error",
         "seconds",
         "timestamp",
     ];

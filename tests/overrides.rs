@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use llm_costmap::{CostMap, FieldOrigin, Usage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MAP: &str = r#"{
     "gpt-x": {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 8192, "aliases": ["gpt-x-latest"],
@@ -126,4 +126,128 @@ fn many_models_are_registered_together_or_not_at_all() {
     assert!(error.starts_with("cannot register the models: not an object of models: "), "{error}");
     assert_eq!(map.get("other").unwrap().max_input_tokens(), None);
     assert_eq!(map.snapshot().generation(), generation);
+}
+
+/// A correction applies for as long as the map says what it corrects, and the report tells when it expires.
+#[test]
+fn a_correction_expires_when_the_map_says_something_else() {
+    let map_of = |fields: &str| format!(r#"{{"m": {{{fields}}}, "n": {{}}}}"#);
+    let map = CostMap::from_json(map_of(r#""input_cost_per_token": 1e-5, "mode": "chat""#)).unwrap();
+    let usage = Usage::new(1_000_000, 0);
+    let total = || map.total("m", &usage).unwrap().to_string();
+    let says = json!({"input_cost_per_token": "0.00001", "mode": "chat", "output_cost_per_token": null});
+    assert!(map.register_model_while("m", json!({"input_cost_per_token": 1e-6}), &says).unwrap());
+    let origin =
+        |map: &CostMap| map.snapshot().get("m").unwrap().field_origin("input_cost_per_token").unwrap();
+    assert_eq!((total().as_str(), origin(&map)), ("1", FieldOrigin::Operator));
+    // Other fields of the map may change.
+    let text = map_of(r#""input_cost_per_token": 10e-6, "mode": "chat", "max_tokens": 5"#);
+    let report = map.reload_from_bytes(text).unwrap();
+    assert_eq!((report.diff.expired.len(), total().as_str()), (0, "1"));
+    let before = map.snapshot();
+    for (fields, found) in [
+        (
+            r#""input_cost_per_token": 2e-5, "mode": "chat""#,
+            "m: the correction no longer applies: input_cost_per_token is 2e-5, and not \"0.00001\"",
+        ),
+        (
+            r#""input_cost_per_token": 1e-5"#,
+            "m: the correction no longer applies: mode is null, and not \"chat\"",
+        ),
+        (
+            r#""input_cost_per_token": 1e-5, "mode": "chat", "output_cost_per_token": 1"#,
+            "m: the correction no longer applies: output_cost_per_token is 1, and not null",
+        ),
+    ] {
+        let report = map.reload_from_bytes(map_of(fields)).unwrap();
+        assert!(report.to_string().ends_with("; 1 correction no longer applies"), "{report}");
+        let said: Vec<String> = report.diff.expired.iter().map(ToString::to_string).collect();
+        assert_eq!(said, [found]);
+        assert_eq!(origin(&map), FieldOrigin::Map);
+        assert_eq!(map.snapshot().expired_corrections().count(), 1);
+        assert_eq!(before.diff(&map.snapshot()).expired.len(), 1);
+        // It is told once.
+        let report = map.reload_from_bytes(map_of(&format!("{fields}, \"max_tokens\": 7"))).unwrap();
+        assert_eq!(report.diff.expired, []);
+        // A map that says so again has it apply again.
+        let report =
+            map.reload_from_bytes(map_of(r#""input_cost_per_token": 1e-5, "mode": "chat""#)).unwrap();
+        assert_eq!((report.diff.expired.len(), total().as_str()), (0, "1"));
+    }
+    // What is registered lies over it, in any case.
+    map.register_model("m", json!({"output_cost_per_token": 3e-6})).unwrap();
+    let both = Usage::new(1_000_000, 1_000_000);
+    assert_eq!(map.total("m", &both).unwrap().to_string(), "4");
+    let report = map.reload_from_bytes(map_of(r#""input_cost_per_token": 7e-6, "mode": "chat""#)).unwrap();
+    assert_eq!((report.diff.expired.len(), map.total("m", &both).unwrap().to_string()), (1, "10".to_owned()));
+    let shown = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        shown["expired"],
+        json!([{"model": "m", "field": "input_cost_per_token", "expected": "\"0.00001\"", "found": "7e-6"}])
+    );
+    assert!(map.unregister_model("m").unwrap());
+    assert_eq!(map.snapshot().expired_corrections().count(), 0);
+    assert_eq!(before.diff(&map.snapshot()).expired, [], "what was unregistered did not expire");
+}
+
+#[test]
+fn a_correction_may_wait_for_the_map_that_it_corrects() {
+    let map = CostMap::from_json(r#"{"n": {}}"#).unwrap();
+    let correct = |info: Value, says: Value| map.register_model_while("m", info, says);
+    assert!(!correct(json!({"input_cost_per_token": 1e-6}), json!({"input_cost_per_token": 5e-6})).unwrap());
+    assert_eq!(map.total("m", &Usage::new(1, 0)).unwrap_err().code(), "unknown_model");
+    assert_eq!(map.len(), 1);
+    map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 5e-6}, "n": {}}"#).unwrap();
+    assert_eq!(map.total("m", &Usage::new(1_000_000, 0)).unwrap().to_string(), "1");
+    let refused = |info: Value, says: Value| correct(info, says).unwrap_err().to_string();
+    assert_eq!(
+        refused(json!({"input_cost_per_token": 1}), json!({})),
+        "cannot register m: what the map says has no fields: use register_model to correct it in any case"
+    );
+    assert_eq!(
+        refused(json!({"input_cost_per_token": -1}), json!({"mode": "chat"})),
+        "cannot register m: input_cost_per_token: -1 is negative"
+    );
+    assert!(
+        refused(json!({}), json!(5)).starts_with("cannot register m: what the map says is not an object")
+    );
+    assert_eq!(map.total("m", &Usage::new(1_000_000, 0)).unwrap().to_string(), "1");
+}
+
+/// A correction that cannot be laid over a newer map is left out, with a warning, and keeps no map from going live.
+#[test]
+fn a_correction_blocks_no_reload() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}, "n": {}}"#).unwrap();
+    let says = json!({"input_cost_per_token": 1e-6});
+    let corrected = json!({"input_cost_per_token": 5e-6, "input_cost_per_token_above_999k_tokens": 6e-6});
+    map.register_model_while("m", corrected, &says).unwrap();
+    map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}, "n": {}}"#).unwrap();
+    // As many thresholds as a row may have, and one more with the correction.
+    let steps: Vec<String> =
+        (1..=16).map(|step| format!(r#""input_cost_per_token_above_{step}k_tokens": 1e-6"#)).collect();
+    let text = format!(r#"{{"m": {{"input_cost_per_token": 1e-6, {}}}, "n": {{}}}}"#, steps.join(","));
+    let report = map.reload_from_bytes(text).unwrap();
+    let warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["m: its correction is left out, since it cannot be laid over the new map: more than 16 thresholds"]
+    );
+    assert_eq!(map.total("m", &Usage::new(1_000, 0)).unwrap().to_string(), "0.001");
+    // The map is live again, and so is the correction.
+    map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 1e-6}, "n": {"mode": "chat"}}"#).unwrap();
+    assert_eq!(map.total("m", &Usage::new(100_000, 0)).unwrap().to_string(), "0.5");
+}
+
+#[test]
+fn a_model_that_is_replaced_takes_no_correction() {
+    let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-6}}"#).unwrap();
+    let says = json!({"output_cost_per_token": null});
+    map.register_model_while("m", json!({"output_cost_per_token": 2e-6}), &says).unwrap();
+    map.replace_model("m", json!({"input_cost_per_token": 3e-6})).unwrap();
+    assert_eq!(map.total("m", &Usage::new(1, 1)).unwrap_err().code(), "unpriced");
+    let error = map.register_model_while("m", json!({"output_cost_per_token": 2e-6}), &says).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot register m: the model was replaced, and takes nothing of the map: change it with register_model"
+    );
 }

@@ -1,11 +1,12 @@
-//! A layer of entries over a catalogue: the operator's own models.
+//! A layer of entries over a catalogue: the operator's own models, and the rows of a time in the place of
+//! the catalogue's.
 
 use std::sync::Arc;
 
 use hashbrown::HashSet;
 
 use super::index::{Index, NameHash, Target};
-use super::{Catalog, EntryRef};
+use super::{Catalog, EntryRef, View};
 
 /// Entries that take precedence over a catalogue. Each is a catalogue of one row, so that one entry
 /// can change without reading the others again.
@@ -15,14 +16,20 @@ pub(crate) struct Layer {
     /// Leads from a name to a position in `rows`.
     index: Index,
     providers: HashSet<Box<str>>,
+    /// The rows that take the place of the catalogue's. Its entries then do not count, while its fallback
+    /// rules do.
+    under: Option<View>,
 }
 
 impl Layer {
     /// Indexes rows of one entry each by their keys, and then by their aliases, which displace no
     /// key.
-    pub(crate) fn new(rows: Vec<Arc<Catalog>>) -> Self {
-        let mut layer = Self { index: Index::with_capacity(rows.len()), rows, providers: HashSet::new() };
-        let Self { rows, index, providers } = &mut layer;
+    ///
+    /// `under` takes the place of the entries of the catalogue that the layer is laid over.
+    pub(crate) fn new(rows: Vec<Arc<Catalog>>, under: Option<View>) -> Self {
+        let index = Index::with_capacity(rows.len());
+        let mut layer = Self { index, rows, providers: HashSet::new(), under };
+        let Self { rows, index, providers, .. } = &mut layer;
         for (position, entry) in (0..).zip(rows.iter().filter_map(|row| row.entry(0))) {
             index.add_key(entry.key(), Target { entry: position, rates: 0 });
             if let Some(provider) = entry.provider().filter(|provider| !providers.contains(*provider)) {
@@ -35,6 +42,11 @@ impl Layer {
             }
         }
         layer
+    }
+
+    /// Returns the rows that take the place of the catalogue's.
+    pub(crate) fn under(&self) -> Option<&View> {
+        self.under.as_ref()
     }
 
     pub(crate) fn row(&self, position: u32) -> Option<&Arc<Catalog>> {

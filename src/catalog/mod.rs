@@ -3,6 +3,8 @@
 mod builder;
 #[cfg(feature = "bundled")]
 pub(crate) mod bundled;
+#[cfg(feature = "retired")]
+pub(crate) mod bundled_retired;
 mod index;
 mod layer;
 mod parse;
@@ -11,6 +13,7 @@ mod priced_over;
 mod read;
 mod row;
 mod rules;
+mod timeline;
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +31,7 @@ pub(crate) use read::{BadMap, read};
 use row::Row;
 pub(crate) use row::check_prices;
 pub(crate) use rules::{Filled, Rules};
+pub(crate) use timeline::{BatchOrigin, KeyedRow, MapTimes, Shows, Timelines, View};
 
 use crate::json::{self, JsonField};
 use crate::rates::RateSet;
@@ -51,15 +55,15 @@ pub(crate) struct Catalog {
 }
 
 /// The key of a map's fallback rules, which is not a model.
-const RULES: &str = "fallback_generalizations";
+pub(crate) const RULES: &str = "fallback_generalizations";
 
 /// The key of a map's description of its fields, which is not a model.
-const SAMPLE: &str = "sample_spec";
+pub(crate) const SAMPLE: &str = "sample_spec";
 
 /// Keys of a map that are no models.
 const KEYS_OF_NO_MODEL: [&str; 2] = [SAMPLE, RULES];
 
-fn is_model(name: &str) -> bool {
+pub(crate) fn is_model(name: &str) -> bool {
     !KEYS_OF_NO_MODEL.contains(&name)
 }
 
@@ -98,6 +102,11 @@ pub(crate) struct Notes {
     pub(crate) set_aside: Vec<SetAside>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) unpriced_fields: Vec<UnpricedField>,
+}
+
+impl Notes {
+    pub(crate) const NONE: Self =
+        Self { set_aside: Vec::new(), warnings: Vec::new(), unpriced_fields: Vec::new() };
 }
 
 /// A row of a map that was not loaded because its price cannot be trusted, or a fallback rule that

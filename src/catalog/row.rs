@@ -286,7 +286,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 
 /// Returns whether neither names nor prices depend on a field. Most fields are abilities and
 /// limits.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     name.starts_with("support")
         || name.starts_with("max_")
         || matches!(name, "source" | "deprecation_date" | "metadata")

@@ -234,6 +234,17 @@ impl Cost {
         line.map_or((Number::from(0), Usd::ZERO), |line| (line.multiplier, line.rate.unwrap_or_default()))
     }
 
+    /// Adds a note that the model is retired, unless the amount is the provider's, or all prices are others
+    /// than those of the model: `is_other` says so of the field of a price.
+    pub(crate) fn note_retired(&mut self, is_other: impl Fn(&str) -> bool) {
+        let sources = self.lines().filter_map(|line| line.source);
+        let fields: Vec<String> = sources.map(|source| source.field()).collect();
+        let is_other = !fields.is_empty() && fields.iter().all(|field| is_other(field));
+        if !is_other && !self.notes.has(Note::StatedByProvider) {
+            self.notes.add(Note::Retired);
+        }
+    }
+
     /// Notes that a price set priced the bill.
     pub(crate) fn mark_set(&mut self, set: &PriceSet) {
         self.price_set = *set.inline_name();

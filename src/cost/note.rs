@@ -42,6 +42,9 @@ pub enum Note {
     /// The amount that the provider states and the amount by the map's rates differ by more than a
     /// tenth.
     StatedDiffers,
+    /// The model left the map: the call is priced by its last prices. See
+    /// [`CostMapBuilder::retired`](crate::CostMapBuilder::retired).
+    Retired,
 }
 
 words! {
@@ -59,6 +62,7 @@ words! {
     TotalDoesNotAddUp = "total_does_not_add_up",
     StatedNotTrusted = "stated_not_trusted",
     StatedDiffers = "stated_differs",
+    Retired = "retired",
 }
 
 impl fmt::Display for Note {
@@ -83,6 +87,7 @@ impl fmt::Display for Note {
             Self::StatedDiffers => {
                 "the amount that the provider states differs by more than a tenth from the map's rates"
             }
+            Self::Retired => "the model left the map; priced by its last prices",
         })
     }
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::time;
 
 pub(super) fn fmt_io(
     path: &std::path::Path,
@@ -21,6 +24,23 @@ pub(super) fn fmt_thread(source: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_
 /// Appends the cause to a message that is written with `{:#}`.
 fn fmt_cause(cause: &Arc<std::io::Error>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if f.alternate() { write!(f, ": {cause}") } else { Ok(()) }
+}
+
+#[allow(clippy::ref_option, reason = "the signature that is asked for")]
+pub(super) fn fmt_no_price_at(
+    model: &String,
+    at: &SystemTime,
+    earliest: &SystemTime,
+    until: &Option<SystemTime>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let shown =
+        |at: &SystemTime| time::rfc3339(*at).unwrap_or_else(|| "a time beyond the year 9999".to_owned());
+    write!(f, "{model:?} has no price at {}: ", shown(at))?;
+    match until {
+        Some(until) => write!(f, "it left the map at {}; AsOf::retired keeps its last price", shown(until)),
+        None => write!(f, "its prices begin at {}", shown(earliest)),
+    }
 }
 
 /// The generations whose maps are kept.

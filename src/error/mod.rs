@@ -6,11 +6,12 @@ mod unknown;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::catalog::BadMap;
 use crate::cost::{InvalidTerms, NotPriced, Unpriced};
 use crate::words::words;
-use display::{ErrorName, FieldPrefix, KeptGenerations, TextPosition, fmt_io, fmt_thread};
+use display::{ErrorName, FieldPrefix, KeptGenerations, TextPosition, fmt_io, fmt_no_price_at, fmt_thread};
 pub(crate) use unknown::Suggest;
 pub use unknown::UnknownModel;
 
@@ -40,6 +41,19 @@ pub enum Error {
     /// No entry of the map answers to the name.
     #[error(transparent)]
     UnknownModel(Box<UnknownModel>),
+    /// The model has no price at the time of a [history](crate::history), while it has one at another.
+    #[error(fmt = fmt_no_price_at)]
+    #[non_exhaustive]
+    NoPriceAt {
+        /// The name, or its beginning if it is very long.
+        model: String,
+        /// The time.
+        at: SystemTime,
+        /// The time from which the model has a price for the first time.
+        earliest: SystemTime,
+        /// The time at which the model had left the map, if it had.
+        until: Option<SystemTime>,
+    },
     /// The call used something that has no known price. Holds the partial bill.
     #[error("{0}")]
     Unpriced(Box<Unpriced>),
@@ -132,6 +146,27 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// A file of a [`History`](crate::history::History) could not be read or written.
+    #[error("the history {}: {reason}", .path.display())]
+    #[non_exhaustive]
+    HistoryFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with the line if it is in the text.
+        reason: String,
+    },
+    /// A row cannot be recorded in a [`History`](crate::history::History).
+    #[error("cannot record {what}: {reason}")]
+    #[non_exhaustive]
+    NotRecorded {
+        /// The model, or the source of the map.
+        what: String,
+        /// The reason.
+        reason: String,
+    },
+    /// The map has no history: see [`CostMapBuilder::history`](crate::CostMapBuilder::history).
+    #[error("this map has no history: set one with CostMapBuilder::history")]
+    NoHistory,
     /// The map has fewer models than
     /// [`CostMapBuilder::min_models`](crate::CostMapBuilder::min_models).
     #[error("{origin} has {models} models, fewer than {least}: the map in use is kept")]
@@ -372,9 +407,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel(_) | Self::UnknownDeployment { .. } | Self::UnknownGeneration { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::UnknownModel(_)
+            | Self::NoPriceAt { .. }
+            | Self::UnknownDeployment { .. }
+            | Self::UnknownGeneration { .. } => ErrorKind::NotFound,
             Self::Unpriced(_) => ErrorKind::Unpriced,
             Self::Overflow { .. }
             | Self::UnknownServiceTier { .. }
@@ -385,6 +421,7 @@ impl Error {
             | Self::DuplicateDeployment { .. }
             | Self::AmbiguousDeployment { .. }
             | Self::ColumnLength { .. }
+            | Self::NotRecorded { .. }
             | Self::Held => ErrorKind::InvalidInput,
             Self::MissingUsage { .. }
             | Self::ErrorResponse { .. }
@@ -401,6 +438,8 @@ impl Error {
             | Self::Pointer { .. } => ErrorKind::Upstream,
             Self::InvalidSetting { .. }
             | Self::StateFile { .. }
+            | Self::HistoryFile { .. }
+            | Self::NoHistory
             | Self::NothingToStartWith { .. }
             | Self::NoSource
             | Self::Thread { .. }
@@ -414,6 +453,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownModel(_) => "unknown_model",
+            Self::NoPriceAt { .. } => "no_price_at",
             Self::Unpriced(_) => "unpriced",
             Self::Overflow { .. } => "overflow",
             Self::UnknownServiceTier { .. } => "unknown_service_tier",
@@ -425,6 +465,9 @@ impl Error {
             Self::EmptyMap { .. } => "empty_map",
             Self::Io { .. } => "io",
             Self::StateFile { .. } => "state_file",
+            Self::HistoryFile { .. } => "history_file",
+            Self::NotRecorded { .. } => "not_recorded",
+            Self::NoHistory => "no_history",
             Self::TooFewModels { .. } => "too_few_models",
             Self::MapShrank { .. } => "map_shrank",
             Self::MissingModel { .. } => "missing_model",

@@ -1,4 +1,4 @@
-//! [`CostMapBuilder`] and the constructors of [`CostMap`].
+//! [`CostMapBuilder`]: builds a [`CostMap`] with settings.
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -10,10 +10,12 @@ use super::env::{LOCAL, Named, URL, named_by_env};
 use super::start::{Start, start};
 use crate::cost::Adjustments;
 use crate::error::Error;
+use crate::history::History;
 use crate::live::VersionedCatalog;
 use crate::reload::cache::Cache;
 use crate::reload::guard::Guards;
-use crate::reload::{Guarded, History, Listener, ReloadReport, Settings};
+use crate::reload::{Guarded, Listener, ReloadReport, Results, Settings};
+use crate::retired::RetiredModels;
 use crate::snapshot::TrustedProviders;
 #[cfg(feature = "http")]
 use crate::source::HttpSource;
@@ -86,6 +88,8 @@ pub struct CostMapBuilder {
     trusted: TrustedProviders,
     adjustments: Adjustments,
     kept_maps: Option<usize>,
+    retired: RetiredModels,
+    history: Option<History>,
 }
 
 impl CostMapBuilder {
@@ -242,6 +246,53 @@ impl CostMapBuilder {
         self
     }
 
+    /// Keeps or forgets the models that a newer map no longer has. Default:
+    /// [`RetiredModels::Forget`], as LiteLLM does.
+    ///
+    /// A model that is kept answers to its names with its last prices, for as long as the program runs, and
+    /// with a [`history`](Self::history) in a file after a restart. Live entries take precedence, those that
+    /// are registered and those that [stand in](crate::lookup::Match::StandIn) for others included. A
+    /// cost by such prices has [`Note::Retired`](crate::cost::Note::Retired),
+    /// [`FoundBy::retired`](crate::lookup::FoundBy::retired) is set, and
+    /// [`Resolved::retirement`](crate::Resolved::retirement) is the last map that had the model. Reports and
+    /// guards count the model as removed.
+    ///
+    /// With the feature `retired`, the models that earlier releases of LiteLLM had are kept from the start,
+    /// whatever the map.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::cost::Note;
+    /// use llm_costmap::{CostMap, RetiredModels, Usage};
+    ///
+    /// let map = CostMap::builder()
+    ///     .json(r#"{"old": {"input_cost_per_token": 1e-6}, "new": {"input_cost_per_token": 2e-6}}"#)
+    ///     .retired(RetiredModels::Keep)
+    ///     .build()?;
+    /// map.reload_from_bytes(r#"{"new": {"input_cost_per_token": 2e-6}}"#)?;
+    /// let cost = map.cost("old", &Usage::new(1_000_000, 0))?;
+    /// assert_eq!(cost.total().to_string(), "1");
+    /// assert_eq!(cost.notes().collect::<Vec<_>>(), [Note::Retired]);
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn retired(self, retired: RetiredModels) -> Self {
+        Self { retired, ..self }
+    }
+
+    /// Records each map that goes live in a history, from the instant at which it does, so that
+    /// [`CostMap::at`] has the prices of any instant. Default: none.
+    ///
+    /// The map that the program starts with is recorded as well, unless it stands in for a source that was not
+    /// fetched yet and the history has a map already: until the first reload, [`CostMap::at`] then has the
+    /// last recorded one. With a history in a [file](History::open), rows are written after each reload; if
+    /// that fails, [`ReloadReport::history_error`] says why, and they are written after the next. A program
+    /// that was killed before it wrote records the map when it reloads the next time. A history belongs to one
+    /// map: two would record their maps by turns.
+    pub fn history(self, history: History) -> Self {
+        Self { history: Some(history), ..self }
+    }
+
     /// Calls `listener` after each reload that replaced the map, and after each that failed.
     ///
     /// This is the same as [`CostMap::on_reload`], but the listener is in place before the first
@@ -384,6 +435,8 @@ impl CostMapBuilder {
             trusted: self.trusted,
             adjustments,
             kept_maps: self.kept_maps,
+            retired: self.retired,
+            history: self.history,
         };
         Ok(Prepared { start: start.map_err(named), rest: Rest { settings, listeners: self.listeners } })
     }
@@ -400,70 +453,6 @@ impl std::fmt::Debug for CostMapBuilder {
     }
 }
 
-/// Constructors.
-impl CostMap {
-    /// Creates a map from the public map that is part of this crate. [`BUNDLED`](crate::BUNDLED)
-    /// describes its version.
-    ///
-    /// The map has no source to be reloaded from. To reload the public map, use
-    /// [`builder`](Self::builder).
-    ///
-    /// The bundled map is parsed once per process, when it is first used, and shared by all maps.
-    #[cfg(feature = "bundled")]
-    #[must_use]
-    pub fn bundled() -> Self {
-        let base =
-            VersionedCatalog::new(crate::catalog::bundled::catalog(), crate::version::Version::bundled());
-        Self::with(base, Settings::default(), History::default(), Vec::new())
-    }
-
-    /// Creates a map without models, to be filled with [`register_model`](Self::register_model) or
-    /// [`reload_from_bytes`](Self::reload_from_bytes).
-    #[must_use]
-    pub fn empty() -> Self {
-        Self::with(VersionedCatalog::empty(), Settings::default(), History::default(), Vec::new())
-    }
-
-    /// Creates a map from JSON in LiteLLM's format: an object of entries by model.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidMap`] if the text is not JSON, or not an object. A row whose price cannot be
-    /// trusted is not an error: it is set aside, and listed by
-    /// [`Snapshot::set_aside`](crate::Snapshot::set_aside).
-    pub fn from_json(json: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        Self::builder().json(json).build()
-    }
-
-    /// Creates a map from a file in LiteLLM's format, which [`reload`](Self::reload) reads again.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the file cannot be read, and the errors of [`from_json`](Self::from_json).
-    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Self::builder().file(path).build()
-    }
-
-    /// Creates a map with the source that the environment names, as LiteLLM reads it.
-    ///
-    /// If `LITELLM_LOCAL_MODEL_COST_MAP` is `true`, the map has no source. Otherwise the source is
-    /// the URL or the path in `LITELLM_MODEL_COST_MAP_URL`, or the public map if that is not set. The
-    /// map starts with the bundled map, or with the source if that is a file. Nothing is fetched
-    /// before [`reload`](Self::reload) or [`schedule_reload`](Self::schedule_reload) is called.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`CostMapBuilder::build`].
-    pub fn from_env() -> Result<Self, Error> {
-        Self::builder().env().build()
-    }
-
-    /// Returns a builder, to create a map with settings.
-    pub fn builder() -> CostMapBuilder {
-        CostMapBuilder::default()
-    }
-}
-
 struct Prepared {
     start: Result<Start, Error>,
     rest: Rest,
@@ -476,8 +465,8 @@ struct Rest {
 
 impl Rest {
     fn finish(self, start: Start) -> CostMap {
-        let history = History::of_start(start.validators, start.reason, start.cache_error, start.cached);
-        CostMap::with(start.base, self.settings, history, self.listeners)
+        let results = Results::of_start(start.validators, start.reason, start.cache_error, start.cached);
+        CostMap::with(start.base, self.settings, results, self.listeners)
     }
 }
 

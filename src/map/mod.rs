@@ -1,6 +1,7 @@
 //! [`CostMap`]: the handle that programs keep.
 
 mod builder;
+mod constructors;
 mod env;
 mod operator;
 mod reload;
@@ -11,10 +12,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::cost::{Call, Cost};
 use crate::error::Error;
+use crate::history::{AsOf, History};
 use crate::live::{Live, VersionedCatalog};
 use crate::model_info::ModelInfo;
 use crate::num::Usd;
-use crate::reload::{History, KEPT_MAPS, Listener, Reloader, Settings};
+use crate::reload::{KEPT_MAPS, Listener, Reloader, Results, Settings};
 use crate::resolve::Lookup;
 use crate::snapshot::{ResolvedModel, Snapshot};
 use crate::version::Generation;
@@ -81,13 +83,16 @@ impl CostMap {
     pub(crate) fn with(
         base: VersionedCatalog,
         mut settings: Settings,
-        history: History,
+        results: Results,
         listeners: Vec<Arc<Listener>>,
     ) -> Self {
         let trusted = std::mem::take(&mut settings.trusted);
         let kept_maps = settings.kept_maps.unwrap_or(KEPT_MAPS);
-        let live = Arc::new(Live::new(base, trusted, settings.adjustments.take(), kept_maps));
-        let reloader = Arc::new(Reloader::new(&live, settings, history, listeners));
+        let (retired, history) = (settings.retired, settings.history.as_ref().map(History::view_of_now));
+        let adjustments = settings.adjustments.take();
+        let live = Arc::new(Live::new(base, trusted, adjustments, retired, history.as_ref(), kept_maps));
+        let reloader = Arc::new(Reloader::new(&live, settings, results, listeners));
+        reloader.record_start();
         Self { live, handle: Arc::new(Handle { reloader, writing_state: Mutex::default() }) }
     }
 
@@ -99,6 +104,54 @@ impl CostMap {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.live.snapshot()
+    }
+
+    /// Returns the snapshot of an instant: its prices are those that were in force then, by the
+    /// [history](crate::CostMapBuilder::history) of this map. Takes about a microsecond, and no lock.
+    ///
+    /// The operator's registered models and deployments lie over those prices, as they are now: a registration
+    /// has no date. (They take some microseconds each.) Models that had left the map by that instant are kept
+    /// if [`CostMapBuilder::retired`](crate::CostMapBuilder::retired) or [`AsOf::retired`] says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoHistory`] if the map has no history; [`Error::InvalidModel`] and
+    /// [`Error::InvalidDeployment`] if one of the operator's models or deployments cannot be laid over the
+    /// prices of that instant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use llm_costmap::history::History;
+    /// use llm_costmap::{CostMap, Usage};
+    ///
+    /// let map = CostMap::builder()
+    ///     .json(r#"{"m": {"input_cost_per_token": 1e-6}}"#)
+    ///     .history(History::new())
+    ///     .build()?;
+    /// let before = SystemTime::now();
+    /// map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+    ///
+    /// let usage = Usage::new(1_000_000, 0);
+    /// assert_eq!(map.total("m", &usage)?.to_string(), "2");
+    /// assert_eq!(map.at(before)?.total("m", &usage)?.to_string(), "1");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn at(&self, as_of: impl Into<AsOf>) -> Result<Arc<Snapshot>, Error> {
+        let settings = self.reloader().settings();
+        let history = settings.history.as_ref().ok_or(Error::NoHistory)?;
+        let as_of = as_of.into();
+        let retired = as_of.retired.max(settings.retired);
+        self.live.load().with_past(history.view(&as_of), retired)
+    }
+
+    /// Returns the history that maps are recorded in: see
+    /// [`CostMapBuilder::history`](crate::CostMapBuilder::history).
+    #[must_use]
+    pub fn history(&self) -> Option<&History> {
+        self.reloader().settings().history.as_ref()
     }
 
     /// Prices a call to a model, by the live snapshot.
@@ -232,7 +285,7 @@ impl CostMap {
     /// Returns the last 64 generations, oldest first.
     #[must_use]
     pub fn generations(&self) -> Vec<Generation> {
-        self.live.history()
+        self.live.generations()
     }
 }
 

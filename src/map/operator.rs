@@ -10,6 +10,7 @@ use crate::deployment::{Deployment, DeploymentLookup, Deployments};
 use crate::error::Error;
 use crate::num::Usd;
 use crate::overlay::Registration;
+use crate::snapshot::Snapshot;
 use crate::text::clip;
 
 /// Models and deployments of the operator. They survive every reload.
@@ -64,6 +65,72 @@ impl CostMap {
     /// ```
     pub fn register_model_json(&self, name: &str, json: &str) -> Result<(), Error> {
         self.register(name, json, Registration::Over)
+    }
+
+    /// Corrects a model for as long as the map is wrong about it: lays fields over it while the map says what
+    /// `while_map_says` has, and no longer than that. Returns whether the fields apply to the live map.
+    ///
+    /// Both serialise to objects of fields. Numbers are compared by value, in any notation, and null stands for
+    /// a field that the map does not have. When a newer map says something else in any of the fields, the
+    /// correction no longer applies, and [`Diff::expired`](crate::reload::Diff::expired) of the reload's
+    /// report has it. Should a map say so again, it applies again, until it is
+    /// [unregistered](Self::unregister_model) or [replaced](Self::replace_model). A further correction of the
+    /// model replaces it. Fields that are [registered](Self::register_model) lie over it, in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidModel`] if `info` or `while_map_says` is not an object, the latter has no fields, a
+    /// price is not valid, or the model was replaced. The map is then unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, Usage};
+    /// use serde_json::json;
+    ///
+    /// let map = CostMap::from_json(r#"{"m": {"input_cost_per_token": 1e-5}}"#)?;
+    /// let applies = map.register_model_while(
+    ///     "m",
+    ///     json!({"input_cost_per_token": 1e-6}),
+    ///     json!({"input_cost_per_token": 0.00001}),
+    /// )?;
+    /// let usage = Usage::new(1_000_000, 0);
+    /// assert!(applies && map.total("m", &usage)?.to_string() == "1");
+    ///
+    /// let report = map.reload_from_bytes(r#"{"m": {"input_cost_per_token": 2e-6}}"#)?;
+    /// assert_eq!(map.total("m", &usage)?.to_string(), "2");
+    /// assert_eq!(
+    ///     report.diff.expired[0].to_string(),
+    ///     "m: the correction no longer applies: input_cost_per_token is 2e-6, and not 0.00001"
+    /// );
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn register_model_while(
+        &self,
+        name: &str,
+        info: impl Serialize,
+        while_map_says: impl Serialize,
+    ) -> Result<bool, Error> {
+        self.register_model_while_json(name, &object_json(name, &info)?, &object_json(name, &while_map_says)?)
+    }
+
+    /// Corrects a model, as [`register_model_while`](Self::register_model_while) does, with the fields as JSON
+    /// text.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_model_while`](Self::register_model_while).
+    pub fn register_model_while_json(
+        &self,
+        name: &str,
+        json: &str,
+        while_map_says: &str,
+    ) -> Result<bool, Error> {
+        let changed =
+            self.live.change(|overrides| overrides.correct(name, json, while_map_says).map(|()| true))?;
+        let expires =
+            |snapshot: Arc<Snapshot>| snapshot.expired_corrections().any(|expired| expired.model == name);
+        Ok(!changed.is_some_and(expires))
     }
 
     /// Registers models, each as [`register_model`](Self::register_model) does: all of them, or
@@ -134,7 +201,7 @@ impl CostMap {
     /// As [`register_model`](Self::register_model). None is expected, since the registrations that
     /// are left were accepted before.
     pub fn unregister_model(&self, name: &str) -> Result<bool, Error> {
-        self.live.change(|overrides| Ok(overrides.remove(name)))
+        self.live.change(|overrides| Ok(overrides.remove(name))).map(|removed| removed.is_some())
     }
 
     /// Adds a deployment, and returns its id.

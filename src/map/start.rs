@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::catalog;
 use crate::error::Error;
 use crate::live::VersionedCatalog;
-
 use crate::reload::cache::Cache;
 use crate::reload::guard::{Guards, KEPT};
 use crate::source::{Origin, Validators};

@@ -239,6 +239,16 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// Returns whether two JSON values are equal, numbers in any notation.
+pub(crate) fn is_same_value(one: &str, other: &str) -> bool {
+    let number = |json: &str| json.trim_matches('"').parse::<Number>().ok();
+    let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).ok();
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other || value(one).is_some_and(|one| Some(one) == value(other)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,12 +7,13 @@ use crate::live::VersionedCatalog;
 use crate::sync::lock;
 
 impl Reloader {
-    /// Writes a map that was accepted to the cache if it is good, and returns its report.
+    /// Writes a map that was accepted to the cache if it is good, and to the history, and returns its report.
     pub(super) fn cached(&self, applied: Applied, source: &str) -> ReloadReport {
         let Applied { mut report, good } = applied;
         if let Some(base) = good {
             report.cache_error = self.remember(&base, source);
         }
+        report.history_error = self.record();
         report
     }
 
@@ -29,20 +30,20 @@ impl Reloader {
             if self.is_replaced(base) {
                 return None;
             }
-            let history = self.history();
-            let known = history.cached.as_ref();
-            if known.is_some_and(|(cached, of)| cached == revision && *of == history.validators) {
+            let results = self.results();
+            let known = results.cached.as_ref();
+            if known.is_some_and(|(cached, of)| cached == revision && *of == results.validators) {
                 return None;
             }
-            history.validators.clone()
+            results.validators.clone()
         };
         let error = cache.write(source, revision, base.catalog.text().as_bytes(), &validators).err();
         if let Some(error) = &error {
             log::warn!("{error}");
         }
-        let mut history = self.history();
-        history.cached = error.is_none().then(|| (revision.to_owned(), validators));
-        history.cache_error.clone_from(&error);
+        let mut results = self.results();
+        results.cached = error.is_none().then(|| (revision.to_owned(), validators));
+        results.cache_error.clone_from(&error);
         error
     }
 
@@ -54,9 +55,9 @@ impl Reloader {
             return None;
         }
         let error = cache.remove().err();
-        let mut history = self.history();
-        history.cached = None;
-        history.cache_error.clone_from(&error);
+        let mut results = self.results();
+        results.cached = None;
+        results.cache_error.clone_from(&error);
         error
     }
 
@@ -70,6 +71,6 @@ impl Reloader {
     pub(super) fn is_good(&self, base: &VersionedCatalog) -> bool {
         let checked = self.settings.guards.check_alone(&base.version.source, &base.catalog);
         let revision = base.version.revision.as_ref();
-        checked.is_ok() && !self.history().forced.iter().any(|forced| Some(forced) == revision)
+        checked.is_ok() && !self.results().forced.iter().any(|forced| Some(forced) == revision)
     }
 }

@@ -16,12 +16,12 @@ impl Reloader {
     /// Keeps every map from replacing the live one, the one of a reload in flight included.
     pub(crate) fn hold(&self) {
         let _one_at_a_time = lock(&self.applying);
-        self.history().held_since.get_or_insert_with(SystemTime::now);
+        self.results().held_since.get_or_insert_with(SystemTime::now);
     }
 
     /// Ends a hold, and has the schedule catch up. Returns whether the map was held.
     pub(crate) fn release(&self) -> bool {
-        let was_held = self.history().held_since.take().is_some();
+        let was_held = self.results().held_since.take().is_some();
         if was_held {
             self.schedule.run_now();
         }
@@ -30,7 +30,7 @@ impl Reloader {
 
     /// Returns an error if the map is held.
     pub(super) fn check_held(&self) -> Result<(), Error> {
-        if self.history().held_since.is_some() { Err(Error::Held) } else { Ok(()) }
+        if self.results().held_since.is_some() { Err(Error::Held) } else { Ok(()) }
     }
 
     /// Swaps in the map of a generation, and holds it.
@@ -45,6 +45,7 @@ impl Reloader {
             }
             _ => report.cache_error = self.empty_cache(&base),
         }
+        report.history_error = self.record();
         let result = Ok(report.since(start));
         self.tell(&result);
         result
@@ -60,15 +61,15 @@ impl Reloader {
             (live.snapshot(), Diff::default())
         } else {
             let diff = Diff::between(Layers::only(&before.catalog), Layers::only(&base.catalog));
-            (live.replace(base.clone())?, diff)
+            self.go_live(&live, &base, diff)?
         };
-        let mut history = self.history();
-        history.held_since.get_or_insert_with(SystemTime::now);
+        let mut results = self.results();
+        results.held_since.get_or_insert_with(SystemTime::now);
         if !is_live {
             // The source has another map, so that the next reload fetches the whole of it.
-            history.is_live(Validators::default(), None);
+            results.is_live(Validators::default(), None);
         }
-        drop(history);
+        drop(results);
         if let Some(origin) = &self.settings.origin {
             origin.forget();
         }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::arrived::{Applied, Arrived, Settled};
 use super::flight::Flights;
-use super::history::History;
+use super::results::Results;
 use super::schedule::Schedule;
 use super::settings::{Guarded, Listener, Settings};
 use super::status::{ReloadOutcome, ReloadReport, ScheduleStatus, SourceInfo};
+use super::unrecorded::Unrecorded;
 use super::waiting::Waiting;
 use crate::diff::Diff;
 use crate::error::Error;
@@ -32,7 +33,9 @@ pub(crate) struct Reloader {
     pub(super) applying: Mutex<()>,
     /// Held while the cache is written.
     pub(super) caching: Mutex<()>,
-    history: Mutex<History>,
+    results: Mutex<Results>,
+    /// The maps that are to be recorded in the history.
+    pub(super) unrecorded: Unrecorded,
     /// The map that waits for its time. Locked last of all.
     pub(super) waiting: Waiting,
     pub(super) schedule: Schedule,
@@ -64,7 +67,7 @@ impl Reloader {
     pub(crate) fn new(
         live: &Arc<Live>,
         settings: Settings,
-        history: History,
+        results: Results,
         listeners: Vec<Arc<Listener>>,
     ) -> Self {
         Self {
@@ -74,7 +77,8 @@ impl Reloader {
             flights: Flights::default(),
             applying: Mutex::default(),
             caching: Mutex::default(),
-            history: Mutex::new(history),
+            results: Mutex::new(results),
+            unrecorded: Unrecorded::default(),
             waiting: Waiting::default(),
             schedule: Schedule::default(),
             stop: Stop::default(),
@@ -138,7 +142,8 @@ impl Reloader {
             let _one_at_a_time = lock(&self.applying);
             self.apply(arrived, Validators::default(), guarded)
         };
-        let result = result.map(|applied| applied.report.since(start));
+        let recorded = |report| ReloadReport { history_error: self.record(), ..report };
+        let result = result.map(|applied| recorded(applied.report).since(start));
         self.tell(&result);
         result
     }
@@ -185,7 +190,7 @@ impl Reloader {
 
     /// Has the next reload fetch the whole map, even if it has not changed.
     pub(super) fn fetch_anew(&self) {
-        self.history().validators = Validators::default();
+        self.results().validators = Validators::default();
         if let Some(origin) = &self.settings.origin {
             origin.forget();
         }
@@ -223,7 +228,7 @@ impl Reloader {
     fn known(&self) -> Result<Known, Error> {
         let version = self.live()?.base().version;
         Ok(Known {
-            validators: self.history().fetched_validators(),
+            validators: self.results().fetched_validators(),
             revision: version.whole_revision().cloned(),
             pending: self.pending_map().map(|pending| pending.source_revision),
         })
@@ -250,7 +255,7 @@ impl Reloader {
             generation: snapshot.generation(),
             models_count: base.catalog.len(),
             source_revision: base.version.revision.clone(),
-            etag: self.history().validators.etag().map(str::to_owned),
+            etag: self.results().validators.etag().map(str::to_owned),
             source,
             bytes,
             diff: Diff::default(),
@@ -258,6 +263,7 @@ impl Reloader {
             warnings: snapshot.warnings().cloned().collect(),
             forced_past: None,
             cache_error: None,
+            history_error: None,
             pending: self.pending_map(),
             took: Duration::ZERO,
             timestamp: SystemTime::now(),
@@ -270,18 +276,18 @@ impl Reloader {
             return;
         }
         let now = SystemTime::now();
-        let mut history = self.history();
-        history.last_run = Some(now);
+        let mut results = self.results();
+        results.last_run = Some(now);
         match result {
             Ok(_) => {
-                history.last_error = None;
-                history.failing_since = None;
-                history.failures = 0;
+                results.last_error = None;
+                results.failing_since = None;
+                results.failures = 0;
             }
             Err(error) => {
-                history.last_error = Some(format!("{error:#}"));
-                history.failing_since.get_or_insert(now);
-                history.failures = history.failures.saturating_add(1);
+                results.last_error = Some(format!("{error:#}"));
+                results.failing_since.get_or_insert(now);
+                results.failures = results.failures.saturating_add(1);
             }
         }
     }
@@ -300,6 +306,9 @@ impl Reloader {
             }
             Ok(report) => {
                 log::info!("{report}");
+                for expired in &report.diff.expired {
+                    log::warn!("{expired}");
+                }
                 if let Some(refusal) = &report.forced_past {
                     log::warn!("forced past a guard: {refusal}");
                 }
@@ -312,7 +321,7 @@ impl Reloader {
             if let Err(said) = panics::catch(|| listener(result)) {
                 let error = format!("a listener panicked: {said}");
                 log::error!("{error:#}");
-                self.history().listener_error = Some(error);
+                self.results().listener_error = Some(error);
             }
         }
     }
@@ -322,7 +331,7 @@ impl Reloader {
     pub(crate) fn note_start(&self, error: &Error) {
         let _one_at_a_time = lock(&self.applying);
         if self.live().is_ok_and(|live| live.base().version.channel != Channel::Source) {
-            self.history().start = Some(format!("{error:#}"));
+            self.results().start = Some(format!("{error:#}"));
         }
     }
 
@@ -339,20 +348,21 @@ impl Reloader {
     pub(crate) fn status(&self) -> ScheduleStatus {
         let plan = self.schedule.plan();
         let version = self.live().ok().map(|live| live.base().version);
-        let history = self.history();
+        let results = self.results();
         ScheduleStatus {
             scheduled: plan.every.is_some(),
             interval_hours: plan.every.map(|every| every.as_secs_f64() / 3600.0),
-            last_run: history.last_run,
+            last_run: results.last_run,
             next_run: plan.next_run,
             source_revision: version.and_then(|version| version.revision.clone()),
-            etag: history.validators.etag().map(str::to_owned),
-            last_error: history.last_error.clone(),
-            failing_since: history.failing_since,
-            failures: history.failures,
-            cache_error: history.cache_error.clone(),
-            listener_error: history.listener_error.clone(),
-            held_since: history.held_since,
+            etag: results.validators.etag().map(str::to_owned),
+            last_error: results.last_error.clone(),
+            failing_since: results.failing_since,
+            failures: results.failures,
+            cache_error: results.cache_error.clone(),
+            history_error: results.history_error.clone(),
+            listener_error: results.listener_error.clone(),
+            held_since: results.held_since,
             pending: self.pending_map(),
         }
     }
@@ -361,13 +371,13 @@ impl Reloader {
         let snapshot = live.snapshot();
         let version = snapshot.version();
         let origin = self.settings.origin.as_ref();
-        let history = self.history();
+        let results = self.results();
         let is_local_file = origin.is_some_and(|origin| origin.as_file().is_some());
         let from_source = matches!(version.channel, Channel::Source | Channel::Cache);
         // The source is known to have the live map, even if that was read from the cache.
-        let is_confirmed = version.revision.is_some() && history.confirmed == version.revision;
+        let is_confirmed = version.revision.is_some() && results.confirmed == version.revision;
         let is_fallback = origin.is_some() && version.channel != Channel::Source && !is_confirmed;
-        let reason = || history.start.clone().or_else(|| history.last_error.clone());
+        let reason = || results.start.clone().or_else(|| results.last_error.clone());
         SourceInfo {
             source: if from_source && !is_local_file { "remote" } else { "local" },
             origin: if version.channel == Channel::Cache {
@@ -380,7 +390,7 @@ impl Reloader {
             fallback_reason: if is_fallback { reason() } else { None },
             loaded_at: snapshot.loaded_at(),
             source_revision: version.revision.clone(),
-            etag: history.validators.etag().map(str::to_owned),
+            etag: results.validators.etag().map(str::to_owned),
             model_count: snapshot.len(),
         }
     }
@@ -403,8 +413,12 @@ impl Reloader {
         })
     }
 
-    pub(super) fn history(&self) -> MutexGuard<'_, History> {
-        lock(&self.history)
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn results(&self) -> MutexGuard<'_, Results> {
+        lock(&self.results)
     }
 }
 

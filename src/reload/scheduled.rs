@@ -48,11 +48,11 @@ impl Reloader {
         {
             let _nothing_is_swapped = lock(&self.applying);
             let live = self.live()?.base().version;
-            let mut history = self.history();
-            history.last_run = history.last_run.or(stored.last_run);
+            let mut results = self.results();
+            results.last_run = results.last_run.or(stored.last_run);
             // What was held was that map: another is not held in its place.
             if stored.held_since.is_some() && live.revision == stored.source_revision {
-                history.held_since = history.held_since.or(stored.held_since);
+                results.held_since = results.held_since.or(stored.held_since);
             } else if stored.held_since.is_some() {
                 log::warn!("the map was held, and is another now: it is not held");
             }
@@ -88,7 +88,7 @@ impl Reloader {
                 }
             };
             if ran {
-                let failures = self.history().failures;
+                let failures = self.results().failures;
                 self.schedule.plan_next(edition, failures);
             }
         }

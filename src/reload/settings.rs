@@ -7,6 +7,8 @@ use super::guard::Guards;
 use super::status::ReloadReport;
 use crate::cost::Adjustments;
 use crate::error::Error;
+use crate::history::History;
+use crate::retired::RetiredModels;
 use crate::snapshot::TrustedProviders;
 use crate::source::Origin;
 
@@ -22,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) is_env_forced: bool,
     pub(crate) trusted: TrustedProviders,
     pub(crate) adjustments: Option<Arc<Adjustments>>,
+    pub(crate) retired: RetiredModels,
+    pub(crate) history: Option<History>,
     /// The number of replaced maps to keep for rollbacks. `None` for [`KEPT_MAPS`].
     pub(crate) kept_maps: Option<usize>,
 }

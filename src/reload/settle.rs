@@ -9,8 +9,9 @@ use super::settings::Guarded;
 use super::status::{ReloadOutcome, ReloadReport};
 use crate::diff::Diff;
 use crate::error::Error;
-use crate::live::{Live, VersionedCatalog};
+use crate::live::{Live, Swapped, VersionedCatalog};
 use crate::resolve::Layers;
+use crate::snapshot::Snapshot;
 use crate::source::{Content, Fetched, Known, Validators};
 use crate::sync::lock;
 use crate::version::Channel;
@@ -41,7 +42,7 @@ impl Reloader {
                 let arrived = Arrived { map, source: source.to_owned(), channel: Channel::Source };
                 self.apply(arrived, validators.clone(), guarded).map(Some)
             }
-            Content::Unchanged if self.history().validators != known.validators => return Ok(None),
+            Content::Unchanged if self.results().validators != known.validators => return Ok(None),
             Content::Unchanged => {
                 self.confirm(validators.clone().or(known.validators.clone()), source).map(Some)
             }
@@ -94,9 +95,9 @@ impl Reloader {
         if before.version.whole_revision() == Some(&arrived.map.revision) {
             // A map that is handed in says nothing about the source.
             if channel == Channel::Source {
-                let mut history = self.history();
-                let known = Some(history.validators.clone()).filter(|_| validators.is_empty());
-                history.is_live(known.unwrap_or(validators), Some(arrived.map.revision));
+                let mut results = self.results();
+                let known = Some(results.validators.clone()).filter(|_| validators.is_empty());
+                results.is_live(known.unwrap_or(validators), Some(arrived.map.revision));
             }
             let report = self.report(&live.snapshot(), &before, arrived.source, length);
             let good = (channel == Channel::Source && self.is_good(&before)).then_some(before);
@@ -132,12 +133,12 @@ impl Reloader {
         guarded: Guarded,
     ) -> Result<Applied, Error> {
         let (diff, forced_past) = self.check_guards(before, &base, guarded)?;
-        let snapshot = live.replace(base.clone())?;
-        let mut history = self.history();
+        let (snapshot, diff) = self.go_live(live, &base, diff)?;
+        let mut results = self.results();
         let revision = base.version.revision.clone();
-        history.note_forced(revision.as_ref(), forced_past.is_some());
-        history.is_live(validators, revision.filter(|_| base.version.channel == Channel::Source));
-        drop(history);
+        results.note_forced(revision.as_ref(), forced_past.is_some());
+        results.is_live(validators, revision.filter(|_| base.version.channel == Channel::Source));
+        drop(results);
         let report = self.report(&snapshot, &base, base.version.source.clone(), length);
         let good = forced_past.is_none().then_some(base);
         Ok(Applied {
@@ -146,11 +147,25 @@ impl Reloader {
         })
     }
 
+    /// Swaps in a map, whatever it is, and has it recorded. Returns the diff with the corrections that
+    /// expired.
+    pub(super) fn go_live(
+        &self,
+        live: &Live,
+        base: &VersionedCatalog,
+        mut diff: Diff,
+    ) -> Result<(Arc<Snapshot>, Diff), Error> {
+        let Swapped { snapshot, expired } = live.replace(base.clone())?;
+        self.to_be_recorded(base, snapshot.loaded_at());
+        diff.expired = expired;
+        Ok((snapshot, diff))
+    }
+
     /// Records that the source has the live map. The lock `applying` is held.
     fn confirm(&self, validators: Validators, source: &str) -> Result<Applied, Error> {
         let live = self.live()?;
         let base = live.base();
-        self.history().is_live(validators, base.version.revision.clone());
+        self.results().is_live(validators, base.version.revision.clone());
         let report = self.report(&live.snapshot(), &base, source.to_owned(), 0);
         let good = self.is_good(&base).then_some(base);
         Ok(Applied { report, good })

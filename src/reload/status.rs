@@ -45,6 +45,9 @@ pub struct ReloadReport {
     /// The reason that the map could not be written to the cache, if so. The map is live
     /// nevertheless.
     pub cache_error: Option<String>,
+    /// The reason that what went live could not be written to the
+    /// [history](crate::CostMapBuilder::history), if so. It is written with what is recorded next.
+    pub history_error: Option<String>,
     /// The map that goes live later, if the source names one.
     pub pending: Option<PendingMap>,
     /// The duration of the reload, fetch included. Serialised in seconds, as `seconds`.
@@ -91,10 +94,12 @@ impl ReloadReport {
             added: self.diff.added.len(),
             removed: self.diff.removed.len(),
             repriced: self.diff.repriced.len(),
+            expired: self.diff.expired.len(),
             set_aside: self.set_aside.len(),
             warnings: self.warnings.len(),
             forced_past: self.forced_past.clone(),
             cache_error: self.cache_error.clone(),
+            history_error: self.history_error.clone(),
             pending: self.pending.clone(),
             took: self.took,
             timestamp: self.timestamp,
@@ -135,6 +140,8 @@ pub struct ReloadSummary {
     pub removed: usize,
     /// The number of changed prices.
     pub repriced: usize,
+    /// The number of corrections that no longer apply.
+    pub expired: usize,
     /// The number of rows that were not loaded.
     pub set_aside: usize,
     /// The number of warnings.
@@ -143,6 +150,9 @@ pub struct ReloadSummary {
     pub forced_past: Option<String>,
     /// The reason that the map could not be written to the cache, if so.
     pub cache_error: Option<String>,
+    /// The reason that what went live could not be written to the
+    /// [history](crate::CostMapBuilder::history), if so. It is written with what is recorded next.
+    pub history_error: Option<String>,
     /// The map that goes live later, if the source names one.
     pub pending: Option<PendingMap>,
     /// The duration of the reload, fetch included. Serialised in seconds, as `seconds`.
@@ -164,6 +174,13 @@ impl fmt::Display for ReloadSummary {
                 self.added, self.removed, self.repriced, self.set_aside
             ),
         }?;
+        if self.expired > 0 {
+            let (corrections, apply) = match self.expired {
+                1 => ("correction", "applies"),
+                _ => ("corrections", "apply"),
+            };
+            write!(f, "; {} {corrections} no longer {apply}", self.expired)?;
+        }
         self.pending.as_ref().map_or(Ok(()), |pending| write!(f, "; {pending}"))
     }
 }
@@ -238,6 +255,9 @@ pub struct ScheduleStatus {
     pub failures: u32,
     /// The reason that the cache could not be read or written when it was last used, if so.
     pub cache_error: Option<String>,
+    /// The reason that what went live could not be written to the
+    /// [history](crate::CostMapBuilder::history), if so. It is written with what is recorded next.
+    pub history_error: Option<String>,
     /// The panic of the last listener that panicked.
     pub listener_error: Option<String>,
     /// The time since which the map is held, if it is: see [`CostMap::hold`](crate::CostMap::hold).

@@ -12,7 +12,7 @@ pub(crate) fn billed_provider<'a>(
     lookup: Lookup<'a>,
     entry: Option<EntryRef<'a>>,
 ) -> Option<&'a str> {
-    let is_provider = |first: &&str| OTHER_PROVIDERS.contains(first) || layers.base.has_provider(first);
+    let is_provider = |first: &&str| OTHER_PROVIDERS.contains(first) || layers.has_provider(first);
     let of_name = |name: &'a str| name.split_once('/').map(|(first, _)| first).filter(is_provider);
     let provider = lookup
         .provider

@@ -100,6 +100,15 @@ pub enum Outcome {
         /// The key of the entry that stands in.
         key: String,
     },
+    /// No candidate leads to an entry. The model left the map, its last prices are kept, and they are the
+    /// answer.
+    #[non_exhaustive]
+    Retired {
+        /// The key that the model had.
+        key: String,
+        /// The kind of match.
+        matched: Match,
+    },
     /// No candidate leads to an entry. The model runs on the caller's own machines, and is known
     /// without one.
     SelfHosted,
@@ -140,13 +149,14 @@ impl Explanation {
                 return ControlFlow::Break(());
             }
             if let Some((key, matched)) = found {
-                explanation.found = Some((key, FoundBy { candidate, matched, rewritten: query.rewritten }));
+                let found_by = FoundBy { candidate, matched, rewritten: query.rewritten, retired: false };
+                explanation.found = Some((key, found_by));
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
         if is_found.is_continue() {
-            explanation.add_without_entry(layers, lookup, &query);
+            explanation.add_without_entry(layers, lookup, &query.name);
         }
         explanation
     }
@@ -170,6 +180,9 @@ impl Explanation {
             found,
         };
         explanation.add(Candidate::AsGiven, lookup.name, outcome);
+        if explanation.found.is_none() {
+            explanation.add_without_entry(layers, lookup, lookup.name);
+        }
         explanation
     }
 
@@ -178,12 +191,17 @@ impl Explanation {
     }
 
     /// Adds the step and the answer for a name that leads to no entry of its own.
-    fn add_without_entry(&mut self, layers: Layers<'_>, lookup: Lookup<'_>, query: &Query<'_>) {
+    fn add_without_entry(&mut self, layers: Layers<'_>, lookup: Lookup<'_>, asked: &str) {
         let Some(found) = look_up_without_entry(layers, lookup) else { return };
         let (key, outcome) = match found.answer {
             Answer::Entry(entry) => {
                 let key = entry.key().to_owned();
-                (key.clone(), Outcome::StandsIn { key })
+                let outcome = if found.found_by.retired {
+                    Outcome::Retired { key: key.clone(), matched: found.found_by.matched }
+                } else {
+                    Outcome::StandsIn { key: key.clone() }
+                };
+                (key, outcome)
             }
             Answer::SelfHosted => (lookup.name.to_owned(), Outcome::SelfHosted),
             Answer::Described(catalog) => {
@@ -195,7 +213,7 @@ impl Explanation {
         };
         // Rules describe one form of the name. A stand-in or a self-hosted model is found by the
         // name as given.
-        let name = if found.found_by.matched == Match::Described { &key } else { &*query.name };
+        let name = if found.found_by.matched == Match::Described { &key } else { asked };
         self.add(found.found_by.candidate, name, outcome);
         self.found = Some((clip(&key).to_owned(), found.found_by));
     }
@@ -244,6 +262,7 @@ impl fmt::Display for Outcome {
             Self::SetAside { key, reason } => write!(f, "{key} was set aside: {reason}"),
             Self::Found { matched, .. } => write!(f, "{matched}"),
             Self::StandsIn { key } => write!(f, "{key} stands in"),
+            Self::Retired { key, .. } => write!(f, "{key} left the map, and its last prices are kept"),
             Self::SelfHosted => f.write_str("self-hosted"),
             Self::Described { rules } => write!(f, "described by {}", rules.join(", ")),
         }

@@ -196,26 +196,35 @@ pub struct FoundBy {
     pub matched: Match,
     /// True if the name was an older one of the model and was rewritten before the lookup.
     pub rewritten: bool,
+    /// True if the model left the map, and its last prices are
+    /// [kept](crate::CostMapBuilder::retired).
+    pub retired: bool,
 }
 
 impl FoundBy {
     pub(crate) const KEY: Self =
-        Self { candidate: Candidate::AsGiven, matched: Match::Key, rewritten: false };
+        Self { candidate: Candidate::AsGiven, matched: Match::Key, rewritten: false, retired: false };
 }
 
 impl fmt::Display for FoundBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.candidate, self.matched)?;
-        if self.rewritten { f.write_str(", after rewriting an older name") } else { Ok(()) }
+        if self.rewritten {
+            f.write_str(", after rewriting an older name")?;
+        }
+        if self.retired { f.write_str(", of a model that left the map") } else { Ok(()) }
     }
 }
 
 impl Serialize for FoundBy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut found = serializer.serialize_struct("FoundBy", 3)?;
+        let mut found = serializer.serialize_struct("FoundBy", if self.retired { 4 } else { 3 })?;
         found.serialize_field("candidate", self.candidate.as_str())?;
         found.serialize_field("matched", self.matched.as_str())?;
         found.serialize_field("rewritten", &self.rewritten)?;
+        if self.retired {
+            found.serialize_field("retired", &true)?;
+        }
         found.end()
     }
 }

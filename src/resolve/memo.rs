@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwapOption;
 
 use super::{Layers, Lookup};
-use crate::catalog::{EntryRef, NameHash, Target};
+use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Target};
 use crate::cost::CallRules;
 use crate::rates::RuleProvider;
 
@@ -48,6 +48,8 @@ enum EntryPlace {
     Base(Target),
     /// An entry of the operator's, by its position in the layer.
     Own(u32),
+    /// An entry of a model that left the map, by its position among those.
+    Retired(u32),
 }
 
 impl Remembered {
@@ -57,19 +59,41 @@ impl Remembered {
         provider: RuleProvider,
         rules: CallRules,
     ) -> Option<Self> {
+        let retired = layers.retired.and_then(Layer::under);
         let place = if entry.is_of(layers.base) {
             EntryPlace::Base(entry.target())
+        } else if let Some(position) = retired.and_then(|retired| retired.position(entry)) {
+            EntryPlace::Retired(position)
         } else {
             EntryPlace::Own(layers.own?.position(entry.key())?)
         };
         Some(Self { place, provider, rules })
     }
 
+    /// Returns whether the model left the map.
     #[inline]
-    pub(crate) fn entry<'m>(&self, layers: Layers<'m>) -> Option<EntryRef<'m>> {
+    pub(crate) fn is_retired(self) -> bool {
+        matches!(self.place, EntryPlace::Retired(_))
+    }
+
+    #[inline]
+    pub(crate) fn entry<'m>(
+        self,
+        base: &'m Catalog,
+        layers: impl FnOnce() -> Layers<'m>,
+    ) -> Option<EntryRef<'m>> {
+        match self.place {
+            EntryPlace::Base(target) => Some(base.at(target)),
+            _ => self.entry_over(layers()),
+        }
+    }
+
+    #[cold]
+    fn entry_over(self, layers: Layers<'_>) -> Option<EntryRef<'_>> {
         match self.place {
             EntryPlace::Base(target) => Some(layers.base.at(target)),
             EntryPlace::Own(position) => layers.own?.entry(position),
+            EntryPlace::Retired(position) => layers.retired?.under()?.entry(position),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod billed;
 mod explain;
 mod families;
+mod layers;
 mod lookup;
 mod memo;
 mod names;
@@ -13,146 +14,19 @@ mod units;
 
 use std::ops::ControlFlow;
 
-use crate::catalog::{Catalog, EntryRef, Layer, NameHash, Rules, SetAside};
+use crate::catalog::{Catalog, EntryRef, SetAside};
 use crate::json;
 
 pub(crate) use billed::billed_provider;
 pub use explain::{Explanation, Outcome, Step};
 pub(crate) use families::{is_router_entry, router_fee};
+pub(crate) use layers::Layers;
 pub use lookup::{Candidate, FoundBy, Lookup, Match};
 pub(crate) use memo::{Memo, Remembered};
 pub(crate) use near::Spellings;
 use query::Query;
 pub(crate) use strip::without_region_path;
 pub(crate) use units::unit_entry;
-
-/// The maps that a name is looked up in: the operator's own models take precedence over the
-/// catalogue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Layers<'a> {
-    pub(crate) own: Option<&'a Layer>,
-    pub(crate) base: &'a Catalog,
-}
-
-impl<'a> Layers<'a> {
-    /// Returns the layers of a catalogue without any models of the operator's.
-    pub(crate) fn only(base: &'a Catalog) -> Self {
-        Self { own: None, base }
-    }
-
-    /// Returns the entry whose key or alias is exactly `name`.
-    #[inline]
-    pub(crate) fn exact(self, name: &str) -> Option<EntryRef<'a>> {
-        self.exact_hashed(name, NameHash::of(name))
-    }
-
-    /// Does the same as [`exact`](Self::exact), with a hash that the caller has already computed.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a result that is returned through memory is measurably slower")]
-    pub(crate) fn exact_hashed(self, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
-        match self.own {
-            None => self.base.find_hashed(name, hash),
-            Some(own) => self.exact_over(own, name, hash),
-        }
-    }
-
-    #[inline(never)]
-    fn exact_over(self, own: &'a Layer, name: &str, hash: NameHash) -> Option<EntryRef<'a>> {
-        let (own, upstream) = (own.find_hashed(name, hash), self.base.find_hashed(name, hash));
-        self.first_claim(own, upstream, |key| key == name)
-    }
-
-    /// Chooses between the operator's entry and the catalogue's for the same name. An alias of the
-    /// operator's displaces aliases of the catalogue, but no key.
-    fn first_claim(
-        self,
-        own: Option<EntryRef<'a>>,
-        upstream: Option<EntryRef<'a>>,
-        is_name: impl Fn(&str) -> bool,
-    ) -> Option<EntryRef<'a>> {
-        match (own, upstream) {
-            (Some(own), Some(upstream)) if !is_name(own.key()) && is_name(upstream.key()) => {
-                Some(self.overridden(upstream))
-            }
-            (Some(own), _) => Some(own),
-            (None, upstream) => upstream.map(|entry| self.overridden(entry)),
-        }
-    }
-
-    /// Returns the entry of a key. Aliases do not count.
-    pub(crate) fn key(self, key: &str) -> Option<EntryRef<'a>> {
-        self.exact(key).filter(|entry| entry.key() == key)
-    }
-
-    /// Returns the entry of a name, exactly or else ignoring case.
-    fn find(self, name: &str) -> Option<(EntryRef<'a>, Match)> {
-        let (entry, is_exact) = match self.own {
-            None => self.base.find_either(name)?,
-            Some(own) => {
-                let exact = self.exact(name).map(|entry| (entry, true));
-                let folded = || {
-                    let upstream = self.base.find_either(name).map(|(entry, _)| entry);
-                    let entry = self.first_claim(own.find_ignoring_case(name), upstream, |key| {
-                        key.eq_ignore_ascii_case(name) || key.to_lowercase() == name.to_lowercase()
-                    });
-                    entry.map(|entry| (entry, false))
-                };
-                exact.or_else(folded)?
-            }
-        };
-        let matched = match is_exact {
-            true if entry.key() == name => Match::Key,
-            true => Match::Alias,
-            false => Match::IgnoringCase,
-        };
-        Some((entry, matched))
-    }
-
-    /// Returns the operator's entry of the same key if there is one, and else `entry`. The
-    /// operator's entry thus answers to the aliases in the catalogue too.
-    pub(crate) fn overridden(self, entry: EntryRef<'a>) -> EntryRef<'a> {
-        self.own.and_then(|own| own.key(entry.key())).unwrap_or(entry)
-    }
-
-    /// Returns the fields of an entry, including those that fallback rules fill in.
-    pub(crate) fn fields_of(self, entry: EntryRef<'a>) -> Vec<json::JsonField<'a>> {
-        let mut fields = json::fields(entry.json()).unwrap_or_default();
-        self.rules().fill_in(entry.key(), &mut fields);
-        fields
-    }
-
-    /// Returns the fallback rules of the catalogue.
-    pub(crate) fn rules(self) -> &'a Rules {
-        self.base.rules()
-    }
-
-    /// Returns all entries: the catalogue's, then those that only the operator has.
-    pub(crate) fn entries(self) -> impl Iterator<Item = EntryRef<'a>> {
-        let upstream = self.base.entries().map(move |entry| self.overridden(entry));
-        upstream.chain(self.only_own())
-    }
-
-    /// Returns the operator's entries that override no entry of the catalogue.
-    pub(crate) fn only_own(self) -> impl Iterator<Item = EntryRef<'a>> {
-        let own = self.own.into_iter().flat_map(Layer::entries);
-        own.filter(move |entry| !self.base.has_key(entry.key()))
-    }
-
-    /// Returns the row of the map that has this key and was set aside, unless an entry has exactly
-    /// this name.
-    fn row_set_aside(self, name: &str) -> Option<&'a SetAside> {
-        let row = self.base.row_set_aside(name)?;
-        if self.exact(name).is_none() { Some(row) } else { None }
-    }
-
-    fn has_provider(self, name: &str) -> bool {
-        self.base.has_provider(name) || self.own.is_some_and(|own| own.has_provider(name))
-    }
-
-    fn longest(self) -> usize {
-        self.base.longest_name().max(self.own.map_or(0, Layer::longest_name))
-    }
-}
 
 /// The entry that a name led to.
 #[derive(Debug, Clone, Copy)]
@@ -225,7 +99,7 @@ fn reach_by_candidates<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Op
         }
         match layers.find(name) {
             Some((entry, matched)) if fits(entry.provider(), provider) => {
-                let found_by = FoundBy { candidate, matched, rewritten };
+                let found_by = FoundBy { candidate, matched, rewritten, retired: false };
                 ControlFlow::Break(Reached::Entry(ResolvedEntry { entry, provider, found_by }))
             }
             _ => ControlFlow::Continue(()),
@@ -260,19 +134,41 @@ impl<'m, 'n> From<ResolvedEntry<'m, 'n>> for Found<'m, 'n> {
     }
 }
 
-/// Looks up a name, in this order: entries, entries that stand in for models without one, models
-/// that run on the caller's own machines, and descriptions by fallback rules. Pricing, `resolve`
+/// Looks up a name, in this order: entries, entries that stand in for models without one, models that left
+/// the map, models that run on the caller's own machines, and descriptions by fallback rules. Pricing, `resolve`
 /// and `explain` all use this lookup.
 pub(crate) fn look_up<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
     match reach(layers, lookup) {
         Some(Reached::Entry(found)) => Some(found.into()),
         Some(Reached::SetAside(_)) => None,
-        None => look_up_served(layers, lookup).or_else(|| look_up_without_entry(layers, lookup)),
+        None => {
+            let served = look_up_served(layers, lookup).map(Into::into);
+            served.or_else(|| look_up_without_entry(layers, lookup))
+        }
     }
 }
 
+/// Returns the entry of a name of a request or of a response. Other entries do not stand in.
+pub(crate) fn look_up_entry<'m: 'n, 'n>(
+    layers: Layers<'m>,
+    lookup: Lookup<'n>,
+) -> Option<ResolvedEntry<'m, 'n>> {
+    match reach(layers, lookup) {
+        Some(Reached::Entry(found)) => Some(found),
+        Some(Reached::SetAside(_)) => None,
+        None => look_up_served(layers, lookup),
+    }
+}
+
+/// Looks up a name that leads to no entry of the map among the models that left the map.
+fn look_up_retired<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
+    let found = look_up_entry(layers.of_retired()?, lookup)?;
+    let found_by = FoundBy { retired: true, ..found.found_by };
+    layers.shows_retired(found.entry).then(|| ResolvedEntry { found_by, ..found }.into())
+}
+
 /// Looks up a name of a response without what its provider adds to it.
-fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<Found<'m, 'n>> {
+fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<ResolvedEntry<'m, 'n>> {
     if !lookup.served || lookup.strict {
         return None;
     }
@@ -287,7 +183,7 @@ fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<
     if let Some(Reached::Entry(found)) =
         other_provider.and_then(|_| reach(layers, Lookup { provider: other_provider, ..lookup }))
     {
-        return Some(found.into());
+        return Some(found);
     }
     if is_resource {
         return None;
@@ -296,7 +192,7 @@ fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<
         let mut ids = strip::bedrock_ids(lookup.name).filter_map(|id| layers.exact(&id));
         if let Some(entry) = ids.find(|entry| fits(entry.provider(), lookup.provider)) {
             let found_by = FoundBy { candidate: Candidate::Served, ..FoundBy::KEY };
-            return Some(ResolvedEntry { entry, provider: lookup.provider, found_by }.into());
+            return Some(ResolvedEntry { entry, provider: lookup.provider, found_by });
         }
     }
     let found = strip::served_forms(lookup.name)
@@ -308,7 +204,7 @@ fn look_up_served<'m: 'n, 'n>(layers: Layers<'m>, lookup: Lookup<'n>) -> Option<
         .flatten()
         .next()?;
     let found_by = FoundBy { candidate: Candidate::Served, ..found.found_by };
-    Some(ResolvedEntry { found_by, ..found }.into())
+    Some(ResolvedEntry { found_by, ..found })
 }
 
 /// Looks up a name that leads to no entry of its own, nor to a row that was set aside.
@@ -317,12 +213,15 @@ pub(crate) fn look_up_without_entry<'m: 'n, 'n>(
     lookup: Lookup<'n>,
 ) -> Option<Found<'m, 'n>> {
     if lookup.strict {
-        return None;
+        return look_up_retired(layers, lookup);
     }
-    let by = |matched| FoundBy { candidate: Candidate::AsGiven, matched, rewritten: false };
+    let by = |matched| FoundBy { matched, ..FoundBy::KEY };
     if let Some(entry) = families::stand_in(layers, lookup) {
         let answer = Answer::Entry(entry);
         return Some(Found { answer, provider: lookup.provider, found_by: by(Match::StandIn) });
+    }
+    if let Some(found) = look_up_retired(layers, lookup) {
+        return Some(found);
     }
     if families::is_self_hosted(lookup) {
         let answer = Answer::SelfHosted;
@@ -377,7 +276,8 @@ fn describe<'m: 'n, 'n>(
         None => ControlFlow::Continue(()),
     });
     let (candidate, catalog) = described.break_value()?;
-    let found_by = FoundBy { candidate, matched: Match::Described, rewritten: query.rewritten };
+    let rewritten = query.rewritten;
+    let found_by = FoundBy { candidate, matched: Match::Described, rewritten, retired: false };
     Some((catalog, query.provider, found_by))
 }
 

@@ -22,10 +22,13 @@ pub(crate) fn unit_entry<'m>(
     if name.len() > MAX_NAME {
         return None;
     }
-    match &units.search_mode {
+    let of = |layers: Layers<'m>| match &units.search_mode {
         Some(mode) if units.images.is_none() => layers.exact(&format!("{name}-{mode}")),
         _ => image_entry(layers, name, provider, units),
-    }
+    };
+    // Live prices of the model go before retired ones of a size.
+    let retired = || layers.of_retired().filter(|_| layers.key(name).is_none()).and_then(of);
+    of(layers).or_else(|| retired().filter(|entry| layers.shows_retired(*entry)))
 }
 
 /// Returns the entry that prices images of a model by their quality and size.

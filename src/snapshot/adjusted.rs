@@ -39,6 +39,11 @@ impl Adjusted {
         Self { adjustments, keys, without }
     }
 
+    /// Returns discounts and margins that are searched for with each call.
+    pub(super) fn unprepared(adjustments: Arc<Adjustments>) -> Self {
+        Self { adjustments, keys: Vec::new(), without: Vec::new() }
+    }
+
     /// Returns whether these are the same discounts and margins, and not merely equal ones.
     pub(crate) fn is_of(&self, adjustments: &Arc<Adjustments>) -> bool {
         Arc::ptr_eq(&self.adjustments, adjustments)

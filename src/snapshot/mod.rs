@@ -3,8 +3,10 @@
 mod adjusted;
 mod model_info_list;
 mod parts;
+mod past;
 mod price;
 mod resolved;
+mod retired;
 mod terms;
 mod trust;
 
@@ -12,13 +14,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::SystemTime;
 
-use crate::catalog::{Catalog, EntryRef, SetAside, UnpricedField, Warning};
+use crate::catalog::{Catalog, EntryRef, Layer, Notes, SetAside, UnpricedField, View, Warning};
 use crate::deployment::{Deployment, DeploymentMatch, Deployments, FoundDeployment, PricedDeployments};
 use crate::diff::Diff;
 use crate::error::{Error, Suggest, UnknownModel};
 use crate::model_info::ModelInfo;
-use crate::overlay::Overlay;
+use crate::overlay::{ExpiredCorrection, Overlay};
 use crate::resolve::{Explanation, Layers, Lookup, Memo, Spellings, look_up, row_set_aside};
+use crate::retired::Retirement;
 use crate::version::{Generation, Version};
 
 pub(crate) use adjusted::Adjusted;
@@ -56,6 +59,8 @@ pub struct Snapshot {
     trusted: Arc<TrustedProviders>,
     /// The operator's discounts and margins. `None` if there are none.
     adjusted: Option<Arc<Adjusted>>,
+    /// The models that left the map. `None` if there are none, or if they are forgotten.
+    retired: Option<Arc<Layer>>,
     generation: u64,
     loaded_at: SystemTime,
     /// The names that are no keys and were looked up before.
@@ -76,12 +81,14 @@ pub(crate) struct SnapshotParts {
     pub(crate) priced: Arc<PricedDeployments>,
     pub(crate) trusted: Arc<TrustedProviders>,
     pub(crate) adjusted: Option<Arc<Adjusted>>,
+    pub(crate) retired: Option<Arc<Layer>>,
     pub(crate) generation: u64,
 }
 
 impl Snapshot {
     pub(crate) fn new(parts: SnapshotParts, loaded_at: SystemTime) -> Arc<Self> {
-        let SnapshotParts { base, version, own, deployments, priced, trusted, adjusted, generation } = parts;
+        let SnapshotParts { base, version, own, deployments, priced, trusted, adjusted, retired, generation } =
+            parts;
         Arc::new_cyclic(|this| Self {
             base,
             version,
@@ -90,6 +97,7 @@ impl Snapshot {
             priced,
             trusted,
             adjusted,
+            retired,
             generation,
             loaded_at,
             memo: Memo::default(),
@@ -99,7 +107,26 @@ impl Snapshot {
     }
 
     fn layers(&self) -> Layers<'_> {
-        Layers { own: self.own.as_deref().map(Overlay::layer), base: &self.base }
+        let own = self.own.as_deref().map(Overlay::layer);
+        Layers::new(own, &self.base, self.retired.as_deref())
+    }
+
+    /// The models that left the map.
+    pub(crate) fn retired(&self) -> Option<&Arc<Layer>> {
+        self.retired.as_ref()
+    }
+
+    /// Returns whether an entry is one of a model that left the map.
+    fn is_retired(&self, entry: EntryRef<'_>) -> bool {
+        let retired = self.retired.as_deref().and_then(Layer::under);
+        retired.is_some_and(|retired| retired.position(entry).is_some())
+    }
+
+    /// Returns the last map that had the model of an entry. Returns `None` if the model is not retired.
+    fn retirement_of(&self, entry: EntryRef<'_>) -> Option<Retirement> {
+        let retired = self.retired.as_deref()?.under()?;
+        retired.position(entry)?;
+        retired.last_map_with(entry.key()).map(Into::into)
     }
 
     /// The operator's models.
@@ -207,7 +234,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] if no entry answers to the name and no fallback rule describes it.
+    /// [`Error::UnknownModel`] if no entry answers to the name and no fallback rule describes it, and
+    /// [`Error::NoPriceAt`] as for [`cost`](Self::cost).
     ///
     /// # Examples
     ///
@@ -250,7 +278,12 @@ impl Snapshot {
         if entry.is_of(&self.base) {
             return Some(self.base.clone());
         }
-        let own = self.own.as_deref()?.layer();
+        let layers = self.layers();
+        let of_view = |view: Option<&View>| view?.catalog_of(entry).cloned();
+        if let Some(catalog) = of_view(layers.past()).or_else(|| of_view(self.retired.as_deref()?.under())) {
+            return Some(catalog);
+        }
+        let own = layers.own?;
         own.row(own.position(entry.key())?).cloned()
     }
 
@@ -274,6 +307,9 @@ impl Snapshot {
     }
 
     fn unknown(&self, lookup: Lookup<'_>) -> Error {
+        if let Some(error) = self.no_price_at(lookup) {
+            return error;
+        }
         Error::UnknownModel(Box::new(UnknownModel::new(lookup.name, lookup.provider, self.this.clone())))
     }
 
@@ -284,13 +320,47 @@ impl Snapshot {
 
     fn info<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
         let set = self.own.as_deref().map_or(&[][..], |own| own.fields_set(entry.key()));
-        ModelInfo::of(entry, self.base.rules(), set)
+        let info = ModelInfo::of(entry, self.base.rules(), set);
+        if self.layers().past().is_some_and(|past| past.position(entry).is_some()) {
+            return info.without_filled_prices();
+        }
+        info
+    }
+
+    /// Returns the models that left the map and whose last prices are
+    /// [kept](crate::CostMapBuilder::retired), in the order in which they left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use llm_costmap::{CostMap, RetiredModels, Usage};
+    ///
+    /// let map = CostMap::builder()
+    ///     .json(r#"{"a": {"input_cost_per_token": 1e-6}, "b": {"input_cost_per_token": 2e-6}}"#)
+    ///     .retired(RetiredModels::Keep)
+    ///     .build()?;
+    /// map.reload_from_bytes(r#"{"b": {"input_cost_per_token": 3e-6}}"#)?;
+    /// let snapshot = map.snapshot();
+    /// let retired: Vec<String> = snapshot.retired_models().map(|model| model.key().to_owned()).collect();
+    /// assert!(retired.contains(&"a".to_owned()) && !retired.contains(&"b".to_owned()));
+    /// assert_eq!(snapshot.total("a", &Usage::new(1_000_000, 0))?.to_string(), "1");
+    /// # Ok::<(), llm_costmap::Error>(())
+    /// ```
+    pub fn retired_models(&self) -> impl Iterator<Item = ModelInfo<'_>> {
+        let retired = self.retired.as_deref().and_then(Layer::under);
+        let entries = retired.into_iter().flat_map(View::entries);
+        entries.filter(|entry| self.layers().shows_retired(*entry)).map(|entry| self.info_of_retired(entry))
+    }
+
+    fn info_of_retired<'a>(&'a self, entry: EntryRef<'a>) -> ModelInfo<'a> {
+        let info = ModelInfo::of(entry, self.base.rules(), &[]).without_filled_prices();
+        info.with_retirement(self.retirement_of(entry))
     }
 
     /// Returns the number of models. Aliases are not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.base.len() + self.layers().only_own().count()
+        self.layers().len()
     }
 
     /// Returns whether the map has no models.
@@ -346,25 +416,49 @@ impl Snapshot {
     /// ```
     #[must_use]
     pub fn diff(&self, newer: &Self) -> Diff {
-        Diff::between(self.layers(), newer.layers())
+        let mut diff = Diff::between(self.layers(), newer.layers());
+        diff.expired = newer.expired_since(self);
+        diff
+    }
+
+    /// Returns the corrections that do not apply, and did in an older snapshot.
+    pub(crate) fn expired_since(&self, older: &Self) -> Vec<ExpiredCorrection> {
+        self.own.as_ref().map(|own| own.expired_since(older.own.as_deref())).unwrap_or_default()
+    }
+
+    /// Returns the corrections of [`CostMap::register_model_while`](crate::CostMap::register_model_while) that
+    /// do not apply, since the map says something else.
+    pub fn expired_corrections(&self) -> impl Iterator<Item = &ExpiredCorrection> {
+        self.own.iter().flat_map(|own| own.expired())
     }
 
     /// Returns the rows of the map that were not loaded, since their prices cannot be trusted, and
     /// the fallback rules that are invalid.
     pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
-        self.base.set_aside()
+        let past = self.layers().past();
+        let of_base = if past.is_none() { Some(self.base.set_aside()) } else { None };
+        let of_rules = past.map_or(&[][..], |_| self.base.rules().set_aside());
+        past.into_iter().flat_map(View::set_aside).chain(of_rules).chain(of_base.into_iter().flatten())
     }
 
-    /// Returns warnings about rows that were loaded, the operator's included.
+    /// Returns warnings about rows that were loaded, the operator's included. For a snapshot of
+    /// [an earlier time](crate::history), these are the operator's alone.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
         let own = self.own.iter().flat_map(|own| own.warnings());
-        own.chain(&self.base.notes().warnings).chain(self.priced.warnings())
+        own.chain(&self.notes().warnings).chain(self.priced.warnings())
     }
 
-    /// Returns the fields of the map that name a cost and price no call, by name.
+    /// Returns the fields of the map that name a cost and price no call, by name. A snapshot of
+    /// [an earlier time](crate::history) lists none.
     #[must_use]
     pub fn unpriced_fields(&self) -> &[UnpricedField] {
-        &self.base.notes().unpriced_fields
+        &self.notes().unpriced_fields
+    }
+
+    /// Returns what was noted when the map was read. For a snapshot of an earlier time, this is nothing.
+    fn notes(&self) -> &Notes {
+        static NONE: Notes = Notes::NONE;
+        if self.layers().past().is_some() { &NONE } else { self.base.notes() }
     }
 }
 

@@ -27,7 +27,7 @@ impl Snapshot {
             let call = call.of_part(part);
             let asked = Lookup { provider: lookup.provider, ..Lookup::served(&part.model) };
             let priced = match self.cost_of(asked, &call) {
-                Err(Error::UnknownModel(_)) if asked.provider.is_some() => {
+                Err(Error::UnknownModel(_) | Error::NoPriceAt { .. }) if asked.provider.is_some() => {
                     self.cost_of(Lookup::served(&part.model), &call)
                 }
                 priced => priced,
@@ -38,7 +38,7 @@ impl Snapshot {
                     is_complete = false;
                     (*bill).into_partial()
                 }
-                Err(Error::UnknownModel(_)) => {
+                Err(Error::UnknownModel(_) | Error::NoPriceAt { .. }) => {
                     is_complete = false;
                     Cost::unknown(part, self.generation)
                 }

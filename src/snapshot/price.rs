@@ -1,6 +1,7 @@
 //! Prices calls by a snapshot: by key, by a remembered or a new name, through a deployment.
 
 use super::Snapshot;
+use super::retired::{by_set, retired};
 use super::terms::{Keys, OverEntry, Route, prices_of};
 use crate::catalog::{EntryRef, NameHash};
 use crate::cost::{self, AskedProvider, Call, Cost, Note, SetPrices, Subject};
@@ -22,7 +23,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// - [`Error::UnknownModel`] if no entry answers to the name.
+    /// - [`Error::UnknownModel`] if no entry answers to the name; for a snapshot of [an earlier
+    ///   time](crate::history), [`Error::NoPriceAt`] if one does at another time.
     /// - [`Error::Unpriced`] if the call used something that the map has no price for.
     /// - [`Error::Overflow`] if an amount is beyond the range of [`Usd`].
     #[inline]
@@ -106,12 +108,26 @@ impl Snapshot {
     /// Returns the entry of a name that is a key or an alias: the common case.
     #[inline]
     fn named(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<EntryRef<'_>> {
-        if lookup.provider.is_none() { self.layers().exact_hashed(lookup.name, hash) } else { None }
+        if lookup.provider.is_some() {
+            return None;
+        }
+        match &self.own {
+            None => self.base.find_hashed(lookup.name, hash),
+            Some(_) => self.named_over(lookup.name, hash),
+        }
+    }
+
+    #[inline(never)]
+    fn named_over(&self, name: &str, hash: NameHash) -> Option<EntryRef<'_>> {
+        self.layers().exact_hashed(name, hash)
     }
 
     #[inline(never)]
     fn cost_of_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
         match self.remembered(lookup, hash) {
+            Some((entry, route)) if route.is_retired => {
+                retired(self.price(entry, route, lookup, None, call), by_set(call, lookup, entry))
+            }
             Some((entry, route)) => self.price(entry, route, lookup, None, call),
             None if self.memo.is_unknown(lookup, hash) => self.cost_of_unknown(lookup, call),
             None => self.cost_of_new_name(lookup, hash, call),
@@ -122,8 +138,15 @@ impl Snapshot {
     #[inline]
     fn remembered(&self, lookup: Lookup<'_>, hash: NameHash) -> Option<(EntryRef<'_>, Route)> {
         let found = self.memo.get(lookup, hash)?;
-        let route = Route { provider: Some(found.provider), rules: Some(found.rules) };
-        Some((found.entry(self.layers())?, route))
+        let is_retired = found.is_retired();
+        let route = Route { provider: Some(found.provider), rules: Some(found.rules), is_retired };
+        Some((found.entry(&self.base, || self.layers())?, route))
+    }
+
+    /// Returns whether names are remembered. A snapshot of an earlier time is used for few calls, mostly for
+    /// one, and the memory takes longer to make than a lookup.
+    fn remembers(&self) -> bool {
+        self.layers().past().is_none()
     }
 
     /// Looks up a name that is no key and is not remembered, and prices the call.
@@ -131,18 +154,23 @@ impl Snapshot {
     fn cost_of_new_name(&self, lookup: Lookup<'_>, hash: NameHash, call: &Call<'_>) -> Result<Cost, Error> {
         let layers = self.layers();
         let Some(found) = look_up(layers, lookup) else {
-            self.memo.put_unknown(lookup, hash);
+            if self.remembers() {
+                self.memo.put_unknown(lookup, hash);
+            }
             return self.cost_of_unknown(lookup, call);
         };
         let provider = RuleProvider::of(found.provider, lookup.name);
         match &found.answer {
             Answer::Entry(entry) => {
                 let rules = self.rules_to_remember(lookup, *entry);
-                if let Some(found) = Remembered::new(layers, *entry, provider, rules) {
-                    self.memo.put(lookup, hash, found);
+                let remembered = Remembered::new(layers, *entry, provider, rules);
+                if let Some(remembered) = remembered.filter(|_| self.remembers()) {
+                    self.memo.put(lookup, hash, remembered);
                 }
-                let route = Route { provider: Some(provider), rules: Some(rules) };
-                self.price(*entry, route, lookup, None, call)
+                let is_retired = found.found_by.retired;
+                let route = Route { provider: Some(provider), rules: Some(rules), is_retired };
+                let priced = self.price(*entry, route, lookup, None, call);
+                if is_retired { retired(priced, by_set(call, lookup, *entry)) } else { priced }
             }
             Answer::SelfHosted => self.free(lookup, call),
             Answer::Described(catalog) => {
@@ -160,7 +188,9 @@ impl Snapshot {
         let entry = units.and_then(|units| unit_entry(self.layers(), lookup.name, lookup.provider, units));
         if let Some(entry) = entry {
             let provider = RuleProvider::of(lookup.provider, lookup.name);
-            return self.price(entry, Route::by(provider), lookup, None, call);
+            let priced = self.price(entry, Route::by(provider), lookup, None, call);
+            let is_retired = self.is_retired(entry);
+            return if is_retired { retired(priced, by_set(call, lookup, entry)) } else { priced };
         }
         if let Some(priced) = self.price_by_set_alone(lookup, call) {
             return priced;
@@ -324,6 +354,8 @@ impl Snapshot {
         let own = self.price_over(layer, lookup, fields, |own| {
             self.price_by(own, route.provider, lookup, trusts, set, &only)
         });
+        let is_retired = by_size.is_some_and(|entry| self.is_retired(entry));
+        let own = if is_retired { retired(own, by_set(call, lookup, priced_by)) } else { own };
         self.finish(own, lookup, Some((entry, route)), call)
     }
 
@@ -401,6 +433,14 @@ impl Snapshot {
                 }
                 priced
             });
+            let is_retired = match by_size {
+                Some(entry) => self.is_retired(entry),
+                None => model.is_some_and(|model| model.found_by.retired),
+            };
+            let is_other = |field: &str| {
+                set.is_some_and(|set| set.mentions(field)) || (by_size.is_none() && found.sets(field))
+            };
+            let priced = if is_retired { retired(priced, is_other) } else { priced };
             self.finish(priced, lookup, Some((entry.unwrap_or(own), route)), call)
         })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Snapshot;
+use super::retired::{by_set, retired};
 use super::terms::Route;
 use crate::catalog::{Catalog, EntryRef, Target};
 use crate::cost::{Call, Cost};
@@ -12,6 +13,7 @@ use crate::model_info::ModelInfo;
 use crate::num::Usd;
 use crate::rates::RuleProvider;
 use crate::resolve::{Answer, Found, FoundBy, Lookup, self_hosted_info};
+use crate::retired::Retirement;
 
 /// A model that a name led to, and the way it was found: from [`Snapshot::resolve`].
 ///
@@ -145,7 +147,9 @@ impl Terms {
         asked: Option<&Asked>,
         call: &Call<'_>,
     ) -> Result<Cost, Error> {
-        snapshot.price(entry, self.route, lookup(entry.key(), asked), Some(self.trusts), call)
+        let lookup = lookup(entry.key(), asked);
+        let priced = snapshot.price(entry, self.route, lookup, Some(self.trusts), call);
+        if self.route.is_retired { retired(priced, by_set(call, lookup, entry)) } else { priced }
     }
 
     #[inline]
@@ -179,6 +183,7 @@ impl<'a> Resolved<'a> {
             route: Route {
                 provider: Some(RuleProvider::of(found.provider, lookup.name)),
                 rules: entry.map(|entry| snapshot.rules_to_remember(lookup, entry)),
+                is_retired: found.found_by.retired,
             },
         };
         let priced_by = match found.answer {
@@ -205,11 +210,20 @@ impl<'a> Resolved<'a> {
         self.terms.found_by
     }
 
+    /// Returns the last map that had the model, if that is retired: see
+    /// [`CostMapBuilder::retired`](crate::CostMapBuilder::retired).
+    #[must_use]
+    pub fn retirement(&self) -> Option<Retirement> {
+        let entry = self.priced_by.entry().filter(|_| self.terms.found_by.retired)?;
+        self.snapshot.retirement_of(entry)
+    }
+
     /// Returns what the map says of the model. Intended for diagnostics and display: reading a
     /// field takes longer than pricing a call.
     #[must_use]
     pub fn model_info(&self) -> ModelInfo<'a> {
         match &self.priced_by {
+            PricedBy::Entry(entry) if self.terms.found_by.retired => self.snapshot.info_of_retired(*entry),
             PricedBy::Entry(entry) => self.snapshot.info(*entry),
             PricedBy::SelfHosted(name) => {
                 let lookup = lookup(name, self.asked.as_deref());
@@ -296,6 +310,12 @@ impl ResolvedModel {
     #[must_use]
     pub fn found_by(&self) -> FoundBy {
         self.terms.found_by
+    }
+
+    /// Returns the last map that had the model, if that is retired: see [`Resolved::retirement`].
+    #[must_use]
+    pub fn retirement(&self) -> Option<Retirement> {
+        self.as_resolved().retirement()
     }
 
     /// Returns what the map says of the model: see [`Resolved::model_info`].

@@ -21,14 +21,16 @@ pub(super) struct Route {
     pub(super) provider: Option<RuleProvider>,
     /// The discount and the margin of the map, if they are known.
     pub(super) rules: Option<CallRules>,
+    /// True if the model left the map.
+    pub(super) is_retired: bool,
 }
 
 impl Route {
     /// The route of a name that is a key or an alias.
-    pub(super) const KEY: Self = Self { provider: None, rules: None };
+    pub(super) const KEY: Self = Self { provider: None, rules: None, is_retired: false };
 
     pub(super) fn by(provider: RuleProvider) -> Self {
-        Self { provider: Some(provider), rules: None }
+        Self { provider: Some(provider), ..Self::KEY }
     }
 }
 

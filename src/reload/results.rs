@@ -6,7 +6,7 @@ use crate::source::Validators;
 
 /// The results of the reloads so far.
 #[derive(Debug, Default)]
-pub(crate) struct History {
+pub(crate) struct Results {
     /// The validators of the live map, if that came from the source.
     pub(super) validators: Validators,
     /// True if `validators` come from a reload, and not from the cache at the start.
@@ -14,6 +14,7 @@ pub(crate) struct History {
     /// The reason that the map did not start with the source's map.
     pub(super) start: Option<String>,
     pub(super) cache_error: Option<String>,
+    pub(super) history_error: Option<String>,
     /// The revision of the map in the cache, and its validators.
     pub(super) cached: Option<(String, Validators)>,
     /// The live revision, if the source confirmed by its bytes or its validators that it has that
@@ -33,8 +34,8 @@ pub(crate) struct History {
 /// The most forced revisions that are known. Few maps are forced, and fewer gone back to.
 const MOST_FORCED: usize = 64;
 
-impl History {
-    /// Returns the history before any reload: the validators of the map that it starts with, the
+impl Results {
+    /// Returns the results before any reload: the validators of the map that it starts with, the
     /// reason that this is not the source's map, the error of the cache, and the revision in the
     /// cache.
     pub(crate) fn of_start(
