@@ -26,8 +26,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use answer::Pricer;
-use llm_costmap::CostMap;
+use answer::{Pricer, Prices};
+use llm_costmap::history::History;
+use llm_costmap::{CostMap, Error, RetiredModels};
 use options::Options;
 use report::Report;
 
@@ -73,11 +74,11 @@ fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
 
 /// Prices all lines. Returns whether every call has a price.
 fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
-    let map = match &options.map {
-        Some(file) => CostMap::from_file(file)?,
-        None => CostMap::builder().build()?,
+    let prices = match &options.history {
+        Some(file) => Prices::History(History::read(file)?),
+        None => Prices::Map(map(options)?.snapshot()),
     };
-    let pricer = Pricer { snapshot: map.snapshot(), options };
+    let pricer = Pricer { prices, options };
     let report = Arc::new(Mutex::new(Report::new(options.by, options.csv)));
     let interrupted = report.clone();
     ctrlc::set_handler(move || {
@@ -99,6 +100,15 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let mut report = lock(&report);
     report.finish()?;
     Ok(report.is_settled())
+}
+
+fn map(options: &Options) -> Result<CostMap, Error> {
+    let builder = match &options.map {
+        Some(file) => CostMap::builder().file(file),
+        None => CostMap::builder(),
+    };
+    let retired = if options.retired { RetiredModels::Keep } else { RetiredModels::Forget };
+    builder.retired(retired).build()
 }
 
 fn read_lines(

@@ -371,3 +371,90 @@ fn an_interrupted_filter_says_what_it_did() {
     let lines = rest.lines().count();
     assert!(summary.starts_with(&format!("{lines} lines: {lines} priced, 0 unknown")), "{summary}");
 }
+
+/// A history of two maps: the price of a model rises, and another model leaves.
+fn history(folder: &std::path::Path) -> String {
+    use llm_costmap::history::{History, Recording};
+
+    let path = folder.join("history");
+    let history = History::open(&path).unwrap();
+    let time = |text: &str| std::time::SystemTime::from(text.parse::<jiff::Timestamp>().unwrap());
+    for (at, map) in [
+        (
+            "2026-02-01T16:00:00Z",
+            r#"{"m": {"input_cost_per_token": 1e-6}, "old": {"input_cost_per_token": 3e-6}}"#,
+        ),
+        ("2026-03-01T16:00:00Z", r#"{"m": {"input_cost_per_token": 2e-6}}"#),
+    ] {
+        history
+            .record_map(map, Recording::new("test").effective_from(time(at)).recorded_at(time(at)))
+            .unwrap();
+    }
+    path.display().to_string()
+}
+
+#[test]
+fn each_line_is_priced_by_its_own_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = history(folder.path());
+    let lines = [
+        r#"{"id": 1, "model": "m", "at": "2026-03-01T15:59:59.999999Z", "usage": {"prompt_tokens": 1000000}}"#,
+        r#"{"id": 2, "model": "m", "at": "2026-03-01T16:00:00Z", "usage": {"prompt_tokens": 1000000}}"#,
+        r#"{"id": 3, "model": "m", "at": "2026-01-01T00:00:00Z", "usage": {"prompt_tokens": 1000000}}"#,
+        r#"{"id": 4, "model": "m", "usage": {"prompt_tokens": 1000000}}"#,
+        r#"{"id": 5, "model": "old", "at": "2026-04-01T00:00:00Z", "usage": {"prompt_tokens": 1000000}}"#,
+    ]
+    .join("\n");
+    let output = run(&["--history", &path], lines.as_bytes());
+    let amounts = |id: u64, key: &str, total: &str, rest: &str| {
+        format!(
+            r#"{{"id":{id},"key":"{key}","input":"{total}","output":"0","tools":"0","total":"{total}","complete":true{rest}}}"#
+        )
+    };
+    let early = r#"{"id":3,"error":"no_price_at","message":"\"m\" has no price at 2026-01-01T00:00:00.000000+00:00: its prices begin at 2026-02-01T16:00:00.000000+00:00"}"#;
+    let undated = r#"{"id":4,"error":"invalid_call","message":"missing field `at`: a history has prices of each time"}"#;
+    let gone = r#"{"id":5,"error":"no_price_at","message":"\"old\" has no price at 2026-04-01T00:00:00.000000+00:00: it left the map at 2026-03-01T16:00:00.000000+00:00; AsOf::retired keeps its last price"}"#;
+    let first = [amounts(1, "m", "1", ""), amounts(2, "m", "2", ""), early.to_owned(), undated.to_owned()];
+    let lines_out = |output: &Output| text(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines_out(&output), [&first[..], &[gone.to_owned()]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let output = run(&["--history", &path, "--retired"], lines.as_bytes());
+    assert_eq!(lines_out(&output), [&first[..], &[amounts(5, "old", "3", r#","retired":true"#)]].concat());
+    let output = run(&["--history", &path, "--recorded-by", "2026-02-15T00:00:00Z"], lines.as_bytes());
+    assert_eq!(lines_out(&output)[1], amounts(2, "m", "1", ""));
+    for (arguments, error) in [
+        (
+            &["--history", &path, "--map", "x"][..],
+            "--history: a history has maps of its own, and does not go with --map",
+        ),
+        (&["--recorded-by", "2026-02-15T00:00:00Z"], "--recorded-by: it goes with --history FILE"),
+        (
+            &["--history", &path, "--recorded-by", "soon"],
+            "--recorded-by soon: write a time in RFC 3339, such as 2026-11-12T16:00:00Z",
+        ),
+        (
+            &["--history", "/none"],
+            "the history /none: cannot read it: No such file or directory (os error 2)",
+        ),
+    ] {
+        let output = run(arguments, b"");
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().next()), (Some(2), Some(&*format!("price: {error}"))));
+    }
+}
+
+#[cfg(feature = "retired")]
+#[test]
+fn retired_models_have_prices_if_asked_for() {
+    let line = br#"{"id": 1, "model": "gemini-2.0-flash", "usage": {"prompt_tokens": 1000000}}"#;
+    let output = run(&["--retired"], line);
+    assert_eq!(
+        text(&output.stdout),
+        "{\"id\":1,\"key\":\"gemini-2.0-flash\",\"input\":\"0.1\",\"output\":\"0\",\"tools\":\"0\",\"total\":\"0.1\",\"complete\":true,\"retired\":true}\n"
+    );
+    assert!(text(&run(&[], line).stdout).contains("unknown_model"));
+    let found = run(&["--retired"], b"gemini-2.0-flash");
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(found["how"], "the name as given, a key, of a model that left the map");
+    assert_eq!(found["model_info"]["retired"]["source"], "LiteLLM 1.95.0");
+}

@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use llm_costmap::accounting::{PricingSnapshot, UnpricedEvent};
+use llm_costmap::cost::Note;
+use llm_costmap::history::{AsOf, History};
 use llm_costmap::lookup::{FoundBy, Match};
 use llm_costmap::wire::Format;
-use llm_costmap::{Call, Error, Lookup, ModelInfo, Snapshot, Usage, Usd};
+use llm_costmap::{Call, Error, Lookup, ModelInfo, RetiredModels, Snapshot, Usage, Usd};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -107,6 +109,9 @@ pub(crate) struct Amounts {
     pub(crate) tools: Usd,
     pub(crate) total: Usd,
     pub(crate) complete: bool,
+    /// True if the model left the map, and the amounts are those of its last prices.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) retired: bool,
 }
 
 #[derive(Serialize)]
@@ -123,8 +128,32 @@ pub(crate) struct Info {
 
 /// Answers lines.
 pub(crate) struct Pricer<'a> {
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) prices: Prices,
     pub(crate) options: &'a Options,
+}
+
+/// The prices of calls.
+pub(crate) enum Prices {
+    /// Those of one map.
+    Map(Arc<Snapshot>),
+    /// Those that were in force at the time of each call.
+    History(History),
+}
+
+impl Prices {
+    /// Returns the prices of a line.
+    fn of(&self, request: &Request<'_>, options: &Options) -> Result<Arc<Snapshot>, String> {
+        let history = match self {
+            Self::Map(snapshot) => return Ok(snapshot.clone()),
+            Self::History(history) => history,
+        };
+        let at = request.time()?.ok_or("missing field `at`: a history has prices of each time")?;
+        let mut as_of = AsOf::new(at.into());
+        if let Some(recorded) = options.recorded_by {
+            as_of = as_of.recorded_by(recorded);
+        }
+        Ok(history.at(if options.retired { as_of.retired(RetiredModels::Keep) } else { as_of }))
+    }
 }
 
 impl Pricer<'_> {
@@ -223,25 +252,31 @@ impl Pricer<'_> {
             Ok(call) => call,
             Err(message) => return failed(request.id, "invalid_call", message),
         };
+        let prices = match self.prices.of(request, self.options) {
+            Ok(prices) => prices,
+            Err(message) => return failed(request.id, "invalid_call", message),
+        };
         let (mut snapshot, mut unpriced) = (None, None);
-        let (outcome, amounts) = match self.snapshot.cost(lookup, call) {
+        let (outcome, amounts) = match prices.cost(lookup, call) {
             Ok(cost) => {
                 if self.options.snapshot {
                     snapshot = Some(Kept::Priced(Box::new(PricingSnapshot::new(&cost, lookup, call))));
                 }
                 let (input, output, tools) = (cost.input(), cost.output(), cost.tools());
                 let (key, total) = (cost.key().to_owned(), cost.total());
-                (Outcome::Priced, Amounts { key, input, output, tools, total, complete: true })
+                let retired = cost.notes().any(|note| note == Note::Retired);
+                (Outcome::Priced, Amounts { key, input, output, tools, total, complete: true, retired })
             }
             Err(Error::Unpriced(bill)) => {
                 let (input, output, tools) = (bill.known_input(), bill.known_output(), bill.known_tools());
                 let (key, total) = (bill.key().to_owned(), bill.known_total());
+                let retired = bill.notes().any(|note| note == Note::Retired);
                 unpriced = Some(Error::Unpriced(bill));
-                (Outcome::Incomplete, Amounts { key, input, output, tools, total, complete: false })
+                (Outcome::Incomplete, Amounts { key, input, output, tools, total, complete: false, retired })
             }
             Err(error) => return self.fail(request, &error),
         };
-        let entry = || self.snapshot.get(&amounts.key).and_then(|model| model.litellm_provider());
+        let entry = || prices.get(&amounts.key).and_then(|model| model.litellm_provider());
         let asked = request.provider.as_deref().or(self.options.provider.as_deref());
         let provider = asked.map(str::to_owned).or_else(|| self.options.by.and_then(|_| entry()));
         let line = Line { id: Id::Echo(request.id), amounts: Some(amounts), snapshot, ..Line::default() };
@@ -249,7 +284,11 @@ impl Pricer<'_> {
     }
 
     fn describe<'t>(&self, request: &Request<'t>, lookup: Lookup<'_>) -> Answer<'t> {
-        let found = match self.snapshot.resolve(lookup) {
+        let prices = match self.prices.of(request, self.options) {
+            Ok(prices) => prices,
+            Err(message) => return failed(request.id, "invalid_call", message),
+        };
+        let found = match prices.resolve(lookup) {
             Ok(found) => found,
             Err(error) => return self.fail(request, &error),
         };
@@ -273,7 +312,7 @@ impl Pricer<'_> {
                 let message = format!("unknown model {:?}: --suggest shows similar names", unknown.model());
                 Answer { outcome: Outcome::Unknown, ..failed(request.id, error.code(), message) }
             }
-            Error::UnknownModel(_) => {
+            Error::UnknownModel(_) | Error::NoPriceAt { .. } => {
                 Answer { outcome: Outcome::Unknown, ..failed(request.id, error.code(), error) }
             }
             _ => failed(request.id, error.code(), error),

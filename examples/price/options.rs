@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use lexopt::prelude::*;
 
@@ -34,6 +35,12 @@ the "video", "speech" or "session" that "unit" names), "input_seconds" (of what 
 
 Options:
   --map FILE          Price by another map than the bundled one
+  --history FILE      Price each line by what was in force at its own "at", by a history that
+                      examples/history or a live map wrote
+  --recorded-by TIME  With --history, as far as it was recorded by then (RFC 3339), to make bills as they
+                      were made
+  --retired           Price models that left the map by their last prices. Those that earlier releases of
+                      LiteLLM had are known if the program was built with --features retired
   --provider NAME     The provider of lines that have none
   --strict            Accept only keys and aliases of the map as names
   --suggest           Search for similar names when a model is unknown
@@ -61,6 +68,9 @@ pub(crate) enum By {
 pub(crate) struct Options {
     pub(crate) map: Option<PathBuf>,
     pub(crate) provider: Option<String>,
+    pub(crate) history: Option<PathBuf>,
+    pub(crate) recorded_by: Option<SystemTime>,
+    pub(crate) retired: bool,
     pub(crate) strict: bool,
     pub(crate) suggest: bool,
     pub(crate) by: Option<By>,
@@ -79,6 +89,9 @@ impl Options {
                 Long("help") | Short('h') => return Ok(None),
                 Long("map") => options.map = Some(arguments.value()?.into()),
                 Long("provider") => options.provider = Some(arguments.value()?.string()?),
+                Long("history") => options.history = Some(arguments.value()?.into()),
+                Long("recorded-by") => options.recorded_by = Some(time(&arguments.value()?.string()?)?),
+                Long("retired") => options.retired = true,
                 Long("strict") => options.strict = true,
                 Long("suggest") => options.suggest = true,
                 Long("csv") => options.csv = true,
@@ -91,8 +104,20 @@ impl Options {
         if options.snapshot && (options.csv || options.by.is_some()) {
             return Err("--snapshot: snapshots are JSON lines, and go with neither --csv nor --by".into());
         }
+        if options.history.is_some() && options.map.is_some() {
+            return Err("--history: a history has maps of its own, and does not go with --map".into());
+        }
+        if options.recorded_by.is_some() && options.history.is_none() {
+            return Err("--recorded-by: it goes with --history FILE".into());
+        }
         Ok(Some(options))
     }
+}
+
+fn time(text: &str) -> Result<SystemTime, lexopt::Error> {
+    let time: Result<jiff::Timestamp, _> = text.parse();
+    let bad = |_| format!("--recorded-by {text}: write a time in RFC 3339, such as 2026-11-12T16:00:00Z");
+    Ok(time.map_err(bad)?.into())
 }
 
 fn by(group: OsString) -> Result<By, lexopt::Error> {

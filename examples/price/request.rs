@@ -145,7 +145,8 @@ impl Request<'_> {
         Ok(call)
     }
 
-    fn time(&self) -> Result<Option<Timestamp>, String> {
+    /// Returns the time of the call.
+    pub(crate) fn time(&self) -> Result<Option<Timestamp>, String> {
         let Some(at) = &self.at else { return Ok(None) };
         at.parse().map(Some).map_err(|_| format!("at: {at:?} is not a time in RFC 3339 form"))
     }
