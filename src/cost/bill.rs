@@ -1,9 +1,9 @@
 //! A bill line by line: select a row, split the usage, sum the lines.
 
 use super::line::{How, Packed, What, line_units};
-use super::lines::Others;
+use super::lines::Lines;
 use super::note::NoteSet;
-use super::subject::Subject;
+use super::subject::{AskedProvider, Subject};
 use super::tokens::{self, Counts, RARE};
 use super::units::{UnitLine, UnitLines};
 use super::{Call, Extra, Note};
@@ -11,11 +11,9 @@ use crate::num::decimal::multiply_divide;
 use crate::num::{Fixed, Usd};
 use crate::rates::field::Tier;
 use crate::rates::{
-    COMMON, Cell, Cells, CommonCounts, Component, FactorKind, Factors, Price, PriceOrigin, RateRow, RateSet,
-    RowPosition, RuleProvider, Selection, Terms,
+    COMMON, Cell, Cells, CommonCounts, Component, FactorKind, Factors, Price, RateRow, RateSet, RowPosition,
+    RuleProvider, Selection, Terms,
 };
-
-pub(super) const NO_ORIGINS: [PriceOrigin; COMMON.len()] = [PriceOrigin::NONE; COMMON.len()];
 
 /// A bill under construction.
 pub(super) struct Bill<'a> {
@@ -27,12 +25,7 @@ pub(super) struct Bill<'a> {
     output: u128,
     tools: u128,
     pub(super) is_complete: bool,
-    /// The lines that the row prices, as in [`Lines`].
-    pub(super) row: &'a RateRow,
-    pub(super) from: &'a [PriceOrigin; COMMON.len()],
-    pub(super) counts: CommonCounts,
-    pub(super) used: u8,
-    pub(super) others: Others,
+    pub(super) lines: Lines,
     pub(super) extra: Option<Box<Extra>>,
 }
 
@@ -46,11 +39,7 @@ impl<'a> Bill<'a> {
             output: 0,
             tools: 0,
             is_complete: true,
-            row: &RateRow::EMPTY,
-            from: &NO_ORIGINS,
-            counts: [0; COMMON.len()],
-            used: 0,
-            others: Others::new(),
+            lines: Lines::none(),
             extra: None,
         }
     }
@@ -79,6 +68,32 @@ impl<'a> Bill<'a> {
         }
         self.extra.get_or_insert_default().computed = computed;
         self.replace_by_stated(charged, [input, total], call)
+    }
+
+    /// Returns whether a call is one of tokens alone: see [`make_of_tokens`](Self::make_of_tokens).
+    #[inline]
+    pub(super) fn is_of_tokens(rates: &RateSet, call: &Call<'_>) -> bool {
+        rates.is_by_tokens() && call.is_of_tokens() && tokens::is_usual(call.usage)
+    }
+
+    /// Adds all lines of a call of tokens alone, and returns input, output and total. Returns `None` if an amount
+    /// or a count overflows.
+    #[inline]
+    pub(super) fn make_of_tokens(
+        &mut self,
+        provider: AskedProvider<'_>,
+        call: &Call<'_>,
+    ) -> Option<[Usd; 3]> {
+        if call.may_be_multiplied() {
+            self.find_factors(call)?;
+        }
+        let terms = self.terms(call);
+        if tokens::is_inconsistent(call.usage) {
+            self.notes.add(Note::InconsistentCounts);
+        }
+        self.add_all_tokens(provider, call, terms, None)?;
+        let (input, output) = (Usd::from_unsigned(self.input)?, Usd::from_unsigned(self.output)?);
+        Some([input, output, input.checked_add(output)?])
     }
 
     /// Makes the bill of a call whose calculated amounts overflow: the amount that the provider
@@ -132,8 +147,8 @@ impl<'a> Bill<'a> {
         let output = stated.checked_sub(input)?;
         self.notes.add(Note::StatedByProvider);
         self.is_complete = true;
-        self.used = 0;
-        self.others.clear();
+        self.lines.used = 0;
+        self.lines.others.clear();
         if let Some(extra) = &mut self.extra {
             extra.more.clear();
         }
@@ -152,19 +167,25 @@ impl<'a> Bill<'a> {
     /// Adds every line of a call, in the order of components. Returns `None` if an amount or a
     /// count overflows.
     fn add_all(&mut self, subject: &Subject<'a>, call: &Call<'_>) -> Option<()> {
-        let (tier, knows_tier) = call.billed_tier();
-        if !knows_tier {
-            self.notes.add(Note::UnknownServiceTier);
-        }
+        let terms = self.terms(call);
         self.add_remarks(call);
-        let tier = if call.batch { Tier::Batches } else { tier };
-        let terms = Terms { tier, prompt_tokens: call.usage.prompt_tokens };
         let has_fee = subject.request_fee.is_some();
         if call.may_use_tools() || has_fee || !self.rates.is_by_tokens() {
             return self.add_all_with_units(subject, call, terms);
         }
-        self.add_all_tokens(subject, call, terms, None)?;
+        self.add_all_tokens(subject.provider, call, terms, None)?;
         self.add_router_fee(subject, call)
+    }
+
+    /// Returns the terms of a call, and notes if the word for its service tier is not known.
+    #[inline]
+    fn terms(&mut self, call: &Call<'_>) -> Terms {
+        let (tier, knows_tier) = call.billed_tier();
+        if !knows_tier {
+            self.notes.add(Note::UnknownServiceTier);
+        }
+        let tier = if call.batch { Tier::Batches } else { tier };
+        Terms { tier, prompt_tokens: call.usage.prompt_tokens }
     }
 
     /// Adds every line of a call that may have lines of units.
@@ -172,7 +193,7 @@ impl<'a> Bill<'a> {
     fn add_all_with_units(&mut self, subject: &Subject<'a>, call: &Call<'_>, terms: Terms) -> Option<()> {
         let units = UnitLines::of(subject, call, terms)?;
         if self.rates.second().is_none() {
-            self.add_all_tokens(subject, call, terms, Some(&units))?;
+            self.add_all_tokens(subject.provider, call, terms, Some(&units))?;
         }
         self.add_router_fee(subject, call)?;
         for UnitLine { component, digits, price, how } in units.lines {
@@ -186,7 +207,7 @@ impl<'a> Bill<'a> {
     #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn add_all_tokens(
         &mut self,
-        subject: &Subject<'a>,
+        provider: AskedProvider<'_>,
         call: &Call<'_>,
         terms: Terms,
         units: Option<&UnitLines>,
@@ -206,7 +227,7 @@ impl<'a> Bill<'a> {
             Some(counts)
         };
         let legacy = rates.legacy_vertex(usage.prompt_tokens, usage.completion_tokens);
-        let applies = |_: &_| !call.batch && subject.provider.get() == RuleProvider::VertexAi;
+        let applies = |_: &_| !call.batch && provider.get() == RuleProvider::VertexAi;
         if let Some((row, position)) = legacy.filter(applies) {
             let common = [usage.prompt_tokens, 0, 0, usage.completion_tokens, 0];
             let counts = without_replaced(Counts { common, rare: [0; RARE.len()] }, position)?;
@@ -217,7 +238,7 @@ impl<'a> Bill<'a> {
             prompt_tokens: usage.prompt_tokens,
             unix_seconds: if rates.has_off_peak() { call.unix_seconds() } else { 0 },
         };
-        let (row, position) = rates.pick(selection, || subject.provider.get())?;
+        let (row, position) = rates.pick(selection, || provider.get())?;
         if row.displaces_tier {
             self.notes.add(Note::StandardRateAboveThreshold);
         }
@@ -227,19 +248,37 @@ impl<'a> Bill<'a> {
         let counts = without_replaced(counts, position)?;
         self.add_tokens(row, position, &counts, call)?;
         if usage.citation_tokens > 0 && !rates.citation().is_none() {
-            self.add(rates.citation(), Component::Citation, usage.citation_tokens)?;
+            self.push(
+                rates.price(rates.citation()),
+                Component::Citation,
+                usage.citation_tokens,
+                How::Multiplied,
+            )?;
         }
         Some(())
     }
 
     /// Notes what the usage or the response calls for a remark on.
+    #[inline]
     fn add_remarks(&mut self, call: &Call<'_>) {
+        let is_inconsistent = tokens::is_inconsistent(call.usage);
+        if is_inconsistent
+            || call.usage.is_remarkable()
+            || call.lacks_completion
+            || call.serves_unknown_tier()
+        {
+            self.add_all_remarks(call, is_inconsistent);
+        }
+    }
+
+    #[cold]
+    fn add_all_remarks(&mut self, call: &Call<'_>, is_inconsistent: bool) {
         let usage = call.usage;
         for (applies, note) in [
             (usage.has_estimates(), Note::EstimatedCounts),
             (usage.odd_total().is_some(), Note::TotalDoesNotAddUp),
             (usage.lacks_prompt() && !usage.is_unknown(), Note::MissingPromptTokens),
-            (tokens::is_inconsistent(usage), Note::InconsistentCounts),
+            (is_inconsistent, Note::InconsistentCounts),
             (call.lacks_completion, Note::MissingCompletionTokens),
             (call.serves_unknown_tier(), Note::UnknownServedTier),
         ] {
@@ -251,6 +290,8 @@ impl<'a> Bill<'a> {
 
     /// Adds what a row prices: the common components in one sum if none of their amounts is
     /// rounded, and all others line by line.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn add_tokens(
         &mut self,
         row: &'a RateRow,
@@ -265,29 +306,39 @@ impl<'a> Bill<'a> {
         if is_explicit && cells.explicit_read() != cells.cell(Component::CacheRead) {
             apart |= used & READ;
         }
-        let summed: CommonCounts = std::array::from_fn(|place| {
-            if apart >> place & 1 == 0 { counts.common.get(place).copied().unwrap_or(0) } else { 0 }
-        });
+        let summed: CommonCounts = if apart == 0 {
+            counts.common
+        } else {
+            std::array::from_fn(|place| {
+                if apart >> place & 1 == 0 { counts.common.get(place).copied().unwrap_or(0) } else { 0 }
+            })
+        };
         let sums = row.multiplied_sums(summed, &self.factors);
         let (in_row, apart) = if sums.is_some() { (used & !apart, apart) } else { (0, used) };
         let [input, output] = sums.unwrap_or([0, 0]);
         self.input = self.input.checked_add(input)?;
         self.output = self.output.checked_add(output)?;
-        (self.row, self.from) = (row, self.rates.from(position)?);
-        (self.counts, self.used) = (summed, in_row);
-        let mut left = apart;
-        for (component, count) in RARE.into_iter().zip(counts.rare) {
-            if count > 0 {
+        (self.lines.row, self.lines.from) = (*row, *self.rates.from(position)?);
+        (self.lines.counts, self.lines.used) = (summed, in_row);
+        let (mut left, mut rare) = (apart, if counts.has_rare() { bits(counts.rare) } else { 0 });
+        while rare != 0 {
+            let place = rare.trailing_zeros() as usize;
+            let component = *RARE.get(place)?;
+            if left != 0 {
                 self.add_apart(&mut left, component, cells, counts, is_explicit)?;
-                self.add(cell_of(cells, component, is_explicit), component, count)?;
             }
+            self.add(cell_of(cells, component, is_explicit), component, *counts.rare.get(place)?)?;
+            rare &= rare - 1;
+        }
+        if left == 0 {
+            return Some(());
         }
         self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
     }
 
     /// Adds those of the common components that are left and come before another one, and clears
     /// their bits.
-    #[inline]
+    #[inline(never)]
     fn add_apart(
         &mut self,
         left: &mut u8,
@@ -320,10 +371,18 @@ impl<'a> Bill<'a> {
         self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
     }
 
-    #[inline]
+    /// Adds a line of tokens and its amount.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
         let how = if cell.is_half() { How::Halved } else { How::Multiplied };
-        self.push(self.rates.price(cell), component, count, how)
+        let price = self.rates.price(cell);
+        self.is_complete &= price.is_some();
+        let units = line_units(price, Fixed::new(count, 0), how, &self.factors)?;
+        let side = if component < Component::Output { &mut self.input } else { &mut self.output };
+        *side = side.checked_add(units)?;
+        self.push_line(price, component, count, how);
+        Some(())
     }
 
     /// Adds a line and its amount.
@@ -342,11 +401,12 @@ impl<'a> Bill<'a> {
     }
 
     /// Adds a line behind those that were added.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn push_line(&mut self, price: Option<&Price>, component: Component, digits: u64, how: How) {
         let what = What { component, how, is_priced: price.is_some() };
         let packed = Packed { price: *price.unwrap_or(&Price::NONE), digits, what };
-        if let Err(full) = self.others.try_push(packed) {
+        if let Err(full) = self.lines.others.try_push(packed) {
             self.extra.get_or_insert_default().more.push(full.element());
         }
     }
@@ -373,4 +433,10 @@ fn cell_of(cells: &Cells, component: Component, is_explicit: bool) -> Cell {
 #[inline]
 pub(super) fn used(counts: CommonCounts) -> u8 {
     (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
+}
+
+/// Returns which of the rare components are used, one bit each.
+#[inline]
+fn bits(counts: [u64; RARE.len()]) -> u16 {
+    counts.iter().rev().fold(0, |used, count| used << 1 | u16::from(*count > 0))
 }

@@ -38,8 +38,7 @@ pub struct Call<'a> {
     pub(crate) unknown_tier: Option<UnknownTier>,
     served: Served,
     pub(super) batch: bool,
-    /// Set by everything but the tier, the billing time and the duration.
-    is_special: bool,
+    kind: Kind,
     pub(crate) accepts_unknown: bool,
     pub(crate) data_residency: Option<&'a str>,
     pub(crate) vertex_location: Option<&'a str>,
@@ -64,6 +63,17 @@ pub struct Call<'a> {
     pub(crate) terms: Option<&'a PriceTerms>,
 }
 
+/// How much there is to know of a call beside its billing time and its duration, which matter to few entries. Each
+/// kind includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Its usage and its service tier.
+    Plain,
+    /// Also whether it was part of a batch, and where it was served.
+    OfTokens,
+    Any,
+}
+
 /// The service tier that a response names beside its usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Served {
@@ -84,7 +94,7 @@ impl<'a> Call<'a> {
             unknown_tier: None,
             served: Served::Unsaid,
             batch: false,
-            is_special: false,
+            kind: Kind::Plain,
             accepts_unknown: false,
             data_residency: None,
             vertex_location: None,
@@ -106,7 +116,7 @@ impl<'a> Call<'a> {
     /// Azure's model router adds its fee to the model that it chose. Default: the priced model.
     #[inline]
     pub fn requested_model(mut self, name: &'a str) -> Self {
-        (self.requested_model, self.is_special) = (Some(name), true);
+        (self.requested_model, self.kind) = (Some(name), Kind::Any);
         self
     }
 
@@ -133,7 +143,7 @@ impl<'a> Call<'a> {
         let tier = tier.into();
         self.served = rate_tier(&tier).map_or(Served::Unsaid, Served::Tier);
         if tier.is_unknown() {
-            (self.served, self.is_special) = (Served::Unknown, true);
+            (self.served, self.kind) = (Served::Unknown, Kind::Any);
         }
         self
     }
@@ -141,14 +151,14 @@ impl<'a> Call<'a> {
     /// Prices the call as part of a batch. Default: no batch.
     #[inline]
     pub fn batch(mut self) -> Self {
-        (self.batch, self.is_special) = (true, true);
+        (self.batch, self.kind) = (true, self.kind.max(Kind::OfTokens));
         self
     }
 
     /// Sets the region that data had to stay in: `eu` or `us`, in any case. Default: none.
     #[inline]
     pub fn data_residency(mut self, region: &'a str) -> Self {
-        (self.data_residency, self.is_special) = (Some(region), true);
+        (self.data_residency, self.kind) = (Some(region), self.kind.max(Kind::OfTokens));
         self
     }
 
@@ -156,7 +166,7 @@ impl<'a> Call<'a> {
     /// none, priced as `global`. An unknown location is priced without an uplift.
     #[inline]
     pub fn vertex_location(mut self, location: &'a str) -> Self {
-        (self.vertex_location, self.is_special) = (Some(location), true);
+        (self.vertex_location, self.kind) = (Some(location), self.kind.max(Kind::OfTokens));
         self
     }
 
@@ -189,7 +199,7 @@ impl<'a> Call<'a> {
     /// nothing.
     #[inline]
     pub fn units(mut self, units: &'a Units) -> Self {
-        (self.units, self.is_special) = (Some(units), true);
+        (self.units, self.kind) = (Some(units), Kind::Any);
         self.is_apart |= units.images.is_some() || units.search_mode.is_some();
         self
     }
@@ -200,7 +210,7 @@ impl<'a> Call<'a> {
     pub fn terms(mut self, terms: &'a PriceTerms) -> Self {
         self.terms = None;
         if !terms.is_empty() {
-            (self.terms, self.is_special) = (Some(terms), true);
+            (self.terms, self.kind) = (Some(terms), Kind::Any);
             self.is_apart |= terms.is_apart();
         }
         self
@@ -212,7 +222,7 @@ impl<'a> Call<'a> {
     /// [deployment](crate::Deployment::is_prepaid) says otherwise.
     #[inline]
     pub fn prepaid(mut self) -> Self {
-        (self.is_prepaid, self.is_apart, self.is_special) = (true, true, true);
+        (self.is_prepaid, self.is_apart, self.kind) = (true, true, Kind::Any);
         self
     }
 
@@ -223,7 +233,7 @@ impl<'a> Call<'a> {
     /// [`Comparison`](crate::accounting::Comparison).
     #[inline]
     pub fn by_rates(mut self) -> Self {
-        (self.by_rates, self.is_special) = (true, true);
+        (self.by_rates, self.kind) = (true, Kind::Any);
         self
     }
 
@@ -252,14 +262,14 @@ impl<'a> Call<'a> {
     /// Sets the usages of other models in the same response.
     pub(crate) fn parts_of(mut self, parts: &'a Vec<Part>) -> Self {
         if !parts.is_empty() {
-            (self.parts, self.is_apart, self.is_special) = (Some(parts), true, true);
+            (self.parts, self.is_apart, self.kind) = (Some(parts), true, Kind::Any);
         }
         self
     }
 
     /// Sets that the response was cut before its number of completion tokens.
     pub(crate) fn cut(mut self) -> Self {
-        (self.lacks_completion, self.is_special) = (true, true);
+        (self.lacks_completion, self.kind) = (true, Kind::Any);
         self
     }
 
@@ -331,7 +341,24 @@ impl<'a> Call<'a> {
     /// time and the duration matter to few entries, which are told apart by their rates.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        !self.is_special
+        self.kind == Kind::Plain
+    }
+
+    /// Returns whether the call is described by its usage, its service tier, the region or the location that
+    /// served it, and by whether it was part of a batch.
+    #[inline]
+    pub(super) fn is_of_tokens(&self) -> bool {
+        self.kind <= Kind::OfTokens
+    }
+
+    /// Returns whether a multiplier may apply to the call because of where or how fast it was served.
+    #[inline]
+    pub(super) fn may_be_multiplied(&self) -> bool {
+        let Self { data_residency, vertex_location, usage, .. } = self;
+        data_residency.is_some()
+            || vertex_location.is_some()
+            || usage.inference_geo.is_some()
+            || usage.speed.is_some()
     }
 
     /// Returns the tier that the call is billed at, and whether the word that asks for it is known.

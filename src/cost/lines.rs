@@ -26,6 +26,18 @@ pub(super) struct Lines {
 pub(super) type Others = ArrayVec<Packed, INLINE>;
 
 impl Lines {
+    /// Returns no lines.
+    #[inline]
+    pub(super) fn none() -> Self {
+        Self {
+            row: RateRow::EMPTY,
+            from: [PriceOrigin::NONE; COMMON.len()],
+            counts: [0; COMMON.len()],
+            used: 0,
+            others: Others::new(),
+        }
+    }
+
     /// Returns the lines. `more` are those that the row does not price and that are not inline.
     #[inline]
     pub(super) fn iter<'a>(&'a self, more: &'a [Packed]) -> Iter<'a> {

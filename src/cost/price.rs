@@ -1,7 +1,7 @@
 //! The calculation of a cost from rates and counts. It reads no map, and no clock unless the entry
 //! has off-peak hours.
 
-use super::bill::{Bill, NO_ORIGINS, used};
+use super::bill::{Bill, used};
 use super::key::Key;
 use super::line::{How, Packed, What};
 use super::lines::{Lines, Others};
@@ -10,7 +10,7 @@ use super::subject::{AskedProvider, Subject};
 use super::tokens;
 use super::{Call, Cost, NotPriced, Note, PriceSetName, Unpriced};
 use crate::num::Usd;
-use crate::rates::{COMMON, CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition};
+use crate::rates::{CommonCounts, Component, Factors, Price, RateRow, RateSet, RowPosition};
 use crate::usage::{Counter, Part};
 
 /// A call that is billed for common components alone, by a row that its service tier and the length
@@ -106,22 +106,55 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
             });
         }
     }
+    if Bill::is_of_tokens(rates, call) {
+        return price_tokens(rates, key, provider, generation, call);
+    }
     price_any(subject(), call)
+}
+
+/// Prices a call of tokens alone: see [`Bill::make_of_tokens`].
+#[inline(never)]
+fn price_tokens<E: From<NotPriced>>(
+    rates: &RateSet,
+    key: &str,
+    provider: AskedProvider<'_>,
+    generation: u64,
+    call: &Call<'_>,
+) -> Result<Cost, E> {
+    finish(rates, key, generation, |bill| bill.make_of_tokens(provider, call), || None)
 }
 
 #[inline(never)]
 fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Result<Cost, E> {
-    let Subject { key, generation, .. } = subject;
-    let mut bill = Bill::new(subject.rates);
-    let Some([input, output, total]) = bill.make(&subject, call) else {
-        return stated_alone(&subject, call)
-            .ok_or_else(|| NotPriced::Overflow { key: key.to_owned() }.into());
+    let Subject { rates, key, generation, .. } = subject;
+    finish(rates, key, generation, |bill| bill.make(&subject, call), || stated_alone(&subject, call))
+}
+
+/// Returns the cost of a bill that `make` adds all lines to. If an amount overflows, returns that of `otherwise`.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "moving a cost is measurable")]
+fn finish<'a, E: From<NotPriced>>(
+    rates: &'a RateSet,
+    key: &str,
+    generation: u64,
+    make: impl FnOnce(&mut Bill<'a>) -> Option<[Usd; 3]>,
+    otherwise: impl FnOnce() -> Option<Cost>,
+) -> Result<Cost, E> {
+    let mut bill = Bill::new(rates);
+    let Some([input, output, total]) = make(&mut bill) else {
+        return otherwise().ok_or_else(|| NotPriced::Overflow { key: key.to_owned() }.into());
     };
+    let Bill { factors, notes, .. } = bill;
+    let extra = bill.extra.take();
+    if !bill.is_complete {
+        let rest = Cost::free(key, generation);
+        let partial = Cost { input, output, total, factors, notes, lines: bill.lines, extra, ..rest };
+        return Err(unpriced(partial).into());
+    }
     // The cost is written out twice, since moving lines is measurable, and most bills have only
     // those that the row prices.
-    let Bill { factors, notes, row, from, counts, used, .. } = bill;
-    let extra = bill.extra.take();
-    if bill.others.is_empty() {
+    if bill.lines.others.is_empty() {
+        let Lines { row, from, counts, used, .. } = bill.lines;
         return Ok(Cost {
             input,
             output,
@@ -130,13 +163,12 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
             generation,
             notes,
             key: Key::new(key),
-            lines: Lines { row: *row, from: *from, counts, used, others: Others::new() },
+            lines: Lines { row, from, counts, used, others: Others::new() },
             extra,
             price_set: PriceSetName::new_const(),
         });
     }
-    let is_complete = bill.is_complete;
-    let cost = Ok(Cost {
+    Ok(Cost {
         input,
         output,
         total,
@@ -144,11 +176,10 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
         generation,
         notes,
         key: Key::new(key),
-        lines: Lines { row: *row, from: *from, counts, used, others: bill.others },
+        lines: bill.lines,
         extra,
         price_set: PriceSetName::new_const(),
-    });
-    if is_complete { cost } else { cost.and_then(|partial| Err(unpriced(partial).into())) }
+    })
 }
 
 /// Returns the cost of a call whose calculated amounts overflow: the amount that the provider
@@ -160,7 +191,7 @@ fn stated_alone(subject: &Subject<'_>, call: &Call<'_>) -> Option<Cost> {
     let mut cost = Cost::free(subject.key, subject.generation);
     (cost.input, cost.output, cost.total) = (input, output, total);
     (cost.factors, cost.notes) = (bill.factors, bill.notes);
-    (cost.lines.others, cost.extra) = (bill.others, bill.extra);
+    (cost.lines.others, cost.extra) = (bill.lines.others, bill.extra);
     Some(cost)
 }
 
@@ -182,13 +213,7 @@ impl Cost {
             generation,
             notes,
             key: Key::new(name),
-            lines: Lines {
-                row: RateRow::EMPTY,
-                from: NO_ORIGINS,
-                counts: [0; COMMON.len()],
-                used: 0,
-                others: Others::new(),
-            },
+            lines: Lines::none(),
             extra: None,
             price_set: PriceSetName::new_const(),
         }
@@ -263,6 +288,93 @@ mod tests {
         "fireworks_ai/half": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 9e-7, "output_cost_per_token": 9e-7},
         "partial": {"input_cost_per_token": 1e-6}
     }"#;
+
+    /// Entries with rates of rare components, batches, hours, ranges, a step at 128k tokens, and multipliers.
+    const OF_TOKENS: &str = r#"{
+        "sound": {"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5, "cache_read_input_token_cost": 1.25e-6,
+            "input_cost_per_audio_token": 4e-5, "output_cost_per_audio_token": 8e-5, "cache_read_input_audio_token_cost": 3e-28,
+            "input_cost_per_token_batches": 1.25e-6, "output_cost_per_token_batches": 5e-6,
+            "regional_processing_uplift_multiplier_eu": 1.1},
+        "writes": {"input_cost_per_token": 3e-6, "output_cost_per_token": 1.5e-5, "cache_creation_input_token_cost": 3.75e-6,
+            "cache_creation_input_token_cost_above_1hr": 6e-6, "cache_read_input_token_cost": 3e-7,
+            "cache_read_input_token_cost_above_200k_tokens": 6e-7, "provider_specific_entry": {"us": 1.1, "fast": 6}},
+        "night": {"input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
+            "off_peak_pricing": {"hours_utc": "00:00-12:00", "input_cost_per_token": 1e-6}},
+        "ranges": {"tiered_pricing": [{"range": [0, 100000], "input_cost_per_token": 2e-6, "output_cost_per_token": 9e-6},
+            {"range": [100000, 1000000], "input_cost_per_token": 4e-6, "output_cost_per_token": 1.8e-5}]},
+        "vertex_ai/step": {"litellm_provider": "vertex_ai-language-models", "input_cost_per_token": 1e-6,
+            "input_cost_per_token_above_128k_tokens": 2e-6, "output_cost_per_token": 4e-6, "output_cost_per_token_above_128k_tokens": 8e-6},
+        "fireworks_ai/half": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 9e-7, "output_cost_per_token": 9e-7}
+    }"#;
+
+    /// A call of tokens alone gets the bill that it would get if all that a price depends on were asked for.
+    #[test]
+    fn a_bill_of_tokens_is_the_bill_of_everything() {
+        let catalog = Catalog::parse(Text::Owned(OF_TOKENS.into())).unwrap();
+        let morning = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(6 * 3_600);
+        let evening = morning + std::time::Duration::from_secs(12 * 3_600);
+        let mut outcomes = [0; 5];
+        for entry in catalog.entries() {
+            let rates = entry.rates().unwrap();
+            let subject = Subject {
+                rates,
+                key: entry.key(),
+                provider: AskedProvider::InName(entry.key()),
+                tool_provider: None,
+                router: None,
+                container: None,
+                request_fee: None,
+                operator_priced: false,
+                trusts_stated: false,
+                generation: 1,
+            };
+            for seed in 0..4_096_u64 {
+                let some = |bit: u64, count: u64| if seed >> bit & 1 == 1 { count } else { 0 };
+                let prompt = [900, 210_000][usize::from(seed & 1 == 1)];
+                let mut usage =
+                    Usage::new(prompt, 150_001).cached_tokens(some(1, 100)).reasoning_tokens(some(2, 77));
+                let details = &mut usage.prompt_tokens_details;
+                details.audio_tokens = some(3, 300);
+                details.cached_tokens_details.audio_tokens = some(4, 40);
+                details.cache_creation_tokens = some(5, 90);
+                details.cache_creation_token_details.ephemeral_1h_input_tokens = some(5, 60);
+                // With all of the former, more than there are.
+                details.image_tokens = some(6, 700);
+                usage.completion_tokens_details.audio_tokens = some(7, 11);
+                usage.completion_tokens_details.text_tokens = some(8, 149_000);
+                usage.inference_geo = (seed >> 9 & 1 == 1).then(|| "us".to_owned());
+                usage.speed = (seed >> 9 & 1 == 1).then(|| "fast".to_owned());
+                let call = Call::new(&usage).at(if seed & 2 == 2 { morning } else { evening });
+                let call = if seed >> 10 & 1 == 1 { call.batch() } else { call };
+                let call = if seed >> 11 & 1 == 1 {
+                    call.data_residency("EU").vertex_location("us-east5")
+                } else {
+                    call
+                };
+                let call = if seed % 5 == 0 { call.service_tier("nonsense") } else { call };
+                assert!(Bill::is_of_tokens(rates, &call));
+                let alone: Result<Cost, NotPriced> =
+                    price_tokens(rates, entry.key(), subject.provider, 1, &call);
+                match (alone, price_any(subject, &call)) {
+                    (Ok(alone), Ok(all)) => {
+                        assert_eq!(alone, all, "{call:?}");
+                        assert_eq!(alone.to_string(), all.to_string());
+                        outcomes[0] += 1;
+                        outcomes[1] += usize::from(!alone.lines.others.is_empty());
+                        outcomes[2] += usize::from(!alone.factors.is_one());
+                        outcomes[3] += usize::from(alone.notes.has(Note::InconsistentCounts));
+                    }
+                    (Err(NotPriced::Unpriced(alone)), Err(NotPriced::Unpriced(all))) => {
+                        assert_eq!(alone, all, "{call:?}");
+                        outcomes[4] += 1;
+                    }
+                    (alone, all) => panic!("{call:?}: {alone:?} {all:?}"),
+                }
+            }
+        }
+        // Priced; with lines beside the common ones; multiplied; inconsistent; unpriced.
+        assert_eq!(outcomes, [22_528, 18_208, 4_096, 2_816, 2_048]);
+    }
 
     /// A call that is priced in one step gets the bill that it would get line by line.
     #[test]

@@ -40,19 +40,14 @@ impl Prompt {
         }
     }
 
-    #[inline]
-    fn modalities(&self) -> u128 {
-        u128::from(self.audio) + u128::from(self.image) + u128::from(self.video)
-    }
-
     /// Limits the modalities to the tokens that the cache does not cover, if the counts overlap.
     #[inline]
     fn without_overlap(self) -> Self {
-        let cache = u128::from(self.hit) + u128::from(self.write);
-        if cache == 0 || cache + self.modalities() + u128::from(self.text) <= u128::from(self.all) {
+        let parts = [self.hit, self.write, self.audio, self.image, self.video, self.text];
+        if self.hit | self.write == 0 || !exceed(parts, self.all) {
             return self;
         }
-        let room = self.all.saturating_sub(self.hit).saturating_sub(self.write);
+        let room = less(self.all, [self.hit, self.write]);
         let audio = self.audio.min(room);
         let image = self.image.min(room - audio);
         let video = self.video.min(room - audio - image);
@@ -62,9 +57,20 @@ impl Prompt {
     /// Returns the number of prompt tokens that are not counted elsewhere.
     #[inline]
     fn rest(&self) -> u64 {
-        let apart = u128::from(self.hit) + u128::from(self.write) + self.modalities();
-        u64::try_from(u128::from(self.all).saturating_sub(apart)).unwrap_or(0)
+        less(self.all, [self.hit, self.write, self.audio, self.image, self.video])
     }
+}
+
+/// Returns a count without its parts; 0 if these are more.
+#[inline]
+fn less<const N: usize>(whole: u64, parts: [u64; N]) -> u64 {
+    parts.into_iter().fold(whole, u64::saturating_sub)
+}
+
+/// Returns whether parts are together more than the whole.
+#[inline]
+fn exceed<const N: usize>(parts: [u64; N], whole: u64) -> bool {
+    parts.into_iter().try_fold(whole, u64::checked_sub).is_none()
 }
 
 /// Returns the cache writes by lifetime: the usual one, an hour, twelve hours. Writes without a
@@ -84,29 +90,44 @@ fn completion(usage: &Usage) -> [u64; 5] {
     let details = &usage.completion_tokens_details;
     let (reasoning, audio) = (details.reasoning_tokens, details.audio_tokens);
     let (image, video) = (details.image_tokens, details.video_tokens);
-    let all = u128::from(usage.completion_tokens);
-    let others = u128::from(audio) + u128::from(image) + u128::from(video);
-    // If reported text includes reasoning, the tokens counted twice are subtracted from it.
-    let excess = (u128::from(details.text_tokens) + u128::from(reasoning) + others).saturating_sub(all);
-    let nested = u64::try_from(excess).unwrap_or(u64::MAX).min(reasoning).min(details.text_tokens);
-    let text = match details.text_tokens - nested {
-        0 => u64::try_from(all.saturating_sub(u128::from(reasoning) + others)).unwrap_or(0),
+    let (all, others) = (usage.completion_tokens, [reasoning, audio, image, video]);
+    let text = match reported_text(details.text_tokens, others, all) {
+        0 => less(all, others),
         reported => reported,
     };
     [text, reasoning, audio, image, video]
 }
 
+/// Returns the text that a completion reports. If that includes reasoning, the first of the other counts,
+/// the tokens that are counted twice are subtracted from it.
+#[inline]
+fn reported_text(text: u64, others: [u64; 4], all: u64) -> u64 {
+    if text == 0 {
+        return 0;
+    }
+    let [reasoning, ..] = others;
+    let sum: u128 = others.into_iter().map(u128::from).sum();
+    let excess = (u128::from(text) + sum).saturating_sub(u128::from(all));
+    text - u64::try_from(excess).unwrap_or(u64::MAX).min(reasoning).min(text)
+}
+
 /// Returns whether only the common components were used, and the usage has no other field that
 /// affects the bill.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a call of every price")]
 pub(super) fn is_plain(usage: &Usage) -> bool {
+    is_usual(usage) && !has_rare(usage) && usage.speed.is_none() && usage.inference_geo.is_none()
+}
+
+/// Returns whether a bill of the usage has lines of its prompt and its completion alone, and no note because of
+/// the usage except that its counts are inconsistent.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a call of every price")]
+pub(super) fn is_usual(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
     prompt.web_search_requests | usage.citation_tokens == 0
         && !usage.is_remarkable()
-        && !has_rare(usage)
         && prompt.cache_type.is_none()
-        && usage.speed.is_none()
-        && usage.inference_geo.is_none()
         && usage.cost.is_none()
 }
 
@@ -154,22 +175,24 @@ pub(super) fn is_inconsistent(usage: &Usage) -> bool {
     let prompt = &usage.prompt_tokens_details;
     let completion = &usage.completion_tokens_details;
     let ttl = &prompt.cache_creation_token_details;
-    let sum = |counts: &[u64]| counts.iter().map(|count| u128::from(*count)).sum::<u128>();
-    let cache = sum(&[prompt.cached_tokens, prompt.cache_creation_tokens]);
-    let lifetimes = sum(&[
+    let lifetimes = [
         ttl.ephemeral_5m_input_tokens,
         ttl.ephemeral_30m_input_tokens,
         ttl.ephemeral_1h_input_tokens,
         ttl.ephemeral_12h_input_tokens,
-    ]);
+    ];
     // Text and modalities may include what was cached, and reported text may include reasoning.
-    let modalities = sum(&[prompt.audio_tokens, prompt.image_tokens, prompt.video_tokens]);
-    let outputs = sum(&[completion.audio_tokens, completion.image_tokens, completion.video_tokens]);
-    let (all, completion_tokens) = (u128::from(usage.prompt_tokens), u128::from(usage.completion_tokens));
-    cache > all
-        || modalities > all
-        || lifetimes > u128::from(prompt.cache_creation_tokens)
-        || u128::from(completion.reasoning_tokens) + outputs > completion_tokens
+    let modalities = [prompt.audio_tokens, prompt.image_tokens, prompt.video_tokens];
+    let outputs = [
+        completion.reasoning_tokens,
+        completion.audio_tokens,
+        completion.image_tokens,
+        completion.video_tokens,
+    ];
+    exceed([prompt.cached_tokens, prompt.cache_creation_tokens], usage.prompt_tokens)
+        || exceed(modalities, usage.prompt_tokens)
+        || exceed(lifetimes, prompt.cache_creation_tokens)
+        || exceed(outputs, usage.completion_tokens)
 }
 
 /// The components that few calls are billed for, in the order of [`Component`].
@@ -193,6 +216,12 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Returns whether a rare component was used.
+    #[inline]
+    pub(super) fn has_rare(&self) -> bool {
+        self.rare.iter().fold(0, |all, count| all | count) != 0
+    }
+
     /// Returns the counts as if no cache had been used. Returns `None` if a count overflows.
     pub(super) fn without_cache(self) -> Option<Self> {
         let [text, read, write, output, reasoning] = self.common;

@@ -410,7 +410,8 @@ impl RateSet {
     }
 
     /// Returns the position of the row for a tier and a length of the prompt.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn position(&self, tier: Tier, prompt_tokens: u64, asked: &impl Fn() -> RuleProvider) -> Option<u16> {
         let column = if tier == Tier::Decisions { Tier::Standard } else { tier };
         let (start, end) = *self.columns.get(column as usize)?;
@@ -428,7 +429,8 @@ impl RateSet {
 
     /// Returns the position of the row itself for calls to Fireworks, else that of its twin, if
     /// there is one. Only Fireworks bills cache reads at half the input rate.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn as_asked(&self, position: u16, asked: &impl Fn() -> RuleProvider) -> Option<RowPosition> {
         if self.elsewhere == 0 || asked() == RuleProvider::FireworksAi {
             return Some(RowPosition(position));
