@@ -216,7 +216,7 @@ fn features() {
         ("a batch", "batch", plain.batch()),
         ("a range table", "ranges", plain),
     ];
-    let calls = calls.map(|(name, model, call)| (name, vec![(model, call); 4_096]));
+    let calls = calls.map(|(name, model, call)| (name, vec![(model, call); 8_192]));
     let mut suite = Suite::default();
     for (name, calls) in &calls {
         let suite = suite
