@@ -70,20 +70,21 @@ impl<'a> Bill<'a> {
         self.replace_by_stated(charged, [input, total], call)
     }
 
-    /// Returns whether a call is one of tokens alone: see [`make_of_tokens`](Self::make_of_tokens).
+    /// Returns whether a call is one of tokens alone: its lines are tokens of the model, and its price depends on
+    /// the rates, the provider that was asked for and the call, but on nothing else that a [`Subject`] has.
     #[inline]
     pub(super) fn is_of_tokens(rates: &RateSet, call: &Call<'_>) -> bool {
-        rates.is_by_tokens() && call.is_of_tokens() && tokens::is_usual(call.usage)
+        rates.is_by_tokens() && call.is_usual() && tokens::is_usual(call.usage)
     }
 
-    /// Adds all lines of a call of tokens alone, and returns input, output and total. Returns `None` if an amount
-    /// or a count overflows.
+    /// Does what [`make`](Self::make) does, for a call [of tokens alone](Self::is_of_tokens).
     #[inline]
     pub(super) fn make_of_tokens(
         &mut self,
         provider: AskedProvider<'_>,
         call: &Call<'_>,
     ) -> Option<[Usd; 3]> {
+        debug_assert!(Self::is_of_tokens(self.rates, call));
         if call.may_be_multiplied() {
             self.find_factors(call)?;
         }
@@ -271,6 +272,7 @@ impl<'a> Bill<'a> {
         }
     }
 
+    /// Notes each remark that applies.
     #[cold]
     fn add_all_remarks(&mut self, call: &Call<'_>, is_inconsistent: bool) {
         let usage = call.usage;
@@ -320,7 +322,7 @@ impl<'a> Bill<'a> {
         self.output = self.output.checked_add(output)?;
         (self.lines.row, self.lines.from) = (*row, *self.rates.from(position)?);
         (self.lines.counts, self.lines.used) = (summed, in_row);
-        let (mut left, mut rare) = (apart, if counts.has_rare() { bits(counts.rare) } else { 0 });
+        let (mut left, mut rare) = (apart, used_rare(counts.rare));
         while rare != 0 {
             let place = rare.trailing_zeros() as usize;
             let component = *RARE.get(place)?;
@@ -330,10 +332,10 @@ impl<'a> Bill<'a> {
             self.add(cell_of(cells, component, is_explicit), component, *counts.rare.get(place)?)?;
             rare &= rare - 1;
         }
-        if left == 0 {
-            return Some(());
+        if left != 0 {
+            self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)?;
         }
-        self.add_apart(&mut left, Component::Citation, cells, counts, is_explicit)
+        Some(())
     }
 
     /// Adds those of the common components that are left and come before another one, and clears
@@ -371,7 +373,7 @@ impl<'a> Bill<'a> {
         self.push(router.price(fee), Component::RouterFee, tokens, How::Plain)
     }
 
-    /// Adds a line of tokens and its amount.
+    /// Adds the line of a component that rows price, and its amount.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "one call of many is measurable")]
     fn add(&mut self, cell: Cell, component: Component, count: u64) -> Option<()> {
@@ -435,8 +437,12 @@ pub(super) fn used(counts: CommonCounts) -> u8 {
     (0..).zip(counts).fold(0, |used, (place, count)| used | u8::from(count > 0) << place)
 }
 
-/// Returns which of the rare components are used, one bit each.
+/// Returns the rare components that are used, one bit each.
 #[inline]
-fn bits(counts: [u64; RARE.len()]) -> u16 {
+fn used_rare(counts: [u64; RARE.len()]) -> u16 {
+    // Most calls use none, which is told faster.
+    if counts.iter().fold(0, |all, count| all | count) == 0 {
+        return 0;
+    }
     counts.iter().rev().fold(0, |used, count| used << 1 | u16::from(*count > 0))
 }

@@ -63,15 +63,16 @@ pub struct Call<'a> {
     pub(crate) terms: Option<&'a PriceTerms>,
 }
 
-/// How much there is to know of a call beside its billing time and its duration, which matter to few entries. Each
-/// kind includes the ones before it.
+/// The settings that a call has besides its usage, its service tier, its billing time and its duration. Each kind
+/// includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// Its usage and its service tier.
+    /// None.
     Plain,
-    /// Also whether it was part of a batch, and where it was served.
-    OfTokens,
-    Any,
+    /// A batch, a data residency or a location.
+    Usual,
+    /// Any.
+    Special,
 }
 
 /// The service tier that a response names beside its usage.
@@ -116,7 +117,7 @@ impl<'a> Call<'a> {
     /// Azure's model router adds its fee to the model that it chose. Default: the priced model.
     #[inline]
     pub fn requested_model(mut self, name: &'a str) -> Self {
-        (self.requested_model, self.kind) = (Some(name), Kind::Any);
+        (self.requested_model, self.kind) = (Some(name), Kind::Special);
         self
     }
 
@@ -143,7 +144,7 @@ impl<'a> Call<'a> {
         let tier = tier.into();
         self.served = rate_tier(&tier).map_or(Served::Unsaid, Served::Tier);
         if tier.is_unknown() {
-            (self.served, self.kind) = (Served::Unknown, Kind::Any);
+            (self.served, self.kind) = (Served::Unknown, Kind::Special);
         }
         self
     }
@@ -151,14 +152,14 @@ impl<'a> Call<'a> {
     /// Prices the call as part of a batch. Default: no batch.
     #[inline]
     pub fn batch(mut self) -> Self {
-        (self.batch, self.kind) = (true, self.kind.max(Kind::OfTokens));
+        (self.batch, self.kind) = (true, self.kind.max(Kind::Usual));
         self
     }
 
     /// Sets the region that data had to stay in: `eu` or `us`, in any case. Default: none.
     #[inline]
     pub fn data_residency(mut self, region: &'a str) -> Self {
-        (self.data_residency, self.kind) = (Some(region), self.kind.max(Kind::OfTokens));
+        (self.data_residency, self.kind) = (Some(region), self.kind.max(Kind::Usual));
         self
     }
 
@@ -166,7 +167,7 @@ impl<'a> Call<'a> {
     /// none, priced as `global`. An unknown location is priced without an uplift.
     #[inline]
     pub fn vertex_location(mut self, location: &'a str) -> Self {
-        (self.vertex_location, self.kind) = (Some(location), self.kind.max(Kind::OfTokens));
+        (self.vertex_location, self.kind) = (Some(location), self.kind.max(Kind::Usual));
         self
     }
 
@@ -199,7 +200,7 @@ impl<'a> Call<'a> {
     /// nothing.
     #[inline]
     pub fn units(mut self, units: &'a Units) -> Self {
-        (self.units, self.kind) = (Some(units), Kind::Any);
+        (self.units, self.kind) = (Some(units), Kind::Special);
         self.is_apart |= units.images.is_some() || units.search_mode.is_some();
         self
     }
@@ -210,7 +211,7 @@ impl<'a> Call<'a> {
     pub fn terms(mut self, terms: &'a PriceTerms) -> Self {
         self.terms = None;
         if !terms.is_empty() {
-            (self.terms, self.kind) = (Some(terms), Kind::Any);
+            (self.terms, self.kind) = (Some(terms), Kind::Special);
             self.is_apart |= terms.is_apart();
         }
         self
@@ -222,7 +223,7 @@ impl<'a> Call<'a> {
     /// [deployment](crate::Deployment::is_prepaid) says otherwise.
     #[inline]
     pub fn prepaid(mut self) -> Self {
-        (self.is_prepaid, self.is_apart, self.kind) = (true, true, Kind::Any);
+        (self.is_prepaid, self.is_apart, self.kind) = (true, true, Kind::Special);
         self
     }
 
@@ -233,7 +234,7 @@ impl<'a> Call<'a> {
     /// [`Comparison`](crate::accounting::Comparison).
     #[inline]
     pub fn by_rates(mut self) -> Self {
-        (self.by_rates, self.kind) = (true, Kind::Any);
+        (self.by_rates, self.kind) = (true, Kind::Special);
         self
     }
 
@@ -262,14 +263,14 @@ impl<'a> Call<'a> {
     /// Sets the usages of other models in the same response.
     pub(crate) fn parts_of(mut self, parts: &'a Vec<Part>) -> Self {
         if !parts.is_empty() {
-            (self.parts, self.is_apart, self.kind) = (Some(parts), true, Kind::Any);
+            (self.parts, self.is_apart, self.kind) = (Some(parts), true, Kind::Special);
         }
         self
     }
 
     /// Sets that the response was cut before its number of completion tokens.
     pub(crate) fn cut(mut self) -> Self {
-        (self.lacks_completion, self.kind) = (true, Kind::Any);
+        (self.lacks_completion, self.kind) = (true, Kind::Special);
         self
     }
 
@@ -344,14 +345,15 @@ impl<'a> Call<'a> {
         self.kind == Kind::Plain
     }
 
-    /// Returns whether the call is described by its usage, its service tier, the region or the location that
-    /// served it, and by whether it was part of a batch.
+    /// Returns whether the call is described by its usage, its service tier, the places that served it, and
+    /// whether it was part of a batch.
     #[inline]
-    pub(super) fn is_of_tokens(&self) -> bool {
-        self.kind <= Kind::OfTokens
+    pub(super) fn is_usual(&self) -> bool {
+        self.kind <= Kind::Usual
     }
 
-    /// Returns whether a multiplier may apply to the call because of where or how fast it was served.
+    /// Returns whether a multiplier of tokens may apply to the call, because of where or how fast it was served. The
+    /// multiplier of the caller's terms is another one.
     #[inline]
     pub(super) fn may_be_multiplied(&self) -> bool {
         let Self { data_residency, vertex_location, usage, .. } = self;

@@ -112,7 +112,7 @@ pub(crate) fn price<'a, E: From<NotPriced>>(
     price_any(subject(), call)
 }
 
-/// Prices a call of tokens alone: see [`Bill::make_of_tokens`].
+/// Prices a call of tokens alone: see [`Bill::is_of_tokens`].
 #[inline(never)]
 fn price_tokens<E: From<NotPriced>>(
     rates: &RateSet,
@@ -130,7 +130,8 @@ fn price_any<E: From<NotPriced>>(subject: Subject<'_>, call: &Call<'_>) -> Resul
     finish(rates, key, generation, |bill| bill.make(&subject, call), || stated_alone(&subject, call))
 }
 
-/// Returns the cost of a bill that `make` adds all lines to. If an amount overflows, returns that of `otherwise`.
+/// Returns the cost of a bill that `make` adds all lines to. If an amount overflows, returns the cost that
+/// `otherwise` returns, or the error that it overflows.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "moving a cost is measurable")]
 fn finish<'a, E: From<NotPriced>>(
@@ -147,8 +148,9 @@ fn finish<'a, E: From<NotPriced>>(
     let Bill { factors, notes, .. } = bill;
     let extra = bill.extra.take();
     if !bill.is_complete {
-        let rest = Cost::free(key, generation);
-        let partial = Cost { input, output, total, factors, notes, lines: bill.lines, extra, ..rest };
+        let lines = bill.lines;
+        let partial =
+            Cost { input, output, total, factors, notes, lines, extra, ..Cost::free(key, generation) };
         return Err(unpriced(partial).into());
     }
     // The cost is written out twice, since moving lines is measurable, and most bills have only
@@ -297,7 +299,8 @@ mod tests {
             "regional_processing_uplift_multiplier_eu": 1.1},
         "writes": {"input_cost_per_token": 3e-6, "output_cost_per_token": 1.5e-5, "cache_creation_input_token_cost": 3.75e-6,
             "cache_creation_input_token_cost_above_1hr": 6e-6, "cache_read_input_token_cost": 3e-7,
-            "cache_read_input_token_cost_above_200k_tokens": 6e-7, "provider_specific_entry": {"us": 1.1, "fast": 6}},
+            "cache_read_input_token_cost_above_200k_tokens": 6e-7, "explicit_cache_read_input_token_cost": 2e-7,
+            "citation_cost_per_token": 5e-6, "provider_specific_entry": {"us": 1.1, "fast": 6}},
         "night": {"input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
             "off_peak_pricing": {"hours_utc": "00:00-12:00", "input_cost_per_token": 1e-6}},
         "ranges": {"tiered_pricing": [{"range": [0, 100000], "input_cost_per_token": 2e-6, "output_cost_per_token": 9e-6},
@@ -307,9 +310,9 @@ mod tests {
         "fireworks_ai/half": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 9e-7, "output_cost_per_token": 9e-7}
     }"#;
 
-    /// A call of tokens alone gets the bill that it would get if all that a price depends on were asked for.
+    /// A call of tokens alone gets the bill that it would get as a call that may have used anything.
     #[test]
-    fn a_bill_of_tokens_is_the_bill_of_everything() {
+    fn a_call_of_tokens_gets_the_bill_of_any_call() {
         let catalog = Catalog::parse(Text::Owned(OF_TOKENS.into())).unwrap();
         let morning = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(6 * 3_600);
         let evening = morning + std::time::Duration::from_secs(12 * 3_600);
@@ -342,6 +345,8 @@ mod tests {
                 details.image_tokens = some(6, 700);
                 usage.completion_tokens_details.audio_tokens = some(7, 11);
                 usage.completion_tokens_details.text_tokens = some(8, 149_000);
+                usage.citation_tokens = u64::from(seed % 3 == 0);
+                usage.prompt_tokens_details.cache_type = (seed % 7 == 0).then(|| "ephemeral".to_owned());
                 usage.inference_geo = (seed >> 9 & 1 == 1).then(|| "us".to_owned());
                 usage.speed = (seed >> 9 & 1 == 1).then(|| "fast".to_owned());
                 let call = Call::new(&usage).at(if seed & 2 == 2 { morning } else { evening });
@@ -373,7 +378,7 @@ mod tests {
             }
         }
         // Priced; with lines beside the common ones; multiplied; inconsistent; unpriced.
-        assert_eq!(outcomes, [22_528, 18_208, 4_096, 2_816, 2_048]);
+        assert_eq!(outcomes, [22_528, 18_373, 4_096, 2_816, 2_048]);
     }
 
     /// A call that is priced in one step gets the bill that it would get line by line.

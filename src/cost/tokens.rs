@@ -98,8 +98,8 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
-/// Returns the text that a completion reports. If that includes reasoning, the first of the other counts,
-/// the tokens that are counted twice are subtracted from it.
+/// Returns the number of text tokens that a completion reports. If it includes reasoning, the first of the other
+/// counts, the tokens that are counted twice are subtracted from it.
 #[inline]
 fn reported_text(text: u64, others: [u64; 4], all: u64) -> u64 {
     if text == 0 {
@@ -116,19 +116,20 @@ fn reported_text(text: u64, others: [u64; 4], all: u64) -> u64 {
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "a call of every price")]
 pub(super) fn is_plain(usage: &Usage) -> bool {
-    is_usual(usage) && !has_rare(usage) && usage.speed.is_none() && usage.inference_geo.is_none()
+    usage.citation_tokens == 0
+        && is_usual(usage)
+        && !has_rare(usage)
+        && usage.prompt_tokens_details.cache_type.is_none()
+        && usage.speed.is_none()
+        && usage.inference_geo.is_none()
 }
 
-/// Returns whether a bill of the usage has lines of its prompt and its completion alone, and no note because of
-/// the usage except that its counts are inconsistent.
+/// Returns whether the bill of a usage has lines of tokens alone, and no note because of the usage but that its
+/// counts are inconsistent.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "a call of every price")]
 pub(super) fn is_usual(usage: &Usage) -> bool {
-    let prompt = &usage.prompt_tokens_details;
-    prompt.web_search_requests | usage.citation_tokens == 0
-        && !usage.is_remarkable()
-        && prompt.cache_type.is_none()
-        && usage.cost.is_none()
+    usage.prompt_tokens_details.web_search_requests == 0 && !usage.is_remarkable() && usage.cost.is_none()
 }
 
 /// Returns whether making the counts disjoint takes more than subtractions, because of modalities,
@@ -216,12 +217,6 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Returns whether a rare component was used.
-    #[inline]
-    pub(super) fn has_rare(&self) -> bool {
-        self.rare.iter().fold(0, |all, count| all | count) != 0
-    }
-
     /// Returns the counts as if no cache had been used. Returns `None` if a count overflows.
     pub(super) fn without_cache(self) -> Option<Self> {
         let [text, read, write, output, reasoning] = self.common;
@@ -281,4 +276,50 @@ pub(super) fn split(usage: &Usage, batch: Option<&Cells>) -> Option<Counts> {
             video,
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNTS: [u64; 6] = [0, 1, 7, u64::MAX / 2, u64::MAX - 1, u64::MAX];
+
+    /// Calls `f` with all lists of counts.
+    fn each<const N: usize>(mut f: impl FnMut([u64; N])) -> usize {
+        let lists = COUNTS.len().pow(u32::try_from(N).unwrap());
+        for mut list in 0..lists {
+            f(std::array::from_fn(|_| {
+                let count = COUNTS[list % COUNTS.len()];
+                list /= COUNTS.len();
+                count
+            }));
+        }
+        lists
+    }
+
+    fn sum(counts: &[u64]) -> u128 {
+        counts.iter().map(|count| u128::from(*count)).sum()
+    }
+
+    /// Sums beyond 64 bits are as exact as others.
+    #[test]
+    fn parts_are_compared_with_the_whole_exactly() {
+        let compared = each(|[whole, parts @ ..]: [u64; 5]| {
+            let rest = u128::from(whole).saturating_sub(sum(&parts));
+            assert_eq!(u128::from(less(whole, parts)), rest, "{parts:?} of {whole}");
+            assert_eq!(exceed(parts, whole), sum(&parts) > u128::from(whole), "{parts:?} of {whole}");
+        });
+        assert_eq!(compared, 7_776);
+    }
+
+    #[test]
+    fn text_that_is_reported_excludes_what_is_counted_twice() {
+        let compared = each(|[text, all, others @ ..]: [u64; 6]| {
+            let excess = (u128::from(text) + sum(&others)).saturating_sub(u128::from(all));
+            let nested = excess.min(u128::from(others[0])).min(u128::from(text));
+            let expected = u128::from(text) - nested;
+            assert_eq!(u128::from(reported_text(text, others, all)), expected, "{text} {others:?} of {all}");
+        });
+        assert_eq!(compared, 46_656);
+    }
 }
