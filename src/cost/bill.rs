@@ -70,8 +70,9 @@ impl<'a> Bill<'a> {
         self.replace_by_stated(charged, [input, total], call)
     }
 
-    /// Returns whether a call is one of tokens alone: its lines are tokens of the model, and its price depends on
-    /// the rates, the provider that was asked for and the call, but on nothing else that a [`Subject`] has.
+    /// Returns whether a call is one of tokens alone: its lines are tokens of the model, and its price
+    /// depends on the rates, the provider that was asked for and the call, but on nothing else that a
+    /// [`Subject`] has.
     #[inline]
     pub(super) fn is_of_tokens(rates: &RateSet, call: &Call<'_>) -> bool {
         rates.is_by_tokens() && call.is_usual() && tokens::is_usual(call.usage)

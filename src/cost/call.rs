@@ -63,8 +63,8 @@ pub struct Call<'a> {
     pub(crate) terms: Option<&'a PriceTerms>,
 }
 
-/// The settings that a call has besides its usage, its service tier, its billing time and its duration. Each kind
-/// includes the ones before it.
+/// The settings that a call has besides its usage, its service tier, its billing time and its duration.
+/// Each kind includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// None.
@@ -352,8 +352,8 @@ impl<'a> Call<'a> {
         self.kind <= Kind::Usual
     }
 
-    /// Returns whether a multiplier of tokens may apply to the call, because of where or how fast it was served. The
-    /// multiplier of the caller's terms is another one.
+    /// Returns whether a multiplier of tokens may apply to the call, because of where or how fast it was
+    /// served. The multiplier of the caller's terms is another one.
     #[inline]
     pub(super) fn may_be_multiplied(&self) -> bool {
         let Self { data_residency, vertex_location, usage, .. } = self;

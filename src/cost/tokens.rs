@@ -98,8 +98,8 @@ fn completion(usage: &Usage) -> [u64; 5] {
     [text, reasoning, audio, image, video]
 }
 
-/// Returns the number of text tokens that a completion reports. If it includes reasoning, the first of the other
-/// counts, the tokens that are counted twice are subtracted from it.
+/// Returns the number of text tokens that a completion reports. If it includes reasoning, the first of
+/// the other counts, the tokens that are counted twice are subtracted from it.
 #[inline]
 fn reported_text(text: u64, others: [u64; 4], all: u64) -> u64 {
     if text == 0 {
@@ -124,8 +124,8 @@ pub(super) fn is_plain(usage: &Usage) -> bool {
         && usage.inference_geo.is_none()
 }
 
-/// Returns whether the bill of a usage has lines of tokens alone, and no note because of the usage but that its
-/// counts are inconsistent.
+/// Returns whether the bill of a usage has lines of tokens alone, and no note because of the usage but
+/// that its counts are inconsistent.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "a call of every price")]
 pub(super) fn is_usual(usage: &Usage) -> bool {
