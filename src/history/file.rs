@@ -13,7 +13,7 @@ use crate::version::HANDED_IN;
 /// A file that this process alone appends to.
 #[derive(Debug)]
 pub(super) struct HistoryFile {
-    file: File,
+    file: LockedFile,
     path: PathBuf,
     /// The length of what is whole. Everything behind it is overwritten.
     whole: u64,
@@ -48,7 +48,7 @@ impl HistoryFile {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(|error| cannot("open", error))?;
+        let file = options.open(path).map_err(|error| cannot("open", error))?;
         let metadata = file.metadata().map_err(|error| cannot("open", error))?;
         if !metadata.is_file() {
             return Err(bad(path, "not a file"));
@@ -56,14 +56,14 @@ impl HistoryFile {
         if let Some(reason) = files::distrusted(&metadata) {
             return Err(bad(path, &format!("it is not used: {reason}")));
         }
-        lock(&file).map_err(|error| match error.kind() {
+        let mut file = LockedFile::new(file).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => {
                 bad(path, "it is open already: give each program a file of its own, or read this one")
             }
             _ => cannot("lock", error),
         })?;
         let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(|error| cannot("read", error))?;
+        file.0.read_to_end(&mut text).map_err(|error| cannot("read", error))?;
         let ReadHistory { timelines, whole } = parse(path, &text)?;
         if text.is_empty() {
             files::sync_name(path).map_err(|error| cannot("create", error))?;
@@ -82,7 +82,7 @@ impl HistoryFile {
         let written = self.put(text.as_bytes());
         if let Err(error) = written {
             // Best effort: what is left is no whole batch.
-            let _ = self.file.set_len(self.whole);
+            let _ = self.file.0.set_len(self.whole);
             return Err(bad(&self.path, &format!("cannot write it: {error}")));
         }
         self.whole += text.len() as u64;
@@ -92,7 +92,7 @@ impl HistoryFile {
     /// Returns the reason that the file is not the one that was opened, as it was then.
     fn is_another(&self) -> Result<Option<&'static str>, Error> {
         let cannot = |error: io::Error| bad(&self.path, &format!("cannot write it: {error}"));
-        let open = self.file.metadata().map_err(cannot)?;
+        let open = self.file.0.metadata().map_err(cannot)?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
@@ -107,24 +107,57 @@ impl HistoryFile {
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.set_len(self.whole)?;
-        self.file.seek(SeekFrom::Start(self.whole))?;
-        self.file.write_all(bytes)?;
-        self.file.sync_data()
+        self.file.0.set_len(self.whole)?;
+        self.file.0.seek(SeekFrom::Start(self.whole))?;
+        self.file.0.write_all(bytes)?;
+        self.file.0.sync_data()
     }
 }
 
-/// Locks a file for as long as it is open.
-#[cfg(unix)]
-fn lock(file: &File) -> io::Result<()> {
-    use rustix::fs::{FlockOperation, flock};
+/// A file that no other program appends to until this is dropped.
+#[derive(Debug)]
+struct LockedFile(File);
 
-    Ok(flock(file, FlockOperation::NonBlockingLockExclusive)?)
+impl LockedFile {
+    #[cfg(unix)]
+    fn new(file: File) -> io::Result<Self> {
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self(file))
+    }
+
+    /// Systems other than Unix have no lock that ends with the process.
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
+    fn new(file: File) -> io::Result<Self> {
+        Ok(Self(file))
+    }
 }
 
-/// Systems other than Unix have no lock that ends with the process.
-#[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
-fn lock(_: &File) -> io::Result<()> {
-    Ok(())
+/// Closing the file would not do: while the program starts another one, that has a copy of the descriptor for a
+/// moment, and the lock lasts until all copies are closed.
+#[cfg(unix)]
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // If this fails, the lock ends when the file is closed.
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A copy of the descriptor is what a program has that is being started.
+    #[test]
+    fn the_lock_ends_with_the_history_whoever_has_a_copy_of_the_descriptor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let (first, _) = HistoryFile::open(&path).unwrap();
+        let copy = first.file.0.try_clone().unwrap();
+        let error = HistoryFile::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("it is open already: give each program a file of its own, or read this one"));
+        drop(first);
+        HistoryFile::open(&path).unwrap();
+        drop(copy);
+    }
 }
