@@ -274,7 +274,7 @@ impl From<Cost> for Unpriced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Catalog, Text};
+    use crate::catalog::{Catalog, EntryRef, Text};
     use crate::usage::{ServiceTier, Usage};
 
     /// Entries that calls are priced by in one step: tiers, thresholds, and rules of providers.
@@ -310,6 +310,22 @@ mod tests {
         "fireworks_ai/half": {"litellm_provider": "fireworks_ai", "input_cost_per_token": 9e-7, "output_cost_per_token": 9e-7}
     }"#;
 
+    /// Returns what a map says of an entry that was asked for by its key.
+    fn subject<'a>(entry: &EntryRef<'a>) -> Subject<'a> {
+        Subject {
+            rates: entry.rates().unwrap(),
+            key: entry.key(),
+            provider: AskedProvider::InName(entry.key()),
+            tool_provider: None,
+            router: None,
+            container: None,
+            request_fee: None,
+            operator_priced: false,
+            trusts_stated: false,
+            generation: 1,
+        }
+    }
+
     /// A call of tokens alone gets the bill that it would get as a call that may have used anything.
     #[test]
     fn a_call_of_tokens_gets_the_bill_of_any_call() {
@@ -319,18 +335,7 @@ mod tests {
         let mut outcomes = [0; 5];
         for entry in catalog.entries() {
             let rates = entry.rates().unwrap();
-            let subject = Subject {
-                rates,
-                key: entry.key(),
-                provider: AskedProvider::InName(entry.key()),
-                tool_provider: None,
-                router: None,
-                container: None,
-                request_fee: None,
-                operator_priced: false,
-                trusts_stated: false,
-                generation: 1,
-            };
+            let subject = subject(&entry);
             for seed in 0..4_096_u64 {
                 let some = |bit: u64, count: u64| if seed >> bit & 1 == 1 { count } else { 0 };
                 let prompt = [900, 210_000][usize::from(seed & 1 == 1)];
@@ -399,18 +404,7 @@ mod tests {
                     for tier in tiers {
                         let call = Call::new(&usage);
                         let call = tier.map_or(call, |tier| call.service_tier(ServiceTier::from(tier)));
-                        let subject = Subject {
-                            rates,
-                            key: entry.key(),
-                            provider: AskedProvider::InName(entry.key()),
-                            tool_provider: None,
-                            router: None,
-                            container: None,
-                            request_fee: None,
-                            operator_priced: false,
-                            trusts_stated: false,
-                            generation: 1,
-                        };
+                        let subject = subject(&entry);
                         let plain = Plain::of(rates, subject.provider, &call);
                         in_one_step += usize::from(plain.is_some());
                         let short: Result<Cost, NotPriced> =
