@@ -465,6 +465,7 @@ proptest! {
 }
 
 /// Returns the revisions of the maps that were recorded, in their order.
+#[cfg(feature = "bundled")]
 fn revisions(history: &History) -> Vec<String> {
     history.batches().into_iter().filter_map(|batch| batch.source_revision).collect()
 }

@@ -280,7 +280,7 @@ fn a_history_of_reloads_forgets_no_model() {
     assert_eq!(checked, 770 + 1_758 + 2_977 + 4_240 + 4_551);
 }
 
-#[cfg(feature = "retired")]
+#[cfg(all(feature = "retired", feature = "bundled"))]
 mod bundled {
     use std::collections::HashMap;
 
