@@ -2,11 +2,15 @@
 
 use crate::json;
 
+/// Returns whether a field names the currency of prices.
+pub(crate) fn is_named(name: &str) -> bool {
+    matches!(name, "currency" | "pricing_currency" | "billing_currency")
+}
+
 /// Returns the reason why a field of an entry or a deployment is refused, if it names a currency other
 /// than US dollars. Prices in roubles must not be read as prices in dollars.
 pub(crate) fn refusal(name: &str, json: &str) -> Option<String> {
-    let is_named = matches!(name, "currency" | "pricing_currency" | "billing_currency");
-    if !is_named || json == "null" {
+    if !is_named(name) || json == "null" {
         return None;
     }
     let named = json::text(json);

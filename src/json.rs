@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use memchr::memchr2;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -305,7 +306,7 @@ pub(crate) fn list(json: &str) -> Result<Vec<&str>, serde_json::Error> {
 /// Reads a string. Returns `None` if the JSON is anything else.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains(['"', '\\']) {
+    if memchr2(b'"', b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));
     }
     Name.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()

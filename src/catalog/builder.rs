@@ -1,16 +1,21 @@
 //! Construction of a catalogue, row by row.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher;
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::index::{Added, Index, NameHash, Span, Target};
 use super::row::Row;
 use super::rules::{Filled, Rules, TooManyRules};
 use super::{Catalog, Entry, Notes, RULES, SetAside, Text, UnpricedField, Warning, is_model, next_serial};
 use crate::json::{self, JsonField};
-use crate::rates::{BadField, Inputs, RateSet, compile, field};
+use crate::num::Fixed;
+use crate::rates::field::{self, Field};
+use crate::rates::{BadField, Buffers, Inputs, ProviderRules, RateSet, Tables, compile};
 
 /// The longest time that a map's patterns may take to fill in the prices of all rows. Those of real
 /// maps take milliseconds.
@@ -36,7 +41,7 @@ pub(super) struct CatalogParts {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
-    pub(super) provider_ids: HashMap<Box<str>, u32>,
+    pub(super) provider_ids: HashMap<Box<str>, NonZeroU32>,
     rules: Rules,
     notes: Notes,
     rows_set_aside: HashMap<String, usize>,
@@ -69,8 +74,8 @@ pub(super) struct Builder<'a> {
     index: Index,
     rate_sets: RateSets<'a>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<Box<str>, u32>,
-    last_provider: Option<(String, u32)>,
+    provider_ids: HashMap<Box<str>, NonZeroU32>,
+    last_provider: Option<(String, NonZeroU32)>,
     /// The number of models that have each field of an unknown cost.
     unpriced: HashMap<String, usize>,
     aliases: Vec<(String, Target)>,
@@ -89,8 +94,7 @@ impl<'a> Builder<'a> {
             text,
             entries: Vec::with_capacity(rows),
             index: Index::with_capacity(rows),
-            // About two rows in five have prices that no earlier row has.
-            rate_sets: RateSets { sets: Vec::new(), by_inputs: HashMap::with_capacity(rows / 4) },
+            rate_sets: RateSets::with_capacity(rows),
             providers: Vec::new(),
             provider_ids: HashMap::new(),
             last_provider: None,
@@ -177,15 +181,19 @@ impl<'a> Builder<'a> {
         // `json` is a slice of the text.
         let start = json.as_ptr().addr() - self.text.as_ptr().addr();
         let json = Span::new(start, json.len()).ok_or(NotAMap::TooLarge)?;
-        let provider = row.provider.as_deref().map(|provider| self.provider(provider)).transpose()?;
+        let provider = match row.provider.as_deref() {
+            Some(provider) => Some(self.provider(provider)?),
+            None => None,
+        };
         self.entries.push(Entry { key, json, rates, provider });
-        self.aliases.extend(row.aliases.drain(..).map(|alias| (alias, target)));
-
-        warnings.append(&mut row.warnings);
-        let warnings = warnings.into_iter().map(|message| Warning { model: name.to_owned(), message });
-        self.notes.warnings.extend(warnings);
+        for alias in row.aliases.drain(..) {
+            self.aliases.push((alias, target));
+        }
+        for message in warnings.drain(..).chain(row.warnings.drain(..)) {
+            self.notes.warnings.push(Warning { model: name.to_owned(), message });
+        }
         for field in row.unknown.drain(..) {
-            *self.unpriced.entry(field.into_owned()).or_insert(0) += 1;
+            *self.unpriced.entry(field).or_insert(0) += 1;
         }
         Ok(Ok(()))
     }
@@ -214,7 +222,8 @@ impl<'a> Builder<'a> {
         Ok((!filled.is_empty()).then(|| own.iter().chain(&filled).map(owned).collect()))
     }
 
-    fn provider(&mut self, name: &str) -> Result<u32, NotAMap> {
+    /// Returns the position of a provider, from 1.
+    fn provider(&mut self, name: &str) -> Result<NonZeroU32, NotAMap> {
         // Rows of one provider are mostly adjacent.
         if let Some((last, id)) = &self.last_provider {
             if last == name {
@@ -224,8 +233,9 @@ impl<'a> Builder<'a> {
         let id = if let Some(id) = self.provider_ids.get(name) {
             *id
         } else {
-            let id = u32::try_from(self.providers.len()).map_err(|_| NotAMap::TooLarge)?;
             self.providers.push(name.into());
+            let id = u32::try_from(self.providers.len()).ok().and_then(NonZeroU32::new);
+            let id = id.ok_or(NotAMap::TooLarge)?;
             self.provider_ids.insert(name.into(), id);
             id
         };
@@ -272,28 +282,71 @@ impl<'a> Builder<'a> {
 /// Compiled rates, shared by all entries with the same price fields.
 struct RateSets<'a> {
     sets: Vec<RateSet>,
-    by_inputs: HashMap<Inputs<'a>, u32>,
+    /// The hashes of the inputs of the sets, with their positions in `known`.
+    positions: HashTable<(u64, usize)>,
+    known: Vec<Known<'a>>,
+    /// The fields of the inputs.
+    fields: Vec<(Field, Fixed)>,
+    hasher: DefaultHashBuilder,
+    buffers: Buffers,
+}
+
+/// The inputs of a set, without their fields.
+struct Known<'a> {
+    /// The positions of the fields.
+    fields: Range<usize>,
+    tables: Option<Box<Tables<'a>>>,
+    rules: ProviderRules,
+    set: u32,
 }
 
 impl<'a> RateSets<'a> {
-    /// Returns the position of the rates compiled from `inputs`. New inputs may be moved out of
+    fn with_capacity(rows: usize) -> Self {
+        // About two rows in five have prices that no earlier row has.
+        Self {
+            sets: Vec::with_capacity(rows / 2),
+            positions: HashTable::with_capacity(rows / 2),
+            known: Vec::with_capacity(rows / 2),
+            fields: Vec::new(),
+            hasher: DefaultHashBuilder::default(),
+            buffers: Buffers::default(),
+        }
+    }
+
+    /// Returns the position of the rates that are compiled from `inputs`. New tables are moved out of
     /// `inputs`.
     fn get(&mut self, inputs: &mut Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
-        if let Some(known) = self.by_inputs.get(inputs) {
-            return Ok(*known);
+        let hash = self.hasher.hash_one(&*inputs);
+        if let Some(known) = self.find(hash, inputs) {
+            return Ok(known.set);
         }
-        let id = self.add(inputs, warnings)?;
+        let set = self.add(inputs, warnings)?;
         // Inputs with warnings are compiled again for each row, so that each row gets the warnings.
         if warnings.is_empty() {
-            self.by_inputs.insert(std::mem::take(inputs), id);
+            let start = self.fields.len();
+            self.fields.extend_from_slice(&inputs.fields);
+            let fields = start..self.fields.len();
+            self.positions.insert_unique(hash, (hash, self.known.len()), |(hash, _)| *hash);
+            self.known.push(Known { fields, tables: inputs.tables.take(), rules: inputs.rules, set });
         }
-        Ok(id)
+        Ok(set)
+    }
+
+    fn find(&self, hash: u64, Inputs { fields, tables, rules }: &Inputs<'a>) -> Option<&Known<'a>> {
+        let is_same = |known: &&Known<'a>| {
+            known.rules == *rules
+                && self.fields.get(known.fields.clone()) == Some(fields)
+                && known.tables == *tables
+        };
+        let known = |position: usize| self.known.get(position).filter(is_same);
+        let same = |(other, position): &(u64, usize)| *other == hash && known(*position).is_some();
+        self.positions.find(hash, same).and_then(|(_, position)| known(*position))
     }
 
     fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
         let id =
             u32::try_from(self.sets.len()).map_err(|_| BadField::new("", "more rows than a map may have"))?;
-        self.sets.push(compile(inputs, warnings)?);
+        self.sets.push(compile(inputs, &mut self.buffers, warnings)?);
         Ok(id)
     }
 }

@@ -40,8 +40,10 @@ struct Slot {
     target: Target,
 }
 
-/// A range of bytes in a text.
+/// A range of bytes in a text. Aligned like the number that it fits into, so that it is returned in a
+/// register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(align(8))]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) len: u32,

@@ -11,10 +11,12 @@ mod parse;
 mod pattern;
 mod priced_over;
 mod read;
+mod role;
 mod row;
 mod rules;
 mod timeline;
 
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,7 +48,7 @@ pub(crate) struct Catalog {
     index: Index,
     rate_sets: Vec<RateSet>,
     providers: Vec<Box<str>>,
-    provider_ids: HashMap<Box<str>, u32>,
+    provider_ids: HashMap<Box<str>, NonZeroU32>,
     rules: Rules,
     notes: Notes,
     /// The rows that were set aside: from their keys, in lower case, to positions in
@@ -93,7 +95,8 @@ struct Entry {
     /// The JSON object of the entry.
     json: Span,
     rates: u32,
-    provider: Option<u32>,
+    /// The position of the provider, from 1.
+    provider: Option<NonZeroU32>,
 }
 
 /// The problems that were found while a map was read.
@@ -348,7 +351,8 @@ impl<'a> EntryRef<'a> {
     }
 
     pub(crate) fn provider(self) -> Option<&'a str> {
-        self.catalog.providers.get(self.entry()?.provider? as usize).map(|provider| &**provider)
+        let position = self.entry()?.provider?.get() - 1;
+        self.catalog.providers.get(position as usize).map(|provider| &**provider)
     }
 
     #[inline]

@@ -7,11 +7,12 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::role::{Role, Roles, region};
 use crate::currency;
 use crate::json::{self, JsonField, MAX_DEPTH, Name, is_deep};
 use crate::num::Fixed;
-use crate::rates::field::{self, Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES, Tier};
-use crate::rates::{BadField, BadRate, Inputs, Mode, ProviderRules, compile, from_json};
+use crate::rates::field::{Base, Field, Kind, SEARCH_CONTEXT, SEARCH_SIZES, Tier};
+use crate::rates::{BadField, BadRate, Buffers, Inputs, Mode, ProviderRules, compile, from_json};
 
 /// The limit of price fields in a row. Real rows have up to about fifty, and compiling them is not
 /// linear in their number.
@@ -28,7 +29,7 @@ pub(crate) fn check_prices(fields: &[JsonField<'_>]) -> Result<(), String> {
     };
     let mut row = Row::of(fields);
     row.check().map_err(bad)?;
-    compile(&row.inputs, &mut Vec::new()).map(drop).map_err(bad)
+    compile(&row.inputs, &mut Buffers::default(), &mut Vec::new()).map(drop).map_err(bad)
 }
 
 /// The fields of a row that names and prices depend on.
@@ -37,9 +38,10 @@ pub(super) struct Row<'a> {
     pub(super) inputs: Inputs<'a>,
     pub(super) provider: Option<Cow<'a, str>>,
     pub(super) aliases: Vec<String>,
-    pub(super) unknown: Vec<Cow<'a, str>>,
+    pub(super) unknown: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) mode: Option<Cow<'a, str>>,
+    roles: Roles,
     search_context: Option<&'a str>,
     /// The table of searches that was read last, and its prices.
     last_searches: (&'a str, Vec<(Field, Fixed)>),
@@ -54,7 +56,7 @@ impl<'a> Row<'a> {
     pub(super) fn of(fields: &'a [JsonField<'a>]) -> Self {
         let mut row = Self::default();
         for (name, value) in fields {
-            row.add(Cow::Borrowed(name), value);
+            row.add(name, value);
         }
         row
     }
@@ -69,10 +71,26 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut inputs = std::mem::take(&mut self.inputs);
+        let Self {
+            inputs,
+            provider,
+            aliases,
+            unknown,
+            warnings,
+            mode,
+            roles: _,
+            search_context,
+            last_searches: _,
+            is_per_query,
+            bad,
+            has_null_factor,
+        } = self;
         inputs.clear();
-        let last_searches = std::mem::take(&mut self.last_searches);
-        *self = Self { inputs, last_searches, ..Self::default() };
+        aliases.clear();
+        unknown.clear();
+        warnings.clear();
+        (*provider, *mode, *search_context, *bad) = (None, None, None, None);
+        (*is_per_query, *has_null_factor) = (false, false);
     }
 
     /// Reads the row again from its JSON if a repeated field could make a difference: fields are added
@@ -84,7 +102,7 @@ impl<'a> Row<'a> {
         let Ok(fields) = json::fields(json) else { return };
         self.clear();
         for (name, value) in fields {
-            self.add(name, value);
+            self.add(&name, value);
         }
     }
 
@@ -117,66 +135,65 @@ impl<'a> Row<'a> {
     }
 
     /// Adds a field. The row must be [checked](Self::check) after the last one.
-    pub(super) fn add(&mut self, name: Cow<'a, str>, value: &'a str) {
+    pub(super) fn add(&mut self, name: &str, value: &'a str) {
         if is_deep(value) {
             let reason = format!("nested more than {MAX_DEPTH} deep");
-            self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
-        } else if !is_plain(&name) {
+            self.bad.get_or_insert_with(|| BadField::new(name, reason));
+        } else if !is_plain(name) {
             self.add_checked(name, value);
         }
     }
 
-    fn add_checked(&mut self, name: Cow<'a, str>, value: &'a str) {
-        match &*name {
-            "litellm_provider" => self.provider = json::text(value),
-            "mode" => self.mode = json::text(value),
-            "aliases" => match serde_json::from_str(value) {
+    fn add_checked(&mut self, name: &str, value: &'a str) {
+        match self.roles.get(name) {
+            Role::Provider => self.provider = json::text(value),
+            Role::Mode => self.mode = json::text(value),
+            Role::Aliases => match serde_json::from_str(value) {
                 Ok(aliases) => self.aliases = aliases,
                 Err(_) => self.warnings.push("aliases: not a list of names; ignored".to_owned()),
             },
-            "tiered_pricing" => self.inputs.tables_mut().tiered_pricing = table(value),
-            "off_peak_pricing" => self.inputs.tables_mut().off_peak_pricing = table(value),
-            "provider_specific_entry" => self.inputs.tables_mut().provider_specific_entry = table(value),
-            SEARCH_CONTEXT => self.search_context = table(value),
-            "web_search_billing_unit" => {
+            Role::TieredPricing => self.inputs.tables_mut().tiered_pricing = table(value),
+            Role::OffPeakPricing => self.inputs.tables_mut().off_peak_pricing = table(value),
+            Role::Specific => self.inputs.tables_mut().provider_specific_entry = table(value),
+            Role::SearchContext => self.search_context = table(value),
+            Role::SearchUnit => {
                 self.is_per_query = json::text(value).as_deref() == Some("per_query");
             }
-            "regional_endpoint_uplift_multiplier" => {
-                if let Some(factor) = self.factor(&name, value) {
+            Role::VertexFactor => {
+                if let Some(factor) = self.factor(name, value) {
                     self.inputs.tables_mut().vertex = Some(factor);
                 }
             }
-            _ => match currency::refusal(&name, value) {
-                Some(reason) => {
-                    self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+            Role::ResidencyFactor => {
+                if let (Some(region), Some(factor)) = (region(name), self.factor(name, value)) {
+                    self.inputs.tables_mut().residency.push((region.into(), factor));
                 }
-                None => self.price(name, value),
-            },
+            }
+            Role::Currency => {
+                if let Some(reason) = currency::refusal(name, value) {
+                    self.bad.get_or_insert_with(|| BadField::new(name, reason));
+                }
+            }
+            Role::Price(kind) => self.price(kind, name, value),
         }
     }
 
-    fn price(&mut self, name: Cow<'a, str>, value: &'a str) {
-        if let Some(region) = name.strip_prefix("regional_processing_uplift_multiplier_") {
-            if let Some(factor) = self.factor(&name, value) {
-                self.inputs.tables_mut().residency.push((region.into(), factor));
-            }
-            return;
-        }
-        match field::parse(&name) {
+    fn price(&mut self, kind: Kind, name: &str, value: &'a str) {
+        match kind {
             Kind::Rate(_) if self.inputs.fields.len() >= MAX_PRICES => {
                 let reason = format!("one of more than {MAX_PRICES} prices");
-                self.bad.get_or_insert_with(|| BadField::new(&*name, reason));
+                self.bad.get_or_insert_with(|| BadField::new(name, reason));
             }
             // A table in the place of a unit's price is not read.
             Kind::Rate(field) if !field.base.is_of_tokens() && value.starts_with(['{', '[']) => {
-                self.unknown.push(name);
+                self.unknown.push(name.to_owned());
             }
             Kind::Rate(field) => {
-                if let Some(rate) = self.rate_of(field, &name, value) {
+                if let Some(rate) = self.rate_of(field, name, value) {
                     self.inputs.fields.push((field, rate));
                     // A fee applies where the operator set it, and decisions are no calls that are priced.
                     if field.base == Base::Request || field.tier == Tier::Decisions {
-                        self.unknown.push(name);
+                        self.unknown.push(name.to_owned());
                     }
                 } else {
                     // A repeated field counts as it is last written, null included.
@@ -185,11 +202,11 @@ impl<'a> Row<'a> {
             }
             // Checked, but not priced by.
             Kind::Unit => {
-                if self.rate(&name, value).is_some() {
-                    self.unknown.push(name);
+                if self.rate(name, value).is_some() {
+                    self.unknown.push(name.to_owned());
                 }
             }
-            Kind::Unknown => self.unknown.push(name),
+            Kind::Unknown => self.unknown.push(name.to_owned()),
             Kind::Other => {}
         }
     }
@@ -278,7 +295,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
         while let Some(name) = map.next_key_seed(Name)? {
             let value: &RawValue = map.next_value()?;
             last = Some(value.get());
-            row.add(name, value.get());
+            row.add(&name, value.get());
         }
         Ok(last)
     }

@@ -4,8 +4,8 @@
 use super::field::{Base, Field, Tier};
 use super::inputs::{BadField, Inputs, Mode};
 use super::{
-    COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails,
-    Simple, Tail,
+    COMMON, Cell, Cells, Component, Extras, OffPeak, Price, PriceOrigin, RangeTier, RatePlace, RateRow,
+    RateSet, RowDetails, Simple, Tail,
 };
 use crate::num::Fixed;
 
@@ -48,19 +48,30 @@ const MAX_THRESHOLDS: usize = 16;
 pub(super) struct Compiler<'a> {
     pub(super) inputs: &'a Inputs<'a>,
     /// All prices. The entry's own fields come first, in their order.
-    pub(super) prices: Vec<Price>,
-    /// The entry's own rates of tokens without a threshold, by base and tier. Looked up dozens of
+    pub(super) prices: &'a mut Vec<Price>,
+    /// The entry's own prices without a threshold or a size, by base and tier. Looked up dozens of
     /// times per entry.
-    flat: [[Cell; Tier::ALL.len()]; Base::TOKENS],
-    pub(super) rows: Vec<Draft>,
+    flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
+    /// The tiers that fields name, one bit each.
+    tiers: u8,
+    /// True if a rate has a threshold or a size.
+    is_qualified: bool,
+    pub(super) rows: &'a mut Vec<Draft>,
     /// The rates that the off-peak twin of each row is built from. Empty if the entry has no
     /// `off_peak_pricing`; rows of batches have no twins.
     pub(super) resolved: Vec<(Moving, Tier, Option<Block>)>,
     pub(super) warnings: &'a mut Vec<String>,
 }
 
+/// The memory that one entry after the other is compiled in.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    prices: Vec<Price>,
+    rows: Vec<Draft>,
+}
+
 /// A row under construction.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Draft {
     pub(super) cells: Cells,
     /// See [`RateRow::above`].
@@ -90,9 +101,15 @@ impl Draft {
 
 /// Compiles the prices of an entry. Parts that are left out without making a bill wrong are
 /// reported in `warnings`.
-pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<RateSet, BadField> {
-    let prices =
-        inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, RatePlace::Entry)).collect();
+pub(crate) fn compile(
+    inputs: &Inputs<'_>,
+    buffers: &mut Buffers,
+    warnings: &mut Vec<String>,
+) -> Result<RateSet, BadField> {
+    let Buffers { prices, rows } = buffers;
+    prices.clear();
+    rows.clear();
+    prices.extend(inputs.fields.iter().map(|(field, rate)| Price::new(*rate, *field, RatePlace::Entry)));
     let mut thresholds: Vec<u32> =
         inputs.fields.iter().map(|(field, _)| field.threshold()).filter(|above| *above > 0).collect();
     thresholds.sort_unstable();
@@ -100,9 +117,12 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
     if thresholds.len() > MAX_THRESHOLDS {
         return Err(BadField::new("", format!("more than {MAX_THRESHOLDS} thresholds")));
     }
-    let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::TOKENS];
+    let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::ALL.len()];
+    let (mut tiers, mut is_qualified) = (0, false);
     for (position, (field, _)) in inputs.fields.iter().enumerate() {
+        tiers |= field.tier.bit();
         if field.qualifier > 0 {
+            is_qualified = true;
             continue;
         }
         let slot = flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize));
@@ -110,9 +130,7 @@ pub(crate) fn compile(inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result
             *slot = cell;
         }
     }
-    let compiler =
-        Compiler { inputs, prices, flat, rows: Vec::with_capacity(2), resolved: Vec::new(), warnings };
-    compiler.compile()
+    Compiler { inputs, prices, flat, tiers, is_qualified, rows, resolved: Vec::new(), warnings }.compile()
 }
 
 impl Compiler<'_> {
@@ -122,8 +140,7 @@ impl Compiler<'_> {
         // long-lived writes move with its thresholds.
         let mut unmentioned = None;
         for (tier, column) in SERVICE_TIERS.into_iter().zip(&mut columns) {
-            let is_mentioned =
-                tier == Tier::Standard || self.inputs.fields.iter().any(|(field, _)| field.tier == tier);
+            let is_mentioned = tier == Tier::Standard || self.tiers & tier.bit() != 0;
             if let (false, Some(shared)) = (is_mentioned, unmentioned) {
                 *column = shared;
                 continue;
@@ -143,23 +160,16 @@ impl Compiler<'_> {
         if let Some(last) = columns.last_mut() {
             *last = (batches, self.next_row()?);
         }
-        let extras = Extras {
-            ranges,
-            off_peak,
-            residency: self.residency_factors(),
-            vertex: self.inputs.tables().vertex,
-            specific: self.specific_factors()?,
-            searches: self.searches()?,
-            legacy_vertex: self.add_legacy_vertex()?,
-        };
+        let extras = self.extras(ranges, off_peak)?;
         let (second, citation) = (self.second(), self.own(Base::Citation));
-        let need = if second.is_none() { self.need(&extras.searches) } else { None };
+        let searches = extras.as_ref().map_or(&[][..], |extras| &extras.searches);
+        let need = if second.is_none() { self.need(searches) } else { None };
         // A request may have a fee, and a call that does not count what it is billed by has no price.
         let has_others = !second.is_none() || !self.own(Base::Request).is_none();
         let is_by_tokens = need.is_none() && !has_others;
         // Tokens may stand for what the entry is billed by, if there are some.
         let may_be_by_tokens = need.is_none_or(|need| !need.is_beside_tokens) && !has_others;
-        let prices: Box<[Price]> = self.prices.into();
+        let prices: Box<[Price]> = self.prices.as_slice().into();
         let mut rows = self.rows.iter().map(|draft| draft.row(&prices));
         let Some(first) = rows.next() else { return Err(too_many()) };
         let others = rows.collect();
@@ -167,7 +177,7 @@ impl Compiler<'_> {
             first,
             is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
             is_by_tokens,
-            simple: match extras.is_plain() && may_be_by_tokens {
+            simple: match extras.as_deref().is_none_or(Extras::is_plain) && may_be_by_tokens {
                 true if is_by_tokens => Simple::Always,
                 true => Simple::WithTokens,
                 false => Simple::Never,
@@ -184,9 +194,31 @@ impl Compiler<'_> {
                 citation,
                 need,
                 mode: self.inputs.rules.mode,
-                extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
+                extras,
             }),
         })
+    }
+
+    /// Returns the tables of the entry, if it has any.
+    fn extras(
+        &mut self,
+        ranges: Box<[RangeTier]>,
+        off_peak: Option<OffPeak>,
+    ) -> Result<Option<Box<Extras>>, BadField> {
+        if !self.inputs.has_tables() {
+            let legacy_vertex = self.add_legacy_vertex()?;
+            return Ok(legacy_vertex.map(|_| Box::new(Extras { legacy_vertex, ..Extras::default() })));
+        }
+        let extras = Extras {
+            ranges,
+            off_peak,
+            residency: self.residency_factors(),
+            vertex: self.inputs.tables().vertex,
+            specific: self.specific_factors()?,
+            searches: self.searches()?,
+            legacy_vertex: self.add_legacy_vertex()?,
+        };
+        Ok(if extras.is_empty() { None } else { Some(Box::new(extras)) })
     }
 
     /// Returns the position of the next row.
@@ -197,9 +229,12 @@ impl Compiler<'_> {
     /// Returns the price of a field, if the entry has it. The last of a repeated field counts, as
     /// in JSON.
     pub(super) fn find(&self, field: Field) -> Cell {
-        if field.qualifier == 0 && field.base.is_of_tokens() {
+        if field.qualifier == 0 {
             let row = self.flat.get(field.base as usize);
             return row.and_then(|row| row.get(field.tier as usize)).copied().unwrap_or(Cell::NONE);
+        }
+        if !self.is_qualified {
+            return Cell::NONE;
         }
         let index = self.inputs.fields.iter().rposition(|(known, _)| *known == field);
         index.and_then(Cell::new).unwrap_or(Cell::NONE)
@@ -237,6 +272,9 @@ impl Compiler<'_> {
     /// Returns the thresholds of the moving rates in all tiers that `applies` accepts, ascending
     /// and without duplicates.
     pub(super) fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
+        if !self.is_qualified {
+            return Vec::new();
+        }
         let mut thresholds: Vec<u32> = self
             .inputs
             .fields
@@ -252,11 +290,13 @@ impl Compiler<'_> {
     /// Returns whether long-lived writes change at the standard tier's thresholds. Those rates
     /// apply to the standard tier alone.
     fn moves_long_writes(&self) -> bool {
-        self.inputs.fields.iter().any(|(field, _)| {
-            field.tier == Tier::Standard
-                && field.qualifier > 0
-                && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
-        })
+        let mut fields = self.inputs.fields.iter();
+        self.is_qualified
+            && fields.any(|(field, _)| {
+                field.tier == Tier::Standard
+                    && field.qualifier > 0
+                    && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
+            })
     }
 
     fn add_rows_of(&mut self, tier: Tier) -> Result<(), BadField> {

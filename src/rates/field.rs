@@ -154,6 +154,11 @@ impl Tier {
         Self::Decisions,
     ];
 
+    /// Returns the tier's bit in a set of tiers.
+    pub(crate) fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// Returns the suffix of a field's name, such as `_flex`. The standard tier has an empty one.
     pub(crate) fn suffix(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use crate::num::Fixed;
 pub(crate) struct Inputs<'a> {
     pub(crate) fields: Vec<(Field, Fixed)>,
     /// Optional tables, absent from most entries.
-    tables: Option<Box<Tables<'a>>>,
+    pub(crate) tables: Option<Box<Tables<'a>>>,
     pub(crate) rules: ProviderRules,
 }
 
@@ -37,6 +37,10 @@ impl<'a> Inputs<'a> {
             provider_specific_entry: None,
         };
         self.tables.as_deref().unwrap_or(NONE)
+    }
+
+    pub(super) fn has_tables(&self) -> bool {
+        self.tables.is_some()
     }
 
     /// Clears all inputs for the next entry, keeping the allocation of `fields`.

@@ -14,9 +14,9 @@ mod size;
 mod tables;
 mod units;
 
-pub(crate) use compile::compile;
+pub(crate) use compile::{Buffers, compile};
 pub use component::{Component, Unit};
-pub(crate) use inputs::{BadField, Inputs, Mode, ProviderRules};
+pub(crate) use inputs::{BadField, Inputs, Mode, ProviderRules, Tables};
 pub(crate) use off_peak::OffPeakHours;
 pub(crate) use provider::{RuleProvider, ToolProvider, provider_of_kind};
 pub(crate) use rate::{BadRate, FactorKind, Factors, from_json, units};

@@ -21,7 +21,7 @@ pub(crate) enum BadRate {
 
 /// Parses a rate in US dollars per unit, or a multiplier of rates. Neither is ever negative.
 pub(crate) fn parse(text: &str) -> Result<Fixed, BadRate> {
-    let decimal = match Decimal::parse(text.trim()) {
+    let decimal = match Decimal::parse(text) {
         Ok(decimal) => decimal,
         Err(NotDecimal::Syntax) => return Err(BadRate::NotANumber),
         Err(NotDecimal::TooManyDigits) => return Err(BadRate::TooManyDigits),
@@ -40,9 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Fixed, BadRate> {
         return Err(BadRate::TooLarge);
     }
     let rate = Fixed::from_decimal(decimal);
-    // Below a dollar, which most rates are, the range is not asked for.
-    let is_fraction = decimal.digits < 10_u128.pow(9) && decimal.exponent <= -9;
-    let is_small = is_fraction || rate.is_none_or(|rate| rate.usd().is_some());
+    // Below a thousand million dollars, as all rates of real maps are, the range is not asked for.
+    let has_few_digits = decimal.digits < 10_u128.pow(9) && decimal.exponent <= 0;
+    let is_small = has_few_digits || rate.is_none_or(|rate| rate.usd().is_some());
     if is_small { rate.ok_or(BadRate::TooManyDigits) } else { Err(BadRate::TooLarge) }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn from_json(json: &str) -> Result<Option<Fixed>, BadRate> {
         Some(b'n') => Ok(None),
         Some(b'"') => {
             let text = json::text(json).ok_or(BadRate::NotANumber)?;
-            parse(&text).map(Some)
+            parse(text.trim()).map(Some)
         }
         _ => parse(json).map(Some),
     }
@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn reads_rates_and_says_why_not() {
         assert_eq!(usd("2.5e-06"), "0.0000025");
-        assert_eq!(usd(" 4e-07 "), "0.0000004");
+        assert_eq!(from_json("\" 4e-07 \""), Ok(Some(rate("4e-07"))));
+        assert_eq!(usd("4e-07"), "0.0000004");
         assert_eq!(rate("-0.0"), Fixed::ZERO);
         assert_eq!(usd("1e-28"), "0.0000000000000000000000000001");
         assert_eq!(rate("17000000000").usd(), Some(Usd::MAX));

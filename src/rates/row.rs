@@ -55,32 +55,36 @@ impl RateRow {
     };
 
     pub(super) fn new(cells: &Cells, prices: &[Price], above: u32, displaces_tier: bool) -> Self {
-        let mut halved = 0;
-        let mut rates = [None; COMMON.len()];
+        let (mut halved, mut missing) = (0, 0_u8);
+        let mut rates = [Fixed::ZERO; COMMON.len()];
         for (place, (slot, component)) in rates.iter_mut().zip(COMMON).enumerate() {
             let cell = cells.cell(component);
-            let Some(price) = prices.get(cell.index()) else { continue };
-            halved |= u8::from(cell.is_half()) << place;
-            *slot = if cell.is_half() { half(price.rate()) } else { Some(price.rate()) };
+            let price = prices.get(cell.index()).map(Price::rate);
+            let rate = if cell.is_half() { price.and_then(half) } else { price };
+            halved |= u8::from(cell.is_half() && price.is_some()) << place;
+            missing |= u8::from(rate.is_none()) << place;
+            *slot = rate.unwrap_or(Fixed::ZERO);
         }
-        let most = rates.iter().flatten().count();
         let [mut scale, ..] = SCALES;
-        let (mut fitting, mut fits) = ([None; COMMON.len()], 0);
+        let (mut best, mut apart) = ([0; COMMON.len()], u8::MAX);
         // Of the scales that fit the same number of rates, the first is taken.
         for tried in SCALES {
-            let digits = rates.map(|rate| rate.and_then(|rate| digits(rate, tried)));
-            let count = digits.iter().flatten().count();
-            if count > fits {
-                (scale, fitting, fits) = (tried, digits, count);
+            let (mut fitting, mut others) = ([0; COMMON.len()], missing);
+            for (place, (slot, rate)) in fitting.iter_mut().zip(rates).enumerate() {
+                match digits(rate, tried) {
+                    Some(digits) => *slot = digits,
+                    None => others |= 1 << place,
+                }
             }
-            if fits == most {
+            if others.count_ones() < apart.count_ones() {
+                (scale, best, apart) = (tried, fitting, others);
+            }
+            if apart == missing {
                 break;
             }
         }
-        let apart =
-            (0..).zip(fitting).fold(0, |apart, (place, digits)| apart | u8::from(digits.is_none()) << place);
         Self {
-            digits: fitting.map(|digits| digits.unwrap_or(0)),
+            digits: best,
             unit: NonZeroU64::new(unit(scale)).unwrap_or(NonZeroU64::MIN),
             scale,
             apart,
