@@ -77,16 +77,23 @@ impl fmt::Display for Repriced {
 impl Diff {
     pub(crate) fn between(before: Layers<'_>, after: Layers<'_>) -> Self {
         let mut diff = Self::default();
+        let mut kept = 0;
         for entry in after.entries() {
             let key = entry.key();
-            match before.key(key) {
-                None => diff.added.push(key.to_owned()),
-                Some(old) if old.json() == entry.json() => {}
-                Some(old) => diff.reprice(key, old.json(), entry.json()),
+            let Some(old) = before.key(key) else {
+                diff.added.push(key.to_owned());
+                continue;
+            };
+            kept += 1;
+            if old.json() != entry.json() {
+                diff.reprice(key, old.json(), entry.json());
             }
         }
-        let gone = before.entries().filter(|entry| after.key(entry.key()).is_none());
-        diff.removed = gone.map(|entry| entry.key().to_owned()).collect();
+        // Most maps remove nothing.
+        if kept < before.len() {
+            let gone = before.entries().filter(|entry| after.key(entry.key()).is_none());
+            diff.removed = gone.map(|entry| entry.key().to_owned()).collect();
+        }
         diff
     }
 
