@@ -89,7 +89,7 @@ impl Diff {
                 diff.reprice(key, old.json(), entry.json());
             }
         }
-        // Most maps remove nothing.
+        // Each key that both maps have was counted once. Most maps remove none.
         if kept < before.len() {
             let gone = before.entries().filter(|entry| after.key(entry.key()).is_none());
             diff.removed = gone.map(|entry| entry.key().to_owned()).collect();

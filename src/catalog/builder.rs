@@ -297,6 +297,7 @@ struct Known<'a> {
     fields: Range<usize>,
     tables: Option<Box<Tables<'a>>>,
     rules: ProviderRules,
+    /// The position of the set.
     set: u32,
 }
 
@@ -313,8 +314,8 @@ impl<'a> RateSets<'a> {
         }
     }
 
-    /// Returns the position of the rates that are compiled from `inputs`. New tables are moved out of
-    /// `inputs`.
+    /// Returns the position of the rates that are compiled from `inputs`. The tables of new inputs are
+    /// moved out of them.
     fn get(&mut self, inputs: &mut Inputs<'a>, warnings: &mut Vec<String>) -> Result<u32, BadField> {
         let hash = self.hasher.hash_one(&*inputs);
         if let Some(known) = self.find(hash, inputs) {
@@ -333,14 +334,15 @@ impl<'a> RateSets<'a> {
     }
 
     fn find(&self, hash: u64, Inputs { fields, tables, rules }: &Inputs<'a>) -> Option<&Known<'a>> {
-        let is_same = |known: &&Known<'a>| {
+        let is_same = |known: &Known<'a>| {
             known.rules == *rules
                 && self.fields.get(known.fields.clone()) == Some(fields)
                 && known.tables == *tables
         };
-        let known = |position: usize| self.known.get(position).filter(is_same);
-        let same = |(other, position): &(u64, usize)| *other == hash && known(*position).is_some();
-        self.positions.find(hash, same).and_then(|(_, position)| known(*position))
+        let (_, position) = self.positions.find(hash, |(other, position)| {
+            *other == hash && self.known.get(*position).is_some_and(is_same)
+        })?;
+        self.known.get(*position)
     }
 
     fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {

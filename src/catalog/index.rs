@@ -40,8 +40,7 @@ struct Slot {
     target: Target,
 }
 
-/// A range of bytes in a text. Aligned like the number that it fits into, so that it is returned in a
-/// register.
+/// A range of bytes in a text. It is aligned like a `u64`, so that functions return it in one register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(align(8))]
 pub(crate) struct Span {

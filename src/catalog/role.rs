@@ -53,14 +53,14 @@ impl Role {
     }
 }
 
-/// The roles of the names that were met so far: a map has tens of thousands of fields with a few
+/// The roles of the first names that were looked up: a map has tens of thousands of fields with a few
 /// hundred names.
 #[derive(Default)]
 pub(super) struct Roles {
     known: HashMap<Box<str>, Role>,
 }
 
-/// The limit of names that are remembered. Upstream's map has 250.
+/// The limit of names that are remembered. Upstream's map has about 200 that matter.
 const MAX_NAMES: usize = 2_048;
 
 impl Roles {

@@ -64,14 +64,14 @@ pub(super) struct Compiler<'a> {
 }
 
 /// The memory that one entry after the other is compiled in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Buffers {
     prices: Vec<Price>,
     rows: Vec<Draft>,
 }
 
 /// A row under construction.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Draft {
     pub(super) cells: Cells,
     /// See [`RateRow::above`].
@@ -205,7 +205,7 @@ impl Compiler<'_> {
         ranges: Box<[RangeTier]>,
         off_peak: Option<OffPeak>,
     ) -> Result<Option<Box<Extras>>, BadField> {
-        if !self.inputs.has_tables() {
+        if self.inputs.tables.is_none() {
             let legacy_vertex = self.add_legacy_vertex()?;
             return Ok(legacy_vertex.map(|_| Box::new(Extras { legacy_vertex, ..Extras::default() })));
         }

@@ -6,7 +6,7 @@ use super::field::Field;
 use crate::num::Fixed;
 
 /// The price fields of an entry as read. Entries with equal inputs share a [`RateSet`].
-#[derive(Debug, Default, PartialEq, Eq, Clone)]
+#[derive(Debug, Default)]
 pub(crate) struct Inputs<'a> {
     pub(crate) fields: Vec<(Field, Fixed)>,
     /// Optional tables, absent from most entries.
@@ -37,10 +37,6 @@ impl<'a> Inputs<'a> {
             provider_specific_entry: None,
         };
         self.tables.as_deref().unwrap_or(NONE)
-    }
-
-    pub(super) fn has_tables(&self) -> bool {
-        self.tables.is_some()
     }
 
     /// Clears all inputs for the next entry, keeping the allocation of `fields`.

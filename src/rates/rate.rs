@@ -40,7 +40,8 @@ pub(crate) fn parse(text: &str) -> Result<Fixed, BadRate> {
         return Err(BadRate::TooLarge);
     }
     let rate = Fixed::from_decimal(decimal);
-    // Below a thousand million dollars, as all rates of real maps are, the range is not asked for.
+    // A rate of at most nine digits, without zeros behind them, is below a thousand million dollars. Most
+    // rates have no more, so their range is not asked for.
     let has_few_digits = decimal.digits < 10_u128.pow(9) && decimal.exponent <= 0;
     let is_small = has_few_digits || rate.is_none_or(|rate| rate.usd().is_some());
     if is_small { rate.ok_or(BadRate::TooManyDigits) } else { Err(BadRate::TooLarge) }
