@@ -225,12 +225,16 @@ mod tests {
         assert_eq!(rate("-0.0"), Fixed::ZERO);
         assert_eq!(usd("1e-28"), "0.0000000000000000000000000001");
         assert_eq!(rate("17000000000").usd(), Some(Usd::MAX));
+        assert_eq!(usd("1e10"), "10000000000");
+        assert_eq!(usd("999999999"), "999999999");
         for (text, why) in [
             ("-1e-6", "negative"),
             ("NaN", "not a number"),
             ("", "not a number"),
             ("1e999", "too large to be a rate"),
             ("17000000001", "too large to be a rate"),
+            ("2e10", "too large to be a rate"),
+            ("999999999e2", "too large to be a rate"),
             ("1e-29", "more than 28 decimals, which cannot be kept exactly"),
             ("1.2345678901234567891e-6", "more than 19 significant digits, which cannot be kept exactly"),
             ("12345678901234567891e-20", "more than 19 significant digits, which cannot be kept exactly"),
