@@ -186,6 +186,7 @@ impl<'a> Builder<'a> {
             None => None,
         };
         self.entries.push(Entry { key, json, rates, provider });
+        // Most rows have neither: a loop over nothing takes less time than `extend` by nothing.
         for alias in row.aliases.drain(..) {
             self.aliases.push((alias, target));
         }
@@ -282,9 +283,8 @@ impl<'a> Builder<'a> {
 /// Compiled rates, shared by all entries with the same price fields.
 struct RateSets<'a> {
     sets: Vec<RateSet>,
-    /// The hashes of the inputs of the sets, with their positions in `known`.
-    positions: HashTable<(u64, usize)>,
-    known: Vec<Known<'a>>,
+    /// The inputs of the sets, by their hashes.
+    known: HashTable<Known<'a>>,
     /// The fields of the inputs.
     fields: Vec<(Field, Fixed)>,
     hasher: DefaultHashBuilder,
@@ -293,6 +293,7 @@ struct RateSets<'a> {
 
 /// The inputs of a set, without their fields.
 struct Known<'a> {
+    hash: u64,
     /// The positions of the fields.
     fields: Range<usize>,
     tables: Option<Box<Tables<'a>>>,
@@ -306,8 +307,7 @@ impl<'a> RateSets<'a> {
         // About two rows in five have prices that no earlier row has.
         Self {
             sets: Vec::with_capacity(rows / 2),
-            positions: HashTable::with_capacity(rows / 2),
-            known: Vec::with_capacity(rows / 2),
+            known: HashTable::with_capacity(rows / 2),
             fields: Vec::new(),
             hasher: DefaultHashBuilder::default(),
             buffers: Buffers::default(),
@@ -327,22 +327,19 @@ impl<'a> RateSets<'a> {
             let start = self.fields.len();
             self.fields.extend_from_slice(&inputs.fields);
             let fields = start..self.fields.len();
-            self.positions.insert_unique(hash, (hash, self.known.len()), |(hash, _)| *hash);
-            self.known.push(Known { fields, tables: inputs.tables.take(), rules: inputs.rules, set });
+            let known = Known { hash, fields, tables: inputs.tables.take(), rules: inputs.rules, set };
+            self.known.insert_unique(hash, known, |known| known.hash);
         }
         Ok(set)
     }
 
     fn find(&self, hash: u64, Inputs { fields, tables, rules }: &Inputs<'a>) -> Option<&Known<'a>> {
-        let is_same = |known: &Known<'a>| {
-            known.rules == *rules
+        self.known.find(hash, |known| {
+            known.hash == hash
+                && known.rules == *rules
                 && self.fields.get(known.fields.clone()) == Some(fields)
                 && known.tables == *tables
-        };
-        let (_, position) = self.positions.find(hash, |(other, position)| {
-            *other == hash && self.known.get(*position).is_some_and(is_same)
-        })?;
-        self.known.get(*position)
+        })
     }
 
     fn add(&mut self, inputs: &Inputs<'_>, warnings: &mut Vec<String>) -> Result<u32, BadField> {

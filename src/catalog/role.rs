@@ -26,12 +26,9 @@ pub(super) enum Role {
     Price(Kind),
 }
 
-/// The start of the names of multipliers by region.
-const RESIDENCY: &str = "regional_processing_uplift_multiplier_";
-
 /// Returns the region of a multiplier's name.
 pub(super) fn region(name: &str) -> Option<&str> {
-    name.strip_prefix(RESIDENCY)
+    name.strip_prefix("regional_processing_uplift_multiplier_")
 }
 
 impl Role {

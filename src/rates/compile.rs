@@ -4,8 +4,8 @@
 use super::field::{Base, Field, Tier};
 use super::inputs::{BadField, Inputs, Mode};
 use super::{
-    COMMON, Cell, Cells, Component, Extras, OffPeak, Price, PriceOrigin, RangeTier, RatePlace, RateRow,
-    RateSet, RowDetails, Simple, Tail,
+    COMMON, Cell, Cells, Component, Extras, Price, PriceOrigin, RatePlace, RateRow, RateSet, RowDetails,
+    Simple, Tail,
 };
 use crate::num::Fixed;
 
@@ -52,10 +52,10 @@ pub(super) struct Compiler<'a> {
     /// The entry's own prices without a threshold or a size, by base and tier. Looked up dozens of
     /// times per entry.
     flat: [[Cell; Tier::ALL.len()]; Base::ALL.len()],
+    /// The fields with a threshold or a size, in their order.
+    qualified: Vec<(Field, Cell)>,
     /// The tiers that fields name, one bit each.
     tiers: u8,
-    /// True if a rate has a threshold or a size.
-    is_qualified: bool,
     pub(super) rows: &'a mut Vec<Draft>,
     /// The rates that the off-peak twin of each row is built from. Empty if the entry has no
     /// `off_peak_pricing`; rows of batches have no twins.
@@ -118,19 +118,19 @@ pub(crate) fn compile(
         return Err(BadField::new("", format!("more than {MAX_THRESHOLDS} thresholds")));
     }
     let mut flat = [[Cell::NONE; Tier::ALL.len()]; Base::ALL.len()];
-    let (mut tiers, mut is_qualified) = (0, false);
+    let (mut qualified, mut tiers) = (Vec::new(), 0);
     for (position, (field, _)) in inputs.fields.iter().enumerate() {
         tiers |= field.tier.bit();
+        let Some(cell) = Cell::new(position) else { continue };
         if field.qualifier > 0 {
-            is_qualified = true;
-            continue;
-        }
-        let slot = flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize));
-        if let (Some(slot), Some(cell)) = (slot, Cell::new(position)) {
+            qualified.push((*field, cell));
+        } else if let Some(slot) =
+            flat.get_mut(field.base as usize).and_then(|row| row.get_mut(field.tier as usize))
+        {
             *slot = cell;
         }
     }
-    Compiler { inputs, prices, flat, tiers, is_qualified, rows, resolved: Vec::new(), warnings }.compile()
+    Compiler { inputs, prices, flat, qualified, tiers, rows, resolved: Vec::new(), warnings }.compile()
 }
 
 impl Compiler<'_> {
@@ -160,10 +160,17 @@ impl Compiler<'_> {
         if let Some(last) = columns.last_mut() {
             *last = (batches, self.next_row()?);
         }
-        let extras = self.extras(ranges, off_peak)?;
+        let extras = Extras {
+            ranges,
+            off_peak,
+            residency: self.residency_factors(),
+            vertex: self.inputs.tables().vertex,
+            specific: self.specific_factors()?,
+            searches: self.searches()?,
+            legacy_vertex: self.add_legacy_vertex()?,
+        };
         let (second, citation) = (self.second(), self.own(Base::Citation));
-        let searches = extras.as_ref().map_or(&[][..], |extras| &extras.searches);
-        let need = if second.is_none() { self.need(searches) } else { None };
+        let need = if second.is_none() { self.need(&extras.searches) } else { None };
         // A request may have a fee, and a call that does not count what it is billed by has no price.
         let has_others = !second.is_none() || !self.own(Base::Request).is_none();
         let is_by_tokens = need.is_none() && !has_others;
@@ -177,7 +184,7 @@ impl Compiler<'_> {
             first,
             is_flat: columns.iter().take(SERVICE_TIERS.len()).all(|column| *column == (0, 1)),
             is_by_tokens,
-            simple: match extras.as_deref().is_none_or(Extras::is_plain) && may_be_by_tokens {
+            simple: match extras.is_plain() && may_be_by_tokens {
                 true if is_by_tokens => Simple::Always,
                 true => Simple::WithTokens,
                 false => Simple::Never,
@@ -194,31 +201,9 @@ impl Compiler<'_> {
                 citation,
                 need,
                 mode: self.inputs.rules.mode,
-                extras,
+                extras: if extras.is_empty() { None } else { Some(Box::new(extras)) },
             }),
         })
-    }
-
-    /// Returns the tables of the entry, if it has any.
-    fn extras(
-        &mut self,
-        ranges: Box<[RangeTier]>,
-        off_peak: Option<OffPeak>,
-    ) -> Result<Option<Box<Extras>>, BadField> {
-        if self.inputs.tables.is_none() {
-            let legacy_vertex = self.add_legacy_vertex()?;
-            return Ok(legacy_vertex.map(|_| Box::new(Extras { legacy_vertex, ..Extras::default() })));
-        }
-        let extras = Extras {
-            ranges,
-            off_peak,
-            residency: self.residency_factors(),
-            vertex: self.inputs.tables().vertex,
-            specific: self.specific_factors()?,
-            searches: self.searches()?,
-            legacy_vertex: self.add_legacy_vertex()?,
-        };
-        Ok(if extras.is_empty() { None } else { Some(Box::new(extras)) })
     }
 
     /// Returns the position of the next row.
@@ -233,11 +218,8 @@ impl Compiler<'_> {
             let row = self.flat.get(field.base as usize);
             return row.and_then(|row| row.get(field.tier as usize)).copied().unwrap_or(Cell::NONE);
         }
-        if !self.is_qualified {
-            return Cell::NONE;
-        }
-        let index = self.inputs.fields.iter().rposition(|(known, _)| *known == field);
-        index.and_then(Cell::new).unwrap_or(Cell::NONE)
+        let last = self.qualified.iter().rfind(|(known, _)| *known == field);
+        last.map_or(Cell::NONE, |(_, cell)| *cell)
     }
 
     pub(super) fn own(&self, base: Base) -> Cell {
@@ -272,14 +254,10 @@ impl Compiler<'_> {
     /// Returns the thresholds of the moving rates in all tiers that `applies` accepts, ascending
     /// and without duplicates.
     pub(super) fn thresholds(&self, applies: impl Fn(Tier) -> bool) -> Vec<u32> {
-        if !self.is_qualified {
-            return Vec::new();
-        }
         let mut thresholds: Vec<u32> = self
-            .inputs
-            .fields
+            .qualified
             .iter()
-            .filter(|(field, _)| field.qualifier > 0 && applies(field.tier) && MOVING.contains(&field.base))
+            .filter(|(field, _)| applies(field.tier) && MOVING.contains(&field.base))
             .map(|(field, _)| field.qualifier)
             .collect();
         thresholds.sort_unstable();
@@ -290,13 +268,9 @@ impl Compiler<'_> {
     /// Returns whether long-lived writes change at the standard tier's thresholds. Those rates
     /// apply to the standard tier alone.
     fn moves_long_writes(&self) -> bool {
-        let mut fields = self.inputs.fields.iter();
-        self.is_qualified
-            && fields.any(|(field, _)| {
-                field.tier == Tier::Standard
-                    && field.qualifier > 0
-                    && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
-            })
+        self.qualified.iter().any(|(field, _)| {
+            field.tier == Tier::Standard && matches!(field.base, Base::CacheWrite1h | Base::CacheWrite12h)
+        })
     }
 
     fn add_rows_of(&mut self, tier: Tier) -> Result<(), BadField> {

@@ -100,12 +100,9 @@ bases! {
 }
 
 impl Base {
-    /// The number of bases that are rates of tokens. They come first.
-    pub(crate) const TOKENS: usize = Self::Citation as usize;
-
-    /// Returns whether the base is a rate of tokens.
+    /// Returns whether the base is a rate of tokens. These come first.
     pub(crate) fn is_of_tokens(self) -> bool {
-        (self as usize) < Self::TOKENS
+        (self as usize) < Self::Citation as usize
     }
 
     /// Returns whether the base may have rates by size, in the place of thresholds.
